@@ -1,0 +1,87 @@
+//! From a validated request to motion: text, tokens, decoding, placement. Other model families implement [`Generator`] too.
+
+use crate::error::Result;
+use crate::motion::Motion;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+/// Shortest clip, frames.
+pub const MIN_FRAMES: usize = 16;
+/// Longest clip, frames.
+pub const MAX_FRAMES: usize = 300;
+/// Frames per token (the VQ-VAE's time stride).
+pub const FRAMES_PER_TOKEN: usize = 4;
+
+/// Everything that decides a result. Built only by `engine::request`, which validates ranges.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GenerateRequest {
+    /// The sentence, 1..=1000 characters, no control characters.
+    pub prompt: String,
+    /// Multiple of [`FRAMES_PER_TOKEN`], within [`MIN_FRAMES`]..=[`MAX_FRAMES`].
+    pub frames: usize,
+    /// Seed of the first sample; sample i uses `seed + i` (wrapping).
+    pub seed: u64,
+    /// Independent samples, 1..=8.
+    pub samples: usize,
+    /// Decoding steps, 1..=64.
+    pub steps: usize,
+    /// Classifier-free guidance scale, 0..=10; 1 = no guidance.
+    pub guidance: f32,
+    /// Share of the codes that sampling leaves out at each position (upstream `topkr`), 0..1; keeps ceil((1-r)·K) codes.
+    pub top_k_ratio: f64,
+    /// Divides the logits; 1 equals upstream.
+    pub temperature: f32,
+    /// Also compute the foot-fixed motion (InterMask spec §5).
+    pub foot_fix: bool,
+}
+
+/// One generated clip.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// 0-based.
+    pub index: usize,
+    /// Seed that alone reproduces this sample (`samples` = 1).
+    pub seed: u64,
+    /// Denormalised and temporally smoothed, as upstream's plain npy.
+    pub motion: Motion,
+    /// The same after the foot fix, as upstream's `ik_` npy; present when it was asked for.
+    pub foot_fixed: Option<Motion>,
+}
+
+impl Sample {
+    /// What a viewer should show: the foot-fixed motion where there is one.
+    pub fn shown(&self) -> &Motion {
+        self.foot_fixed.as_ref().unwrap_or(&self.motion)
+    }
+}
+
+/// Where the time went.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Timings {
+    /// Tokenising and the text tower.
+    pub text: Duration,
+    /// All decoding steps.
+    pub tokens: Duration,
+    /// Token maps to motion, smoothing, foot fix.
+    pub decode: Duration,
+}
+
+/// A finished request.
+#[derive(Clone, Debug)]
+pub struct Generated {
+    /// As many as were asked for, in order.
+    pub samples: Vec<Sample>,
+    /// The prompt was longer than the text encoder reads.
+    pub prompt_truncated: bool,
+    /// Where the time went.
+    pub timings: Timings,
+}
+
+/// Called after each decoding step with (steps done, steps in all); `Break` stops the work with `ErrorKind::Cancelled`.
+pub type Progress<'a> = &'a mut dyn FnMut(usize, usize) -> ControlFlow<()>;
+
+/// A family of models that turns a request into motion.
+pub trait Generator: Send {
+    /// Generate. The same request gives the same bytes whatever ran before and on any number of threads.
+    fn generate(&mut self, request: &GenerateRequest, progress: Progress<'_>) -> Result<Generated>;
+}

@@ -1,0 +1,3 @@
+//! The `duet` program.
+
+fn main() {}

@@ -1,0 +1,97 @@
+//! Dimensions of the models, as model packages state them.
+
+use serde::{Deserialize, Serialize};
+
+/// Which motion representation a VQ-VAE works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MotionLayout {
+    /// (B, T, 262): InterMask spec §1.
+    InterHuman,
+    /// (B, T, 56, 6): InterMask spec §2.
+    InterX,
+}
+
+/// Activation inside the VQ-VAE's residual blocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Activation {
+    /// max(x, 0), the default.
+    #[default]
+    Relu,
+    /// x·sigmoid(x).
+    Silu,
+    /// Exact (erf) GELU.
+    Gelu,
+}
+
+/// VQ-VAE dimensions (InterMask spec §3, §8). One quantiser, time stride 4.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VqConfig {
+    /// Motion representation.
+    pub layout: MotionLayout,
+    /// Channels inside encoder and decoder.
+    pub width: usize,
+    /// Length of a code vector (upstream `code_dim` = `output_emb_width`).
+    pub code_dim: usize,
+    /// Codebook size (upstream `nb_code`).
+    pub codes: usize,
+    /// Residual blocks per stage.
+    pub depth: usize,
+    /// Dilation of block i is `dilation_growth^(depth-1-i)`.
+    pub dilation_growth: usize,
+    /// Residual activation.
+    #[serde(default)]
+    pub activation: Activation,
+}
+
+/// Trained head over the text tower: post-LN transformer encoder (InterMask spec §4.2).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextHeadConfig {
+    /// Encoder layers (official 2).
+    pub layers: usize,
+    /// Attention heads (official 8).
+    pub heads: usize,
+    /// Feed-forward width (official 2048).
+    pub ff: usize,
+}
+
+/// Inter-M transformer dimensions (InterMask spec §4).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InterMConfig {
+    /// Codebook size K; ids K, K+1, K+2 are mask, pad, separator.
+    pub codes: usize,
+    /// Width of the token table (official 512).
+    pub code_dim: usize,
+    /// Transformer width d (official 384).
+    pub latent_dim: usize,
+    /// Attention heads (official 6).
+    pub heads: usize,
+    /// Blocks (official 6).
+    pub layers: usize,
+    /// Feed-forward width (official 1024).
+    pub ff: usize,
+    /// Width of the text tower (official 768).
+    pub text_dim: usize,
+    /// The trained text head.
+    pub text_head: TextHeadConfig,
+}
+
+/// CLIP text tower dimensions (InterMask spec §4.2; Radford et al. 2021).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClipTextConfig {
+    /// Channels (ViT-L/14: 768).
+    pub width: usize,
+    /// Attention heads (12).
+    pub heads: usize,
+    /// Layers (12).
+    pub layers: usize,
+    /// Vocabulary (49408).
+    pub vocab: usize,
+    /// Context length (77).
+    pub context: usize,
+}

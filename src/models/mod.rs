@@ -1,0 +1,3 @@
+//! Tensors in, tensors out: one file a model. No text, no files, no HTTP.
+
+pub mod config;

@@ -1,0 +1,3 @@
+//! Layers and kernels that every model shares.
+
+pub mod probe;
