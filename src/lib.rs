@@ -22,6 +22,7 @@ pub mod models;
 pub mod motion;
 pub mod nn;
 pub mod package;
+pub mod rng;
 pub mod server;
 pub mod text;
 pub mod train;

@@ -1,3 +1,5 @@
 //! Tensors in, tensors out: one file a model. No text, no files, no HTTP.
 
 pub mod config;
+
+pub mod vqvae;

@@ -1,0 +1,25 @@
+//! Own CPU kernels, each with its backward pass. candle's versions are several times slower on CPU or drop gradients
+//! silently (`docs/performance.md`); on other devices each function falls back to candle's.
+
+mod conv2d;
+mod exp;
+mod gelu;
+mod gemm;
+mod layer_norm;
+mod softmax;
+
+pub use conv2d::{ConvGeometry, conv2d};
+pub use gelu::gelu;
+pub use layer_norm::layer_norm;
+pub use softmax::softmax;
+
+use candle_core::{CpuStorage, Layout, Result};
+
+/// The f32 values of a contiguous CPU tensor.
+fn values<'a>(storage: &'a CpuStorage, layout: &Layout, op: &str) -> Result<&'a [f32]> {
+    let all = storage.as_slice::<f32>()?;
+    match layout.contiguous_offsets() {
+        Some((from, to)) => Ok(&all[from..to]),
+        None => candle_core::bail!("{op} needs a contiguous tensor"),
+    }
+}
