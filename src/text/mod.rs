@@ -1,1 +1,4 @@
-//! See ARCHITECTURE.md.
+//! Words to vectors: the CLIP tokenizer and text tower.
+
+pub mod clip;
+pub mod tokenizer;

@@ -1,0 +1,173 @@
+//! One Inter-M block (InterMask spec §4.3): joint self-attention, then per person spatio-temporal attention and
+//! cross-attention to the other, each with its feed-forward, all modulated by the condition.
+
+use super::feed_forward::FeedForward;
+use super::{DROPOUT, EPS};
+use crate::models::config::InterMConfig;
+use crate::models::vqvae::PARTS;
+use crate::nn::attention::MultiHead;
+use crate::nn::dropout::Dropout;
+use crate::nn::linear::{NORMAL_02, ZERO, linear};
+use crate::nn::ops;
+use crate::nn::probe::Probe;
+use candle_core::{Module, Result, Tensor};
+use candle_nn::{Linear, VarBuilder};
+
+pub struct Block {
+    modulate_joint: Linear,
+    self_attention: MultiHead,
+    ffn_joint: FeedForward,
+    modulate_split: Linear,
+    spatial: MultiHead,
+    temporal: MultiHead,
+    cross: MultiHead,
+    ffn_split: FeedForward,
+}
+
+/// Key masks; `None` where every position is real.
+pub struct Masks {
+    /// (B, 1, 1, 10L+1)
+    pub joint: Option<Tensor>,
+    /// (2B, 1, 1, 5L)
+    pub person: Option<Tensor>,
+    /// (2B·5, 1, 1, L)
+    pub temporal: Option<Tensor>,
+}
+
+/// Shifts, scales and gates of one block for one batch of conditions, (B or 2B, 1, d) each.
+pub struct BlockModulation {
+    joint: [Tensor; 6],
+    /// Both persons share them, so they are stacked twice.
+    split: [Tensor; 14],
+}
+
+impl Block {
+    pub fn new(config: &InterMConfig, vb: VarBuilder) -> Result<Self> {
+        let (d, heads) = (config.latent_dim, config.heads);
+        let attention = |name: &str| MultiHead::new(d, heads, DROPOUT, NORMAL_02, vb.pp(name));
+        Ok(Self {
+            modulate_joint: linear(d, 6 * d, ZERO, ZERO, vb.pp("adaLN_mod_combined.model.1"))?,
+            self_attention: attention("self_attn.attention")?,
+            ffn_joint: FeedForward::new(d, config.ff, vb.pp("ffn_combined"))?,
+            modulate_split: linear(d, 14 * d, ZERO, ZERO, vb.pp("adaLN_mod_split.model.1"))?,
+            spatial: attention("spa_temp_attn.spatial_attention")?,
+            temporal: attention("spa_temp_attn.temporal_attention")?,
+            cross: attention("local_inter_attn.interaction_attention")?,
+            ffn_split: FeedForward::new(d, config.ff, vb.pp("ffn_split"))?,
+        })
+    }
+
+    pub fn modulation(
+        &self,
+        condition: &Tensor,
+        name: &str,
+        probe: &mut dyn Probe,
+    ) -> Result<BlockModulation> {
+        let c = condition.silu()?;
+        let joint = self.modulate_joint.forward(&c)?;
+        let split = self.modulate_split.forward(&c)?;
+        probe.see(&format!("{name}.adaLN_combined"), &joint);
+        probe.see(&format!("{name}.adaLN_split"), &split);
+        Ok(BlockModulation { joint: chunks(&joint)?, split: chunks(&Tensor::cat(&[&split, &split], 0)?)? })
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    pub fn forward(
+        &self,
+        x: &Tensor,
+        m: &BlockModulation,
+        masks: &Masks,
+        frames: usize,
+        drop: &mut dyn Dropout,
+        name: &str,
+        probe: &mut dyn Probe,
+    ) -> Result<Tensor> {
+        let [shift_a, scale_a, gate_a, shift_f, scale_f, gate_f] = &m.joint;
+        let h = modulate(&ops::layer_norm(x, EPS)?, shift_a, scale_a)?;
+        let h = self.self_attention.to_self(&h, masks.joint.as_ref(), drop)?;
+        let x = (x + h.broadcast_mul(gate_a)?)?;
+        probe.see(&format!("{name}.self_attn"), &x);
+        let h = self.ffn_joint.forward(&modulate(&ops::layer_norm(&x, EPS)?, shift_f, scale_f)?, drop)?;
+        let x = (x + h.broadcast_mul(gate_f)?)?;
+        probe.see(&format!("{name}.ffn_combined"), &x);
+
+        // Both persons as one batch: they share weights and modulation.
+        let (b, person) = (x.dim(0)?, PARTS * frames);
+        let separator = x.narrow(1, person, 1)?;
+        let own = Tensor::cat(&[x.narrow(1, 0, person)?, x.narrow(1, person + 1, person)?], 0)?;
+        let own = self.split(&own, m, masks, frames, drop, name, probe)?;
+        let out = Tensor::cat(&[&own.narrow(0, 0, b)?, &separator, &own.narrow(0, b, b)?], 1)?;
+        probe.see(&format!("{name}.out"), &out);
+        Ok(out)
+    }
+
+    /// The per-person half on stacked rows (2B, 5L, d): person 1 of every clip, then person 2.
+    #[allow(clippy::too_many_arguments)]
+    fn split(
+        &self,
+        own: &Tensor,
+        m: &BlockModulation,
+        masks: &Masks,
+        frames: usize,
+        drop: &mut dyn Dropout,
+        name: &str,
+        probe: &mut dyn Probe,
+    ) -> Result<Tensor> {
+        let [shift_s, scale_s, gate_s, shift_t, scale_t, gate_t, rest @ ..] = &m.split;
+        let [shift_q, scale_q, shift_kv, scale_kv, gate_c, shift_f, scale_f, gate_f] = rest;
+        let b = own.dim(0)? / 2;
+        let show = |what: &str, x: &Tensor, probe: &mut dyn Probe| -> Result<()> {
+            probe.see(&format!("{name}.{what}.person1"), &x.narrow(0, 0, b)?);
+            probe.see(&format!("{name}.{what}.person2"), &x.narrow(0, b, b)?);
+            Ok(())
+        };
+        let normed = ops::layer_norm(own, EPS)?;
+        let spatial =
+            self.spatial(&modulate(&normed, shift_s, scale_s)?, frames, drop)?.broadcast_mul(gate_s)?;
+        let temporal = self
+            .temporal(&modulate(&normed, shift_t, scale_t)?, frames, masks, drop)?
+            .broadcast_mul(gate_t)?;
+        // Upstream adds two streams that each hold the residual, so it counts twice; weights depend on it.
+        let y = ((own * 2.0)? + (spatial + temporal)?)?;
+        show("spa_temp_attn", &y, probe)?;
+
+        // Keys come from the other person as it was before spatio-temporal attention.
+        let other = Tensor::cat(&[normed.narrow(0, b, b)?, normed.narrow(0, 0, b)?], 0)?;
+        let q = modulate(&ops::layer_norm(&y, EPS)?, shift_q, scale_q)?;
+        let kv = modulate(&other, shift_kv, scale_kv)?;
+        let h = self.cross.to_other(&q, &kv, masks.person.as_ref(), drop)?;
+        let z = (y + h.broadcast_mul(gate_c)?)?;
+        show("local_inter_attn", &z, probe)?;
+
+        let h = self.ffn_split.forward(&modulate(&ops::layer_norm(&z, EPS)?, shift_f, scale_f)?, drop)?;
+        let out = (z + h.broadcast_mul(gate_f)?)?;
+        show("ffn_split", &out, probe)?;
+        Ok(out)
+    }
+
+    /// Attention over the five parts of each time step; padding is not masked, as upstream.
+    fn spatial(&self, x: &Tensor, frames: usize, drop: &mut dyn Dropout) -> Result<Tensor> {
+        let (n, _, d) = x.dims3()?;
+        let x = x.reshape((n, PARTS, frames, d))?.transpose(1, 2)?.reshape((n * frames, PARTS, d))?;
+        let y = self.spatial.to_self(&x, None, drop)?;
+        y.reshape((n, frames, PARTS, d))?.transpose(1, 2)?.reshape((n, PARTS * frames, d))
+    }
+
+    /// Attention over time for each part.
+    fn temporal(&self, x: &Tensor, frames: usize, masks: &Masks, drop: &mut dyn Dropout) -> Result<Tensor> {
+        let (n, _, d) = x.dims3()?;
+        let x = x.reshape((n * PARTS, frames, d))?;
+        self.temporal.to_self(&x, masks.temporal.as_ref(), drop)?.reshape((n, PARTS * frames, d))
+    }
+}
+
+/// x·(1 + scale) + shift
+pub fn modulate(x: &Tensor, shift: &Tensor, scale: &Tensor) -> Result<Tensor> {
+    x.broadcast_mul(&(scale + 1.0)?)?.broadcast_add(shift)
+}
+
+/// (B, N·d) -> N tensors (B, 1, d).
+fn chunks<const N: usize>(x: &Tensor) -> Result<[Tensor; N]> {
+    let parts: Vec<Tensor> = x.unsqueeze(1)?.chunk(N, 2)?;
+    parts.try_into().map_err(|_| candle_core::Error::Msg("uneven modulation".into()).bt())
+}

@@ -1,0 +1,67 @@
+//! Token ids to vectors with their place in the map (InterMask spec §4.1).
+
+use super::DROPOUT;
+use crate::models::config::InterMConfig;
+use crate::models::vqvae::PARTS;
+use crate::nn::dropout::Dropout;
+use crate::nn::linear::{NORMAL_02, ZERO, embed, linear};
+use candle_core::{Device, Module, Result, Tensor};
+use candle_nn::{Linear, VarBuilder};
+
+pub struct TokenEmbedding {
+    table: Tensor,
+    project: Linear,
+    separator: u32,
+    width: usize,
+}
+
+impl TokenEmbedding {
+    /// Names `token_emb.weight` (codes + 3, code_dim) and `input_process.poseEmbedding`.
+    pub fn new(config: &InterMConfig, vb: VarBuilder) -> Result<Self> {
+        let rows = config.codes + 3;
+        Ok(Self {
+            table: vb.get_with_hints((rows, config.code_dim), "token_emb.weight", NORMAL_02)?,
+            project: linear(
+                config.code_dim,
+                config.latent_dim,
+                NORMAL_02,
+                ZERO,
+                vb.pp("input_process.poseEmbedding"),
+            )?,
+            separator: config.codes as u32 + 2,
+            width: config.latent_dim,
+        })
+    }
+
+    /// Ids (B, 10L) -> (B, 10L+1, d), a separator between the persons. There is no person embedding: the network treats
+    /// both people alike, and only sampling noise tells them apart.
+    pub fn forward(&self, ids: &Tensor, drop: &mut dyn Dropout) -> Result<Tensor> {
+        let (b, n) = ids.dims2()?;
+        let place = positions(n / 2 / PARTS, self.width, ids.device())?;
+        let person = |i: usize| {
+            let ids = ids.narrow(1, i * n / 2, n / 2)?;
+            self.project.forward(&embed(&self.table, &ids)?)?.broadcast_add(&place)
+        };
+        let separator = Tensor::full(self.separator, (b, 1), ids.device())?;
+        let separator = self.project.forward(&embed(&self.table, &separator)?)?;
+        drop.apply(&Tensor::cat(&[person(0)?, separator, person(1)?], 1)?, DROPOUT)
+    }
+}
+
+/// 2-D sinusoidal encoding (5L, d), part-major: the first c channels encode the part, the rest the time, sin and cos
+/// interleaved, frequencies 10000^(−2i/c), c = 2·ceil(d/4).
+fn positions(frames: usize, d: usize, device: &Device) -> Result<Tensor> {
+    let c = 2 * d.div_ceil(4);
+    let frequencies: Vec<f32> = (0..c / 2).map(|i| 1.0 / 10000f32.powf(2.0 * i as f32 / c as f32)).collect();
+    let wave = |position: usize, channel: usize| {
+        let angle = position as f32 * frequencies[channel / 2];
+        if channel % 2 == 0 { angle.sin() } else { angle.cos() }
+    };
+    let mut values = Vec::with_capacity(PARTS * frames * d);
+    for part in 0..PARTS {
+        for t in 0..frames {
+            values.extend((0..d).map(|ch| if ch < c { wave(part, ch) } else { wave(t, ch - c) }));
+        }
+    }
+    Tensor::from_vec(values, (PARTS * frames, d), device)
+}

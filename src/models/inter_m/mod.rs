@@ -1,0 +1,159 @@
+//! The Inter-M transformer: collaborative masked modelling of two people's token maps (InterMask spec §4).
+
+mod block;
+mod embedding;
+mod feed_forward;
+mod head;
+mod text_head;
+
+pub use block::BlockModulation;
+pub use text_head::TextHead;
+
+use super::config::InterMConfig;
+use super::vqvae::PARTS;
+use crate::nn::attention::key_mask;
+use crate::nn::dropout::Dropout;
+use crate::nn::linear::{NORMAL_02, ZERO, linear};
+use crate::nn::probe::Probe;
+use candle_core::{Module, Result, Tensor};
+use candle_nn::{Linear, VarBuilder};
+
+/// Upstream's dropout in embedding, attention and feed-forward layers.
+const DROPOUT: f32 = 0.2;
+/// Norms of the blocks and the output head; they have no gain or shift of their own.
+const EPS: f32 = 1e-6;
+
+/// Text head, token embedding, blocks and output head; the text tower itself is not part of it.
+pub struct InterM {
+    config: InterMConfig,
+    /// Trained head over the text tower.
+    pub text_head: TextHead,
+    cond_emb: Linear,
+    embedding: embedding::TokenEmbedding,
+    blocks: Vec<block::Block>,
+    head: head::OutputHead,
+}
+
+/// Everything that depends on the condition alone, worked out once a request and used at every decoding step.
+pub struct Modulation {
+    blocks: Vec<BlockModulation>,
+    head: head::HeadModulation,
+}
+
+/// Which positions of a batch are real; shared by all steps of a generation.
+pub struct Lengths {
+    /// Token frames of each clip.
+    pub lengths: Vec<usize>,
+    /// Token frames of the batch's maps, L.
+    pub padded: usize,
+    masks: block::Masks,
+}
+
+impl Lengths {
+    /// Clips of `lengths` token frames in maps of `padded` token frames.
+    pub fn new(lengths: &[usize], padded: usize, device: &candle_core::Device) -> Result<Self> {
+        let frames = |l: usize| (0..padded).map(move |t| t < l);
+        let person: Vec<Vec<bool>> =
+            lengths.iter().map(|&l| (0..PARTS).flat_map(|_| frames(l)).collect()).collect();
+        let joint: Vec<Vec<bool>> = person
+            .iter()
+            .map(|p| p.iter().copied().chain([true]).chain(p.iter().copied()).collect())
+            .collect();
+        // Split attentions run both persons stacked: rows of person 1, then rows of person 2.
+        let both: Vec<Vec<bool>> = person.iter().chain(&person).cloned().collect();
+        let temporal: Vec<Vec<bool>> = lengths
+            .iter()
+            .chain(lengths)
+            .flat_map(|&l| (0..PARTS).map(move |_| frames(l).collect()))
+            .collect();
+        let masks = block::Masks {
+            joint: key_mask(&joint, device)?,
+            person: key_mask(&both, device)?,
+            temporal: key_mask(&temporal, device)?,
+        };
+        Ok(Self { lengths: lengths.to_vec(), padded, masks })
+    }
+}
+
+impl InterM {
+    /// Names as in official checkpoints (InterMask spec §6).
+    pub fn new(config: &InterMConfig, vb: VarBuilder) -> Result<Self> {
+        let blocks = (0..config.layers)
+            .map(|i| block::Block::new(config, vb.pp(format!("Transformer.blocks.{i}"))))
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            config: config.clone(),
+            text_head: TextHead::new(config, vb.clone())?,
+            cond_emb: linear(config.text_dim, config.latent_dim, NORMAL_02, ZERO, vb.pp("cond_emb"))?,
+            embedding: embedding::TokenEmbedding::new(config, vb.clone())?,
+            blocks,
+            head: head::OutputHead::new(config, vb.pp("output_process"))?,
+        })
+    }
+
+    /// Dimensions.
+    pub fn config(&self) -> &InterMConfig {
+        &self.config
+    }
+
+    /// Id of a masked position.
+    pub fn mask_id(&self) -> u32 {
+        self.config.codes as u32
+    }
+
+    /// Id of a padded position.
+    pub fn pad_id(&self) -> u32 {
+        self.config.codes as u32 + 1
+    }
+
+    /// Condition vectors (B, d) of sentence vectors (B, text_dim); all-zero sentence vectors are the unconditional case.
+    pub fn condition(&self, sentence: &Tensor) -> Result<Tensor> {
+        self.cond_emb.forward(sentence)
+    }
+
+    /// Shifts, scales and gates for conditions (B, d). Probe: `block.{i}.adaLN_combined`, `block.{i}.adaLN_split`.
+    pub fn modulation(&self, condition: &Tensor, probe: &mut dyn Probe) -> Result<Modulation> {
+        let blocks = self
+            .blocks
+            .iter()
+            .enumerate()
+            .map(|(i, block)| block.modulation(condition, &format!("block.{i}"), probe))
+            .collect::<Result<_>>()?;
+        Ok(Modulation { blocks, head: self.head.modulation(condition)? })
+    }
+
+    /// Logits (B, 10L, K) for ids (B, 10L) u32: person 1's part-major map, then person 2's.
+    ///
+    /// Probe (batch first): `tokens_embedded` (B, 10L+1, d) with the separator in the middle, then per block
+    /// `block.{i}.{self_attn,ffn_combined}` (B, 10L+1, d),
+    /// `block.{i}.{spa_temp_attn,local_inter_attn,ffn_split}.person{1,2}` (B, 5L, d) and `block.{i}.out` (B, 10L+1, d).
+    pub fn forward(
+        &self,
+        ids: &Tensor,
+        modulation: &Modulation,
+        lengths: &Lengths,
+        drop: &mut dyn Dropout,
+        probe: &mut dyn Probe,
+    ) -> Result<Tensor> {
+        let (_, n) = ids.dims2()?;
+        if n != 2 * PARTS * lengths.padded {
+            candle_core::bail!("{n} token positions, expected {}", 2 * PARTS * lengths.padded);
+        }
+        let mut x = self.embedding.forward(ids, drop)?;
+        probe.see("tokens_embedded", &x);
+        for (i, (block, modulation)) in self.blocks.iter().zip(&modulation.blocks).enumerate() {
+            x = block.forward(
+                &x,
+                modulation,
+                &lengths.masks,
+                lengths.padded,
+                drop,
+                &format!("block.{i}"),
+                probe,
+            )?;
+        }
+        let person = PARTS * lengths.padded;
+        let x = Tensor::cat(&[x.narrow(1, 0, person)?, x.narrow(1, person + 1, person)?], 1)?;
+        self.head.forward(&x, &modulation.head)
+    }
+}

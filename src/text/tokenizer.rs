@@ -1,0 +1,95 @@
+//! OpenAI's CLIP byte-pair tokenizer, as the reference applies it (`clip-anytorch`): mend the text (ftfy), unescape HTML
+//! twice, collapse white space, lower-case, split, merge.
+
+use instant_clip_tokenizer as bpe;
+
+/// Tokens a text tower reads, start and end included.
+pub const CONTEXT: usize = 77;
+/// Start-of-text id.
+pub const START: u32 = 49406;
+/// End-of-text id, the largest of the vocabulary.
+pub const END: u32 = 49407;
+/// Vocabulary size.
+pub const VOCABULARY: usize = 49408;
+
+/// Text to CLIP ids.
+pub struct Tokenizer(bpe::Tokenizer);
+
+/// One text ready for the tower.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    /// [`CONTEXT`] ids: start, text, end, zeros.
+    pub ids: Vec<u32>,
+    /// The text was longer than the context and lost its end.
+    pub truncated: bool,
+}
+
+impl Tokenizer {
+    /// The published vocabulary, which comes with the program.
+    pub fn clip() -> Self {
+        Self(bpe::Tokenizer::new())
+    }
+
+    /// Ids of `text` without start, end and truncation.
+    pub fn ids(&self, text: &str) -> Vec<u32> {
+        let mut tokens = Vec::new();
+        let mut out = Vec::new();
+        for piece in split_specials(&clean(text)) {
+            match piece {
+                Piece::Special(id) => out.push(id),
+                Piece::Text(text) => {
+                    tokens.clear();
+                    // The crate gives these two spellings a meaning that the reference does not.
+                    let text = text.replace("<start_of_text>", "< start_of_text>");
+                    let text = text.replace("<end_of_text>", "< end_of_text>");
+                    self.0.encode(&text, &mut tokens);
+                    out.extend(tokens.iter().map(|t| u32::from(t.to_u16())));
+                }
+            }
+        }
+        out
+    }
+
+    /// Ids of `text` framed and padded to [`CONTEXT`]; a longer text is cut and still ends with [`END`].
+    pub fn encode(&self, text: &str) -> Encoded {
+        let mut ids = vec![START];
+        ids.extend(self.ids(text));
+        ids.push(END);
+        let truncated = ids.len() > CONTEXT;
+        ids.resize(CONTEXT, 0);
+        if truncated {
+            ids[CONTEXT - 1] = END;
+        }
+        Encoded { ids, truncated }
+    }
+}
+
+enum Piece<'a> {
+    Text(&'a str),
+    Special(u32),
+}
+
+/// Cuts out the literal markers that the reference turns into single tokens.
+fn split_specials(text: &str) -> Vec<Piece<'_>> {
+    const MARKS: [(&str, u32); 2] = [("<|startoftext|>", START), ("<|endoftext|>", END)];
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some((at, mark, id)) =
+        MARKS.iter().filter_map(|&(m, id)| rest.find(m).map(|at| (at, m, id))).min_by_key(|&(at, ..)| at)
+    {
+        pieces.push(Piece::Text(&rest[..at]));
+        pieces.push(Piece::Special(id));
+        rest = &rest[at + mark.len()..];
+    }
+    pieces.push(Piece::Text(rest));
+    pieces
+}
+
+/// Mend mojibake, quotes and widths; unescape HTML twice; collapse white space; lower-case.
+fn clean(text: &str) -> String {
+    let mended = plsfix::fix_text(text, None);
+    let once = html_escape::decode_html_entities(&mended);
+    let twice = html_escape::decode_html_entities(&once);
+    let collapsed = twice.split_whitespace().collect::<Vec<_>>().join(" ");
+    collapsed.to_lowercase()
+}
