@@ -1,1 +1,3 @@
-//! See ARCHITECTURE.md.
+//! Files in and out: NumPy arrays here, motion capture beside it. Nothing here executes what it reads.
+
+pub mod npy;
