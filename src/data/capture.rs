@@ -143,7 +143,8 @@ fn repair(poses: &mut [Joints], bad: Range<usize>) -> Option<()> {
         for joint in 0..JOINTS {
             for axis in 0..3 {
                 let (a, b) = (start[joint][axis], end[joint][axis]);
-                let slopes = [a - start_slope[joint][axis], end_slope[joint][axis] - b].map(|slope| slope * span);
+                let slopes =
+                    [a - start_slope[joint][axis], end_slope[joint][axis] - b].map(|slope| slope * span);
                 poses[frame][joint][axis] = hermite([a, b], slopes, t);
             }
         }
@@ -166,7 +167,8 @@ pub fn play_at(poses: &[Joints], speed: f64) -> Vec<Joints> {
     let count = (last as f64 / speed + 1e-9).floor() as usize + 1;
     let at = |frame: f64| -> Joints {
         let here = (frame.floor() as usize).min(last);
-        let [p0, p1, p2, p3] = [here.saturating_sub(1), here, here + 1, here + 2].map(|i| &poses[i.min(last)]);
+        let [p0, p1, p2, p3] =
+            [here.saturating_sub(1), here, here + 1, here + 2].map(|i| &poses[i.min(last)]);
         std::array::from_fn(|joint| {
             std::array::from_fn(|axis| {
                 let [a, b, c, d] = [p0, p1, p2, p3].map(|pose| pose[joint][axis]);
@@ -223,8 +225,10 @@ mod tests {
 
     #[test]
     fn cuts_leave_stretches_that_a_window_fits_in() {
-        let capture =
-            Capture { persons: [along(|_| 0.0, 300), along(|_| 0.0, 300)], rates: [RateConversion::Decimated(1); 2] };
+        let capture = Capture {
+            persons: [along(|_| 0.0, 300), along(|_| 0.0, 300)],
+            rates: [RateConversion::Decimated(1); 2],
+        };
         let mut recipe = Recipe::load("cmu-two-person").unwrap();
         let mut take = recipe.takes.remove(0);
         (take.trim_start, take.trim_end) = (2, 3);

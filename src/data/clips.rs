@@ -138,7 +138,8 @@ impl Planner<'_> {
     fn activity(&self, frames: &Range<usize>) -> Vec<String> {
         match &self.take.activity {
             Some(activity)
-                if overlap(&to_frames(activity.span), frames) as f64 >= ACTIVITY_SHARE * frames.len() as f64 =>
+                if overlap(&to_frames(activity.span), frames) as f64
+                    >= ACTIVITY_SHARE * frames.len() as f64 =>
             {
                 self.recipe.activities.get(&activity.captions).cloned().unwrap_or_default()
             }

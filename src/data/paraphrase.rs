@@ -41,7 +41,8 @@ const SYNONYMS: &[&[&str]] = &[
 /// occurs. The same caption always gives the same rewordings.
 pub fn reword(caption: &str, count: usize) -> Vec<String> {
     let found = occurrences(caption);
-    let possible = found.iter().fold(1_usize, |product, found| product.saturating_mul(SYNONYMS[found.row].len()));
+    let possible =
+        found.iter().fold(1_usize, |product, found| product.saturating_mul(SYNONYMS[found.row].len()));
     let wanted = count.min(possible - 1);
     let mut variants = BTreeSet::new();
     let mut list = Vec::with_capacity(wanted);
@@ -76,7 +77,9 @@ fn occurrences(text: &str) -> Vec<Occurrence> {
             .enumerate()
             .flat_map(|(row, phrases)| phrases.iter().map(move |phrase| (row, phrase.len(), phrase)))
             .filter(|(_, length, phrase)| {
-                text[start..].starts_with(**phrase) && ends_word(text, start) && ends_word(text, start + length)
+                text[start..].starts_with(**phrase)
+                    && ends_word(text, start)
+                    && ends_word(text, start + length)
             })
             .max_by_key(|(_, length, _)| *length);
         let next = text[start..].chars().next().map_or(1, char::len_utf8);
@@ -111,7 +114,8 @@ fn exchange(text: &str, found: &[Occurrence], state: &mut u64) -> String {
 
 /// FNV-1a, so that each caption has its own draws.
 fn fnv1a(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 /// SplitMix64 (Steele et al. 2014).

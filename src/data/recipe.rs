@@ -254,7 +254,9 @@ impl Recipe {
             return Err("an id is 1 to 64 letters, digits, - and _".to_owned());
         }
         for path in [&take.person1, &take.person2] {
-            if path.as_os_str().is_empty() || !path.components().all(|part| matches!(part, Component::Normal(_))) {
+            if path.as_os_str().is_empty()
+                || !path.components().all(|part| matches!(part, Component::Normal(_)))
+            {
                 return Err(format!("{} must be a path below the source folder", path.display()));
             }
         }
@@ -355,8 +357,12 @@ mod tests {
     #[test]
     fn held_out_takes_are_those_that_were_agreed() {
         let recipe = Recipe::load("cmu-two-person").unwrap();
-        let held: Vec<_> =
-            recipe.takes.iter().filter(|take| take.split != Split::Train).map(|take| take.id.as_str()).collect();
+        let held: Vec<_> = recipe
+            .takes
+            .iter()
+            .filter(|take| take.split != Split::Train)
+            .map(|take| take.id.as_str())
+            .collect();
         assert_eq!(held, ["60_61_05", "60_61_10", "60_61_13"]);
     }
 

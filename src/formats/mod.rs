@@ -1,3 +1,4 @@
-//! Files in and out: NumPy arrays here, motion capture beside it. Nothing here executes what it reads.
+//! Files in and out: NumPy arrays and motion capture. Nothing here executes what it reads.
 
+pub mod bvh;
 pub mod npy;

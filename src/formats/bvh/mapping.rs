@@ -17,7 +17,7 @@
 
 use super::{Axis, Bvh};
 use crate::error::{Error, ErrorKind, Result};
-use crate::motion::skeleton::JOINT_NAMES;
+use crate::motion::skeleton::NAMES;
 use crate::motion::{FPS, JOINTS};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -111,16 +111,17 @@ impl Mapping {
     /// `mapping_invalid`: not TOML, joints missing or unknown, axes that mirror left and right, a scale that is not
     /// positive, weights that are negative or sum to zero.
     pub fn parse(text: &str) -> Result<Self> {
-        let raw: RawMapping = toml::from_str(text)
-            .map_err(|source| Error::invalid("mapping_invalid", format!("the joint mapping is wrong: {source}")))?;
+        let raw: RawMapping = toml::from_str(text).map_err(|source| {
+            Error::invalid("mapping_invalid", format!("the joint mapping is wrong: {source}"))
+        })?;
         if !(raw.scale.is_finite() && raw.scale > 0.0 && raw.scale < 1e4) {
             return Err(invalid(format!("scale is {}; it is the metres in one unit of the file", raw.scale)));
         }
-        if let Some(unknown) = raw.joints.keys().find(|name| !JOINT_NAMES.contains(&name.as_str())) {
-            return Err(invalid(format!("there is no joint \"{unknown}\"; the 22 are {}", JOINT_NAMES.join(", "))));
+        if let Some(unknown) = raw.joints.keys().find(|name| !NAMES.contains(&name.as_str())) {
+            return Err(invalid(format!("there is no joint \"{unknown}\"; the 22 are {}", NAMES.join(", "))));
         }
         let mut joints = Vec::with_capacity(JOINTS);
-        for name in JOINT_NAMES {
+        for name in NAMES {
             let Some(joint) = raw.joints.get(name) else {
                 return Err(invalid(format!("joint \"{name}\" is missing")));
             };
@@ -160,7 +161,7 @@ impl Mapping {
     /// after the frames to drop.
     pub fn bind<'a>(&'a self, bvh: &'a Bvh) -> Result<Bound<'a>> {
         let mut joints = Vec::with_capacity(JOINTS);
-        for (parts, joint) in self.joints.iter().zip(JOINT_NAMES) {
+        for (parts, joint) in self.joints.iter().zip(NAMES) {
             let mut found = Vec::with_capacity(parts.len());
             for (name, weight) in parts {
                 found.push((find(bvh, name, joint, &self.name)?, *weight));
@@ -168,7 +169,8 @@ impl Mapping {
             joints.push(found);
         }
         if self.drop >= bvh.frames() {
-            let message = format!("has {} frames, and the mapping drops the first {}", bvh.frames(), self.drop);
+            let message =
+                format!("has {} frames, and the mapping drops the first {}", bvh.frames(), self.drop);
             return Err(Error::invalid("mapping_no_frames", message));
         }
         Ok(Bound { mapping: self, bvh, joints })
@@ -191,9 +193,11 @@ fn parts(joint: &str, raw: &RawJoint) -> Result<Vec<(String, f64)>> {
             .collect(),
     };
     let sum: f64 = list.iter().map(|(_, weight)| weight).sum();
-    let usable = list.iter().all(|(_, weight)| weight.is_finite() && *weight >= 0.0) && sum.is_finite() && sum > 0.0;
+    let usable =
+        list.iter().all(|(_, weight)| weight.is_finite() && *weight >= 0.0) && sum.is_finite() && sum > 0.0;
     if list.is_empty() || list.len() > MAX_MIX || !usable {
-        let message = format!("joint \"{joint}\" needs 1 to {MAX_MIX} nodes, with weights that are not negative");
+        let message =
+            format!("joint \"{joint}\" needs 1 to {MAX_MIX} nodes, with weights that are not negative");
         return Err(invalid(message));
     }
     for (_, weight) in &mut list {
@@ -221,7 +225,9 @@ fn axes(raw: &[String; 3]) -> Result<[(Axis, f64); 3]> {
     // A cyclic order of the axes is a rotation, any other a reflection, and each sign reflects once more.
     let cyclic = if b.index() == (a.index() + 1) % 3 { 1.0 } else { -1.0 };
     if cyclic * sign_a * sign_b * sign_c < 0.0 {
-        return Err(invalid("these axes would mirror the people; change one sign or exchange two axes".to_owned()));
+        return Err(invalid(
+            "these axes would mirror the people; change one sign or exchange two axes".to_owned(),
+        ));
     }
     Ok(list)
 }
@@ -263,7 +269,9 @@ impl fmt::Display for RateConversion {
         match self {
             Self::Decimated(1) => f.write_str("as recorded"),
             Self::Decimated(step) => write!(f, "one of every {step} source frames"),
-            Self::Interpolated { source_fps } => write!(f, "interpolated from {source_fps:.2} frames a second"),
+            Self::Interpolated { source_fps } => {
+                write!(f, "interpolated from {source_fps:.2} frames a second")
+            }
         }
     }
 }
@@ -315,7 +323,8 @@ impl Bound<'_> {
             (count, RateConversion::Interpolated { source_fps: self.bvh.fps() })
         };
         if count > super::MAX_FRAMES {
-            let message = format!("would be {count} frames at 30 a second; cut the recording into shorter files");
+            let message =
+                format!("would be {count} frames at 30 a second; cut the recording into shorter files");
             return Err(Error::invalid("bvh_too_large", message));
         }
         let time = |frame: usize| self.mapping.drop as f64 + frame as f64 * step;
@@ -341,8 +350,9 @@ mod tests {
 
     fn mapping(head: &str, overrides: &[(&str, &str)]) -> String {
         let mut text = format!("name = \"test\"\n{head}\n[joints]\n");
-        for joint in JOINT_NAMES {
-            let source = overrides.iter().find(|(name, _)| *name == joint).map_or("\"hip\"", |(_, text)| text);
+        for joint in NAMES {
+            let source =
+                overrides.iter().find(|(name, _)| *name == joint).map_or("\"hip\"", |(_, text)| text);
             text.push_str(&format!("{joint} = {source}\n"));
         }
         text
@@ -369,7 +379,7 @@ mod tests {
         let mapping = Mapping::parse(&text).unwrap();
         let pose = mapping.bind(&bvh).unwrap().pose(2.0);
         let height = |name: &str| {
-            let joint = JOINT_NAMES.iter().position(|known| *known == name).unwrap();
+            let joint = NAMES.iter().position(|known| *known == name).unwrap();
             assert_eq!((pose[joint][0], pose[joint][2]), (0.02, 0.0), "{name}");
             (pose[joint][1] * 1e6).round() / 1e6
         };
@@ -381,7 +391,8 @@ mod tests {
 
     #[test]
     fn whole_multiples_are_decimated_and_other_rates_interpolated() {
-        let mapping = Mapping::parse(&mapping("axes = [\"x\", \"y\", \"z\"]\nscale = 1\ndrop = 2", &[])).unwrap();
+        let mapping =
+            Mapping::parse(&mapping("axes = [\"x\", \"y\", \"z\"]\nscale = 1\ndrop = 2", &[])).unwrap();
         let xs = |bvh: &Bvh| {
             let converted = mapping.bind(bvh).unwrap().convert().unwrap();
             (converted.positions.iter().map(|pose| pose[0][0]).collect::<Vec<_>>(), converted.rate)
@@ -391,7 +402,10 @@ mod tests {
         let (found, rate) = xs(&moving(0.02, 8));
         assert_eq!(rate, RateConversion::Interpolated { source_fps: 50.0 });
         let expected = [2.0, 2.0 + 5.0 / 3.0, 2.0 + 10.0 / 3.0, 7.0];
-        assert!(found.len() == 4 && found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-9), "{found:?}");
+        assert!(
+            found.len() == 4 && found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-9),
+            "{found:?}"
+        );
         assert_eq!(xs(&moving(0.1, 4)).0.len(), 4, "10 frames a second: 2, 2⅓, 2⅔, 3");
     }
 

@@ -17,7 +17,7 @@ mod parse;
 mod pose;
 mod read;
 
-pub use mapping::{Bound, Converted, Mapping, RateConversion, BUILTIN_MAPPINGS};
+pub use mapping::{BUILTIN_MAPPINGS, Bound, Converted, Mapping, RateConversion};
 
 /// Most nodes (joints and end sites) a file may have.
 pub const MAX_NODES: usize = 1024;

@@ -52,7 +52,8 @@ impl<'a> Words<'a> {
 
     fn required(&mut self, what: &str) -> Result<&'a str> {
         self.next().ok_or_else(|| {
-            let message = format!("line {}: the text ends where {what} was expected; the file was cut", self.line);
+            let message =
+                format!("line {}: the text ends where {what} was expected; the file was cut", self.line);
             Error::corrupt("bvh_truncated", message)
         })
     }

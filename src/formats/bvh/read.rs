@@ -47,23 +47,23 @@ fn read_bounded(source: impl Read, limit: u64) -> std::result::Result<Vec<u8>, R
     let mut bytes = Vec::new();
     if compressed {
         // Several members one after the other are one file to gzip(1), so to us.
-        flate2::read::MultiGzDecoder::new(whole).take(limit + 1).read_to_end(&mut bytes).map_err(|source| {
-            ReadFailure::Content(
-                Error::corrupt(
-                    "bvh_gzip",
-                    "the gzip data is damaged or was cut; copy or download the file again",
+        flate2::read::MultiGzDecoder::new(whole).take(limit + 1).read_to_end(&mut bytes).map_err(
+            |source| {
+                ReadFailure::Content(
+                    Error::corrupt(
+                        "bvh_gzip",
+                        "the gzip data is damaged or was cut; copy or download the file again",
+                    )
+                    .with_source(source),
                 )
-                .with_source(source),
-            )
-        })?;
+            },
+        )?;
     } else {
         whole.take(limit + 1).read_to_end(&mut bytes).map_err(ReadFailure::Disk)?;
     }
     if bytes.len() as u64 > limit {
-        let message = format!(
-            "holds more than {} MB of text; cut the recording into shorter files",
-            limit >> 20
-        );
+        let message =
+            format!("holds more than {} MB of text; cut the recording into shorter files", limit >> 20);
         return Err(ReadFailure::Content(Error::new(ErrorKind::Invalid, "bvh_too_large", message)));
     }
     Ok(bytes)
