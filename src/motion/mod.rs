@@ -1,4 +1,30 @@
 //! What a motion is: two people, 22 joints each, 30 frames a second. This room knows nothing of models or files.
+//!
+//! ```text
+//! raw (T,492) -> RawPerson -> mirror -> canonical -> Features (T-1,262) -> Stats -> a model
+//! a model -> Stats -> Features (T,262) -> export: smooth, foot fix -> Motion
+//! positions alone -> kinematics -> local rotations on the rest skeleton
+//! ```
+//!
+//! Section numbers refer to the InterMask specification (ICLR 2025 and its published code).
+
+pub mod canonical;
+pub mod contact;
+pub mod export;
+pub mod foot_fix;
+pub mod frame;
+pub mod kinematics;
+pub mod mirror;
+pub mod raw;
+pub mod rotation;
+pub mod skeleton;
+pub mod smooth;
+pub mod stats;
+mod vector;
+
+pub use frame::Features;
+pub use raw::RawPerson;
+pub use stats::Stats;
 
 /// Joints of the SMPL-like body that InterHuman uses.
 pub const JOINTS: usize = 22;
@@ -11,7 +37,8 @@ pub const FPS: f32 = 30.0;
 pub type Vec3 = [f32; 3];
 /// Joint positions of one person in one frame, metres.
 pub type Pose = [Vec3; JOINTS];
-/// Local rotations of joints 1..=21 in one frame, 6D (first column of the rotation matrix, then the raw second column).
+/// Local rotations of joints 1..=21 in one frame, 6D in the order of InterHuman's files: the first two columns of the
+/// matrix, interleaved ([`rotation::SixD::Interleaved`]).
 pub type Rotations = [[f32; 6]; JOINTS - 1];
 
 /// One person's motion.
@@ -30,9 +57,27 @@ pub struct Motion {
     pub persons: [Person; 2],
 }
 
+impl Person {
+    /// Number of frames.
+    pub fn frames(&self) -> usize {
+        self.positions.len()
+    }
+
+    /// Whether every number is finite, as anything that leaves the house must be.
+    pub fn is_finite(&self) -> bool {
+        self.positions.iter().flatten().flatten().all(|v| v.is_finite())
+            && self.rotations.iter().flatten().flatten().all(|v| v.is_finite())
+    }
+}
+
 impl Motion {
     /// Number of frames.
     pub fn frames(&self) -> usize {
-        self.persons[0].positions.len()
+        self.persons[0].frames()
+    }
+
+    /// Whether every number of both persons is finite.
+    pub fn is_finite(&self) -> bool {
+        self.persons.iter().all(Person::is_finite)
     }
 }

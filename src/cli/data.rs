@@ -1,0 +1,185 @@
+//! `duet data`: captures to training folders.
+
+use crate::data::prepare::{Step, Summary, prepare};
+use crate::data::{Recipe, Split};
+use crate::error::{Error, Result};
+use crate::formats::bvh::{BUILTIN_MAPPINGS, Bvh, Mapping};
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::path::{Path, PathBuf};
+
+/// Prepare motion capture for training, and look at what was prepared.
+#[derive(Debug, Args)]
+pub struct DataArgs {
+    #[command(subcommand)]
+    command: DataCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum DataCommand {
+    /// Turn BVH captures of two people into a training folder.
+    ///
+    /// A recipe says which files belong together, which joints are which, what is broken and cut out, what happens when
+    /// (captions), and which takes are held out. The folder has InterHuman's layout, so `duet train` reads it and
+    /// InterHuman itself alike.
+    #[command(after_long_help = PREPARE_HELP)]
+    Prepare(PrepareArgs),
+    /// Show what a BVH file holds, and whether a joint mapping fits it.
+    Bvh(BvhArgs),
+    /// Print a built-in recipe, to start one's own from.
+    Recipe {
+        /// Name of the recipe.
+        #[arg(default_value = "cmu-two-person")]
+        name: String,
+    },
+}
+
+const PREPARE_HELP: &str = "\
+Where the captures of the built-in recipe come from:
+  cmu-two-person   CMU Graphics Lab motion capture (mocap.cs.cmu.edu), BVH conversions by B. Hahne (cgspeed.com):
+                   subjects 60 and 61 (salsa, Daz-friendly release, takes 01-07 and 09-15) and 18 and 19 (take 01).
+                   Put them in DIR/bvh/ as 60_01.bvh or 60_01.bvh.gz and so on.
+
+Examples:
+  duet data prepare --source captures --out data/cmu
+  duet data recipe > mine.toml                     # edit, then:
+  duet data prepare --recipe mine.toml --source captures --out data/mine";
+
+#[derive(Debug, Args)]
+struct PrepareArgs {
+    /// Built-in recipe, or the path of a recipe file ending in .toml.
+    #[arg(long, default_value = "cmu-two-person")]
+    recipe: String,
+    /// Folder that the files named in the recipe are below.
+    #[arg(long, value_name = "DIR")]
+    source: PathBuf,
+    /// Folder to make.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Make the folder anew if it is there already.
+    #[arg(long)]
+    replace: bool,
+    /// Print the summary as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct BvhArgs {
+    /// A .bvh or .bvh.gz file.
+    file: PathBuf,
+    /// Built-in joint mapping to try, or the path of a mapping file ending in .toml.
+    #[arg(long)]
+    mapping: Option<String>,
+}
+
+/// Run `duet data`.
+///
+/// # Errors
+/// Whatever stopped it, in words.
+pub fn run(args: DataArgs) -> Result<()> {
+    match args.command {
+        DataCommand::Prepare(args) => run_prepare(&args),
+        DataCommand::Bvh(args) => show_bvh(&args),
+        DataCommand::Recipe { name } => {
+            print!("{}", Recipe::text(&name)?);
+            Ok(())
+        }
+    }
+}
+
+fn run_prepare(args: &PrepareArgs) -> Result<()> {
+    let recipe = Recipe::load(&args.recipe)?;
+    if !args.source.is_dir() {
+        let message =
+            format!("{} is no folder; --source names the one with the captures", args.source.display());
+        return Err(Error::invalid("data_source", message));
+    }
+    let bar = ProgressBar::new(recipe.takes.len() as u64).with_style(
+        ProgressStyle::with_template("{bar:30} {pos}/{len} takes, {eta} left  {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    let summary = prepare(&recipe, &args.source, &args.out, args.replace, &mut |step| match step {
+        Step::Take(done, _, id) => {
+            bar.set_position(done as u64);
+            bar.set_message(id.to_owned());
+        }
+        Step::Stats => {
+            bar.set_position(recipe.takes.len() as u64);
+            bar.set_message("statistics");
+        }
+    });
+    bar.finish_and_clear();
+    let summary = summary?;
+    if args.json {
+        let text = serde_json::to_string_pretty(&summary).map_err(|error| {
+            Error::internal("json", "the summary could not be written").with_source(error)
+        })?;
+        println!("{text}");
+    } else {
+        print_summary(&summary, &args.out);
+    }
+    Ok(())
+}
+
+fn print_summary(summary: &Summary, out: &Path) {
+    println!(
+        "{}: {} takes, {:.2} minutes of two people",
+        summary.recipe,
+        summary.takes,
+        summary.hours * 60.0
+    );
+    for split in Split::ALL {
+        if let Some(part) = summary.splits.get(&split) {
+            println!(
+                "  {:5} {:5} clips {:7} frames ({} distinct) {:6} captions",
+                split.name(),
+                part.clips,
+                part.frames,
+                part.distinct_frames,
+                part.captions
+            );
+        }
+    }
+    println!("  {} VQ-VAE windows to train on, {} words", summary.windows, summary.vocabulary);
+    println!(
+        "  rotations fitted to positions: {:.2} mm off on average, {:.1} mm at worst",
+        summary.fit_mean_mm, summary.fit_max_mm
+    );
+    for (rate, files) in &summary.rates {
+        println!("  {files} files: {rate}");
+    }
+    println!("  {} channels are (nearly) constant", summary.floored_channels);
+    println!("written to {}", out.display());
+}
+
+fn show_bvh(args: &BvhArgs) -> Result<()> {
+    let bvh = Bvh::read(&args.file)?;
+    println!("{} frames at {:.2} a second, {} joints:", bvh.frames(), bvh.fps(), bvh.nodes().len());
+    let mut depths: Vec<usize> = Vec::new();
+    for node in bvh.nodes() {
+        let depth = node.parent.map_or(0, |parent| depths[parent] + 1);
+        depths.push(depth);
+        println!("{:indent$}{}", "", node.name, indent = 2 * depth + 2);
+    }
+    match &args.mapping {
+        Some(name) => {
+            let mapping =
+                if name.ends_with(".toml") { Mapping::read(name.as_ref())? } else { Mapping::builtin(name)? };
+            let converted = mapping.bind(&bvh)?.convert()?;
+            println!(
+                "mapping {} fits: {} frames, {}",
+                mapping.name(),
+                converted.positions.len(),
+                converted.rate
+            );
+        }
+        None => {
+            for (name, _) in BUILTIN_MAPPINGS {
+                let fits = Mapping::builtin(name)?.bind(&bvh).is_ok();
+                println!("mapping {name} {}", if fits { "fits" } else { "does not fit" });
+            }
+        }
+    }
+    Ok(())
+}

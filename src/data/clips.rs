@@ -1,0 +1,158 @@
+//! Which clips a take gives, and what each is called.
+//!
+//! Three kinds: the stretches of the take themselves (the only ones the VQ-VAE sees, so that no frame counts twice), each
+//! timed segment, and overlapping crops. A crop is described by the segments inside it, and by what the take calls the
+//! activity when nearly all of the crop lies within that.
+
+use super::capture::Capture;
+use super::paraphrase;
+use super::recipe::{Recipe, Segment, Take};
+use crate::motion::FPS;
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+/// Share of a segment that must lie in a crop to be told of it.
+const TOLD_SHARE: f64 = 0.6;
+/// Share of a crop that must lie in an activity to be called it.
+const ACTIVITY_SHARE: f64 = 0.8;
+/// Most segments that one sentence strings together: more outrun the text encoder.
+const MAX_TOLD: usize = 3;
+
+/// A clip to be made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Clip {
+    /// Readable and unique: `60_61_01`, `60_61_01-seg03`, `60_61_01-f0120-n090`, `18_19_01-x0.75`.
+    pub id: String,
+    /// Frames of the take.
+    pub frames: Range<usize>,
+    /// How many times as fast as recorded.
+    pub speed: f64,
+    /// One line each, no two alike.
+    pub captions: Vec<String>,
+    /// Only for training on text: its motion is already part of a longer clip.
+    pub text_only: bool,
+    /// Which stretch of the take it is from.
+    pub stretch: usize,
+}
+
+/// All clips of a take, whole stretches first.
+pub fn plan(recipe: &Recipe, take: &Take, capture: &Capture) -> Vec<Clip> {
+    let stretches = capture.stretches(recipe, take);
+    let single = stretches.len() == 1;
+    let mut clips = Vec::new();
+    for (index, stretch) in stretches.into_iter().enumerate() {
+        let name = if single { take.id.clone() } else { format!("{}-part{}", take.id, index + 1) };
+        let planner = Planner { recipe, take, stretch, index };
+        planner.whole(&name, &mut clips);
+        planner.segments(&mut clips);
+        planner.crops(&mut clips);
+    }
+    clips
+}
+
+struct Planner<'a> {
+    recipe: &'a Recipe,
+    take: &'a Take,
+    stretch: Range<usize>,
+    index: usize,
+}
+
+impl Planner<'_> {
+    fn whole(&self, name: &str, clips: &mut Vec<Clip>) {
+        let mut captions = self.take.captions.clone();
+        captions.extend(self.activity(&self.stretch));
+        let base = self.clip(name.to_owned(), self.stretch.clone(), captions, false);
+        for &speed in &self.take.speeds {
+            let id = format!("{name}-x{speed}");
+            clips.push(Clip { id, speed, ..base.clone() });
+        }
+        clips.push(base);
+    }
+
+    fn segments(&self, clips: &mut Vec<Clip>) {
+        for (number, segment) in self.take.segments.iter().enumerate() {
+            let frames = to_frames([segment.start, segment.end]);
+            // A segment across a cut belongs to neither side.
+            let inside = overlap(&frames, &self.stretch) as f64 >= 0.9 * frames.len() as f64;
+            if let (true, Some(frames)) = (inside, self.grow(frames)) {
+                let id = format!("{}-seg{:02}", self.take.id, number + 1);
+                clips.push(self.clip(id, frames, vec![segment.text.clone()], true));
+            }
+        }
+    }
+
+    fn crops(&self, clips: &mut Vec<Clip>) {
+        for crop in &self.recipe.crops {
+            if self.stretch.len() < crop.frames {
+                continue;
+            }
+            let starts = (self.stretch.start..=self.stretch.end - crop.frames).step_by(crop.stride);
+            for start in starts {
+                let frames = start..start + crop.frames;
+                let mut captions: Vec<String> = self.told(&frames).into_iter().collect();
+                captions.extend(self.activity(&frames));
+                if !captions.is_empty() {
+                    let id = format!("{}-f{start:04}-n{:03}", self.take.id, crop.frames);
+                    clips.push(self.clip(id, frames, captions, true));
+                }
+            }
+        }
+    }
+
+    fn clip(&self, id: String, frames: Range<usize>, captions: Vec<String>, text_only: bool) -> Clip {
+        let mut seen = BTreeSet::new();
+        let mut all = Vec::new();
+        for caption in captions {
+            let reworded = paraphrase::reword(&caption, self.recipe.paraphrases);
+            all.extend(std::iter::once(caption).chain(reworded).filter(|text| seen.insert(text.clone())));
+        }
+        Clip { id, frames, speed: 1.0, captions: all, text_only, stretch: self.index }
+    }
+
+    /// At least `min_clip` frames around a segment, within the stretch.
+    fn grow(&self, frames: Range<usize>) -> Option<Range<usize>> {
+        let wanted = self.recipe.min_clip.max(overlap(&frames, &self.stretch));
+        if self.stretch.len() < wanted {
+            return None;
+        }
+        let middle = (frames.start + frames.end) / 2;
+        let start = middle.saturating_sub(wanted / 2).clamp(self.stretch.start, self.stretch.end - wanted);
+        Some(start..start + wanted)
+    }
+
+    /// The segments within some frames as one sentence.
+    fn told(&self, frames: &Range<usize>) -> Option<String> {
+        let inside = |segment: &&Segment| {
+            let time = to_frames([segment.start, segment.end]);
+            overlap(&time, frames) as f64 >= TOLD_SHARE * time.len() as f64
+        };
+        let mut told: Vec<&Segment> = self.take.segments.iter().filter(inside).collect();
+        told.sort_by(|a, b| a.start.total_cmp(&b.start));
+        if told.is_empty() || told.len() > MAX_TOLD {
+            return None;
+        }
+        let parts: Vec<_> = told.iter().map(|segment| segment.text.trim().trim_end_matches('.')).collect();
+        Some(format!("{}.", parts.join(", then ")))
+    }
+
+    fn activity(&self, frames: &Range<usize>) -> Vec<String> {
+        match &self.take.activity {
+            Some(activity)
+                if overlap(&to_frames(activity.span), frames) as f64
+                    >= ACTIVITY_SHARE * frames.len() as f64 =>
+            {
+                self.recipe.activities.get(&activity.captions).cloned().unwrap_or_default()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn to_frames([start, end]: [f64; 2]) -> Range<usize> {
+    let frame = |seconds: f64| (seconds * f64::from(FPS)).round() as usize;
+    frame(start)..frame(end).max(frame(start) + 1)
+}
+
+fn overlap(a: &Range<usize>, b: &Range<usize>) -> usize {
+    a.end.min(b.end).saturating_sub(a.start.max(b.start))
+}
