@@ -251,3 +251,125 @@ fn numbers<T: npyz::Deserialize + Copy>(header: &npyz::NpyHeader, body: &[u8]) -
         .collect();
     Ok(Array { shape, data: ordered })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn person(frames: usize, numbers: &mut impl Iterator<Item = f32>) -> Person {
+        let mut next = || numbers.next().unwrap_or(0.5);
+        Person {
+            positions: (0..frames)
+                .map(|_| std::array::from_fn(|_| std::array::from_fn(|_| next())))
+                .collect(),
+            rotations: (0..frames)
+                .map(|_| std::array::from_fn(|_| std::array::from_fn(|_| next())))
+                .collect(),
+        }
+    }
+
+    /// An npy file with this header text and body, version 1.
+    fn file(header: &str, body: &[u8]) -> Vec<u8> {
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((header.len() as u16).to_le_bytes());
+        bytes.extend(header.as_bytes());
+        bytes.extend(body);
+        bytes
+    }
+
+    fn header(descr: &str, order: &str, shape: &str) -> String {
+        format!("{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}, }}\n")
+    }
+
+    fn code(bytes: &[u8]) -> &'static str {
+        read_f64(bytes).unwrap_err().code()
+    }
+
+    proptest! {
+        #[test]
+        fn a_person_survives_bit_for_bit(frames in 1usize..5, numbers in prop::collection::vec(-5.0f32..5.0, 960)) {
+            let person = person(frames, &mut numbers.into_iter());
+            let bytes = write_person(&person).unwrap();
+            prop_assert_eq!(read_person(&bytes).unwrap(), person);
+        }
+
+        #[test]
+        fn every_truncation_is_refused(cut in 0usize..3000) {
+            let bytes = write_person(&person(2, &mut std::iter::empty())).unwrap();
+            prop_assume!(cut < bytes.len());
+            prop_assert_eq!(read_person(&bytes[..cut]).unwrap_err().code(), "npy_corrupt");
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(
+            junk in prop::collection::vec(any::<u8>(), 0..200), header in "[-(\\[{'<f48,: a-z0-9)\\]}]{0,80}",
+        ) {
+            let _ = read_f64(&junk);
+            let _ = read_f64(&file(&header, &junk));
+        }
+    }
+
+    #[test]
+    fn the_header_is_numpys_own() {
+        let bytes = write_person(&person(3, &mut std::iter::empty())).unwrap();
+        let text = String::from_utf8_lossy(&bytes[10..128]).into_owned();
+        assert_eq!(&bytes[..8], b"\x93NUMPY\x01\x00");
+        for part in ["'descr': '<f8'", "'fortran_order': False", "(3, 22, 9"] {
+            assert!(text.contains(part), "{text}");
+        }
+        assert_eq!((bytes.len() - 3 * 22 * 9 * 8) % 64, 0, "numbers start aligned");
+    }
+
+    #[test]
+    fn lying_and_dangerous_headers_are_refused() {
+        let plain = |shape: &str| header("'<f4'", "False", shape);
+        assert_eq!(code(b"PK\x03\x04"), "npy_corrupt");
+        assert_eq!(code(&file(&plain("(3,)"), &[0; 8])), "npy_corrupt");
+        assert_eq!(code(&file(&plain("(1,)"), &[0; 8])), "npy_corrupt");
+        assert_eq!(code(&file(&plain("(4294967295, 4294967295, 4294967295)"), &[])), "npy_corrupt");
+        assert_eq!(code(&file(&plain("(0, 18446744073709551615, 99)"), &[])), "npy_corrupt");
+        assert_eq!(code(&file(&plain("(-1,)"), &[])), "npy_corrupt");
+        assert_eq!(code(&file(&"(".repeat(9_000), &[])), "npy_corrupt");
+        assert_eq!(
+            code(&file(&header("'|O'", "False", "(1,)"), b"\x80\x04cos\nsystem\n.")),
+            "npy_unsupported"
+        );
+        assert_eq!(code(&file(&header("'<i8'", "False", "(1,)"), &[0; 8])), "npy_unsupported");
+        assert_eq!(code(&file(&header("[('a', '<f4')]", "False", "(1,)"), &[0; 4])), "npy_unsupported");
+        let mut long = b"\x93NUMPY\x02\x00".to_vec();
+        long.extend(u32::MAX.to_le_bytes());
+        assert_eq!(code(&long), "npy_corrupt");
+    }
+
+    #[test]
+    fn types_orders_and_shapes() {
+        let f32s: Vec<u8> = (0..6).flat_map(|i| (i as f32).to_le_bytes()).collect();
+        let c = read_f32(&file(&header("'<f4'", "False", "(2, 3)"), &f32s)).unwrap();
+        assert_eq!((c.shape, c.data), (vec![2, 3], vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0]));
+        let fortran = read_f64(&file(&header("'<f4'", "True", "(2, 3)"), &f32s)).unwrap();
+        assert_eq!(fortran.data, [0.0, 2.0, 4.0, 1.0, 3.0, 5.0]);
+        let big: Vec<u8> = [1.5f64, -2.0].iter().flat_map(|x| x.to_be_bytes()).collect();
+        assert_eq!(read_f32(&file(&header("'>f8'", "False", "(2,)"), &big)).unwrap().data, [1.5, -2.0]);
+        assert_eq!(read_vector(&write_f32(&[3], &[1.0, 2.0, 3.0]).unwrap(), 3).unwrap(), [1.0, 2.0, 3.0]);
+        let wrong = write_f32(&[3, 1], &[1.0, 2.0, 3.0]).unwrap();
+        assert_eq!(read_vector(&wrong, 3).unwrap_err().code(), "npy_wrong_shape");
+        assert_eq!(read_person(&wrong).unwrap_err().code(), "npy_wrong_shape");
+        assert_eq!(write_f32(&[2], &[1.0]).unwrap_err().code(), "npy_wrong_shape");
+        let mut broken = person(1, &mut std::iter::empty());
+        broken.positions[0][3][1] = f32::NAN;
+        assert_eq!(read_person(&write_person(&broken).unwrap()).unwrap_err().code(), "motion_not_finite");
+    }
+
+    #[test]
+    fn upstreams_file_names() {
+        let base = "infer_best_fid_ts20_cs2_topkr0.9_00_00";
+        assert_eq!(file_name(base, 0, false), format!("{base}_0.npy"));
+        assert_eq!(file_name(base, 1, true), format!("ik_{base}_1.npy"));
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        assert_eq!(load(Path::new("no/such/file.npy")).unwrap_err().code(), "file_not_found");
+    }
+}

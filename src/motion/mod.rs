@@ -13,6 +13,7 @@ pub mod contact;
 pub mod export;
 pub mod foot_fix;
 pub mod frame;
+pub mod inverse;
 pub mod kinematics;
 pub mod mirror;
 pub mod raw;
