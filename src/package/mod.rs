@@ -1,1 +1,23 @@
-//! See ARCHITECTURE.md.
+//! Model packages: one folder, one readable `model.toml`, weights as safetensors.
+//!
+//! * [`manifest`] is `model.toml`, typed and validated; [`expected`] says which tensors its dimensions call for.
+//! * [`open`] reads a package, [`weights`] its tensors, [`digest`] its fingerprints; [`write`] makes one, all or nothing.
+//! * [`find`] knows where packages lie; [`import`] converts other layouts; [`pull`] fetches from a hub first.
+//!
+//! Nothing here executes what it reads: PyTorch files are taken apart as data.
+
+#[cfg(feature = "bundle")]
+mod bundle;
+pub mod digest;
+pub mod expected;
+pub mod find;
+pub mod import;
+pub mod manifest;
+pub mod open;
+pub mod pull;
+pub mod weights;
+pub mod write;
+
+pub use find::{DEFAULT_MODEL, SearchPath};
+pub use manifest::{Manifest, Part};
+pub use open::{Package, Statistics};

@@ -1,0 +1,432 @@
+//! `model.toml`: what a package says about itself. Parsed strictly and validated before anything believes it.
+
+use super::digest::is_sha256;
+use crate::error::{Error, ErrorKind, Result};
+use crate::models::config::{ClipTextConfig, InterMConfig, MotionLayout, VqConfig};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The format this program writes and reads.
+pub const FORMAT: u32 = 1;
+/// Name of the manifest inside a package folder.
+pub const MANIFEST: &str = "model.toml";
+/// Longest manifest that is read, bytes.
+pub const MAX_MANIFEST_BYTES: u64 = 64 << 10;
+
+/// Family of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// VQ-VAE, Inter-M transformer and CLIP text tower.
+    InterMask,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InterMask => "intermask",
+        })
+    }
+}
+
+/// The files of a package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Part {
+    /// VQ-VAE weights, names as InterMask spec §6.
+    Vq,
+    /// Inter-M transformer with its trained text head (`clipTrans`, `clipln`), names as InterMask spec §6.
+    Transformer,
+    /// CLIP text tower, OpenAI's names (`transformer.resblocks.N…`).
+    Text,
+    /// `mean` and `std` of the motion features, (262,) each.
+    Statistics,
+}
+
+impl Part {
+    /// All parts, in the order they are stored.
+    pub const ALL: [Self; 4] = [Self::Vq, Self::Transformer, Self::Text, Self::Statistics];
+
+    /// The word used in `model.toml` and in messages.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Vq => "vq",
+            Self::Transformer => "transformer",
+            Self::Text => "text",
+            Self::Statistics => "statistics",
+        }
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// One file of a package, with its fingerprint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    /// Plain file name inside the package folder.
+    pub path: String,
+    /// Exact size.
+    pub bytes: u64,
+    /// SHA-256, lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// The files of a package by role.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Files {
+    /// See [`Part::Vq`].
+    pub vq: FileEntry,
+    /// See [`Part::Transformer`].
+    pub transformer: FileEntry,
+    /// See [`Part::Text`].
+    pub text: FileEntry,
+    /// See [`Part::Statistics`]; absent for the Inter-X layout, which is not normalised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statistics: Option<FileEntry>,
+}
+
+impl Files {
+    /// The entry of `part`, if the package has one.
+    pub fn get(&self, part: Part) -> Option<&FileEntry> {
+        match part {
+            Part::Vq => Some(&self.vq),
+            Part::Transformer => Some(&self.transformer),
+            Part::Text => Some(&self.text),
+            Part::Statistics => self.statistics.as_ref(),
+        }
+    }
+
+    /// All entries that are there, with their part.
+    pub fn iter(&self) -> impl Iterator<Item = (Part, &FileEntry)> {
+        Part::ALL.into_iter().filter_map(|part| Some((part, self.get(part)?)))
+    }
+}
+
+/// The content of `model.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Version of this format, [`FORMAT`].
+    pub format: u32,
+    /// Short name, see [`is_model_name`].
+    pub name: String,
+    /// Name for people.
+    pub title: String,
+    /// Family.
+    pub kind: Kind,
+    /// What the model knows and does not know, one line.
+    pub knows: String,
+    /// Terms of the weights.
+    pub licence: String,
+    /// Where the weights come from: training data, source files, acknowledgements.
+    pub provenance: String,
+    /// Frames a second of the motion it makes.
+    pub fps: u32,
+    /// VQ-VAE dimensions.
+    pub vq: VqConfig,
+    /// Transformer dimensions.
+    pub transformer: InterMConfig,
+    /// Text tower dimensions.
+    pub text: ClipTextConfig,
+    /// Files with size and digest.
+    pub files: Files,
+}
+
+impl Manifest {
+    /// Parse and validate. The error names the field and, for syntax, the line.
+    pub fn parse(text: &str) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Version {
+            format: u32,
+        }
+        // The version first: a newer format may well have fields that this program does not know.
+        let version: Version = toml::from_str(text).map_err(unreadable)?;
+        if version.format != FORMAT {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "package_format",
+                format!(
+                    "{MANIFEST} has format {}; this program reads format {FORMAT}: use the program version that \
+                     made the package, or import the model again",
+                    version.format
+                ),
+            ));
+        }
+        let manifest: Self = toml::from_str(text).map_err(unreadable)?;
+        manifest.validate()?;
+        Ok(manifest)
+    }
+
+    /// The text of `model.toml`.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self)
+            .map_err(|e| Error::internal("package_manifest", "cannot write the manifest").with_source(e))
+    }
+
+    /// Check every field against its range and against the others.
+    pub fn validate(&self) -> Result<()> {
+        if !is_model_name(&self.name) {
+            return Err(bad(format!("name {:?} is not usable: {NAME_RULE}", shorten(&self.name))));
+        }
+        for (field, value, longest) in [
+            ("title", &self.title, 200),
+            ("knows", &self.knows, 1000),
+            ("licence", &self.licence, 1000),
+            ("provenance", &self.provenance, 8000),
+        ] {
+            if value.trim().is_empty() || value.chars().count() > longest {
+                return Err(bad(format!("{field} must have 1 to {longest} characters")));
+            }
+            if value.chars().any(|c| c.is_control() && c != '\n') {
+                return Err(bad(format!("{field} holds control characters")));
+            }
+        }
+        range("fps", self.fps as usize, 1, 240)?;
+        self.validate_dimensions()?;
+        self.validate_files()
+    }
+
+    fn validate_dimensions(&self) -> Result<()> {
+        let (vq, transformer, text) = (&self.vq, &self.transformer, &self.text);
+        validate_vq(vq)?;
+        validate_transformer(transformer)?;
+        validate_text(text)?;
+        if transformer.codes != vq.codes {
+            return Err(bad(format!(
+                "transformer.codes is {} but vq.codes is {}: the two were not trained together",
+                transformer.codes, vq.codes
+            )));
+        }
+        if transformer.text_dim != text.width {
+            return Err(bad(format!(
+                "transformer.text_dim is {} but text.width is {}: the text tower does not fit this transformer",
+                transformer.text_dim, text.width
+            )));
+        }
+        Ok(())
+    }
+
+    fn validate_files(&self) -> Result<()> {
+        let mut seen = Vec::new();
+        for (part, entry) in self.files.iter() {
+            if !is_plain_file_name(&entry.path) || !entry.path.ends_with(".safetensors") {
+                return Err(bad(format!(
+                    "files.{part}.path {:?} must be a plain name that ends in .safetensors, without folders",
+                    shorten(&entry.path)
+                )));
+            }
+            if seen.contains(&&entry.path) {
+                return Err(bad(format!("files.{part}.path {:?} is used twice", entry.path)));
+            }
+            seen.push(&entry.path);
+            if !is_sha256(&entry.sha256) {
+                return Err(bad(format!("files.{part}.sha256 must be 64 lower-case hexadecimal digits")));
+            }
+            if !(8..=MAX_FILE_BYTES).contains(&entry.bytes) {
+                return Err(bad(format!("files.{part}.bytes {} is out of range", entry.bytes)));
+            }
+        }
+        match (self.vq.layout, &self.files.statistics) {
+            (MotionLayout::InterHuman, None) => Err(bad(
+                "files.statistics is missing: the interhuman layout needs the mean and std of its features",
+            )),
+            (MotionLayout::InterX, Some(_)) => {
+                Err(bad("files.statistics is not used by the interx layout: remove it"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Largest file a package may have, bytes.
+pub const MAX_FILE_BYTES: u64 = 64 << 30;
+
+/// Check the ranges of VQ-VAE dimensions.
+pub fn validate_vq(vq: &VqConfig) -> Result<()> {
+    range("vq.width", vq.width, 1, 8192)?;
+    range("vq.code_dim", vq.code_dim, 1, 8192)?;
+    range("vq.codes", vq.codes, 2, 1 << 20)?;
+    range("vq.depth", vq.depth, 1, 8)?;
+    range("vq.dilation_growth", vq.dilation_growth, 1, 9)
+}
+
+/// Check the ranges of transformer dimensions.
+pub fn validate_transformer(t: &InterMConfig) -> Result<()> {
+    range("transformer.codes", t.codes, 2, 1 << 20)?;
+    range("transformer.code_dim", t.code_dim, 1, 8192)?;
+    range("transformer.latent_dim", t.latent_dim, 1, 16384)?;
+    range("transformer.layers", t.layers, 1, 256)?;
+    range("transformer.ff", t.ff, 1, 65536)?;
+    range("transformer.text_dim", t.text_dim, 1, 16384)?;
+    range("transformer.text_head.layers", t.text_head.layers, 1, 64)?;
+    range("transformer.text_head.ff", t.text_head.ff, 1, 65536)?;
+    heads("transformer.heads", t.heads, "transformer.latent_dim", t.latent_dim)?;
+    heads("transformer.text_head.heads", t.text_head.heads, "transformer.text_dim", t.text_dim)
+}
+
+/// Check the ranges of text tower dimensions.
+pub fn validate_text(text: &ClipTextConfig) -> Result<()> {
+    range("text.width", text.width, 1, 16384)?;
+    range("text.layers", text.layers, 1, 256)?;
+    range("text.vocab", text.vocab, 3, 1 << 20)?;
+    range("text.context", text.context, 2, 4096)?;
+    heads("text.heads", text.heads, "text.width", text.width)
+}
+
+/// What [`is_model_name`] asks for, in words.
+pub const NAME_RULE: &str =
+    "use 1 to 64 of a-z, 0-9, dot, dash and underscore, beginning with a letter or a digit";
+
+/// True for names that are safe as a folder name and in a URL.
+pub fn is_model_name(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    (1..=64).contains(&name.len())
+        && name.bytes().next().is_some_and(plain)
+        && name.bytes().all(|b| plain(b) || matches!(b, b'.' | b'-' | b'_'))
+}
+
+fn is_plain_file_name(name: &str) -> bool {
+    (1..=100).contains(&name.len())
+        && !name.starts_with(['.', '-'])
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+}
+
+fn range(field: &str, value: usize, least: usize, most: usize) -> Result<()> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(bad(format!("{field} is {value}; it must lie in {least} to {most}")))
+}
+
+fn heads(field: &str, heads: usize, width_field: &str, width: usize) -> Result<()> {
+    if heads > 0 && width.is_multiple_of(heads) {
+        return Ok(());
+    }
+    Err(bad(format!("{field} is {heads}; it must divide {width_field}, {width}")))
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+fn bad(message: impl fmt::Display) -> Error {
+    Error::corrupt("package_manifest", format!("{MANIFEST}: {message}"))
+}
+
+fn unreadable(source: toml::de::Error) -> Error {
+    // toml's own text shows the line and points at the field.
+    let text: String = source.to_string().trim_end().chars().take(600).collect();
+    bad(text).with_source(source)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::models::config::{Activation, TextHeadConfig};
+
+    pub(crate) fn small() -> Manifest {
+        let entry = |name: &str| FileEntry {
+            path: format!("{name}.safetensors"),
+            bytes: 1000,
+            sha256: "0".repeat(64),
+        };
+        Manifest {
+            format: FORMAT,
+            name: "small".into(),
+            title: "Small".into(),
+            kind: Kind::InterMask,
+            knows: "Nothing: random weights.".into(),
+            licence: "MIT".into(),
+            provenance: "Made for a test.".into(),
+            fps: 30,
+            vq: VqConfig {
+                layout: MotionLayout::InterHuman,
+                width: 8,
+                code_dim: 8,
+                codes: 16,
+                depth: 2,
+                dilation_growth: 3,
+                activation: Activation::Relu,
+            },
+            transformer: InterMConfig {
+                codes: 16,
+                code_dim: 8,
+                latent_dim: 12,
+                heads: 2,
+                layers: 1,
+                ff: 16,
+                text_dim: 8,
+                text_head: TextHeadConfig { layers: 1, heads: 2, ff: 16 },
+            },
+            text: ClipTextConfig { width: 8, heads: 2, layers: 1, vocab: 64, context: 77 },
+            files: Files {
+                vq: entry("vq"),
+                transformer: entry("transformer"),
+                text: entry("text"),
+                statistics: Some(entry("stats")),
+            },
+        }
+    }
+
+    fn refused(change: impl FnOnce(&mut Manifest)) -> String {
+        let mut manifest = small();
+        change(&mut manifest);
+        let error = Manifest::parse(&manifest.to_toml().unwrap()).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported), "{error}");
+        error.to_string()
+    }
+
+    #[test]
+    fn survives_a_round_trip() {
+        let manifest = small();
+        assert_eq!(Manifest::parse(&manifest.to_toml().unwrap()).unwrap(), manifest);
+    }
+
+    #[test]
+    fn every_lie_is_named() {
+        assert!(refused(|m| m.format = 2).contains("format 2"));
+        assert!(refused(|m| m.name = "../x".into()).contains("name"));
+        assert!(refused(|m| m.knows = " ".into()).contains("knows"));
+        assert!(refused(|m| m.title = "a\u{7}".into()).contains("title"));
+        assert!(refused(|m| m.fps = 0).contains("fps"));
+        assert!(refused(|m| m.vq.width = usize::MAX >> 2).contains("vq.width"));
+        assert!(refused(|m| m.vq.codes = 17).contains("trained together"));
+        assert!(refused(|m| m.transformer.heads = 5).contains("transformer.heads"));
+        assert!(refused(|m| m.transformer.heads = 0).contains("transformer.heads"));
+        assert!(refused(|m| m.text.width = 16).contains("text tower"));
+        assert!(refused(|m| m.files.vq.path = "../vq.safetensors".into()).contains("files.vq.path"));
+        assert!(refused(|m| m.files.vq.path = "/etc/passwd".into()).contains("files.vq.path"));
+        assert!(refused(|m| m.files.text.path = "vq.safetensors".into()).contains("twice"));
+        assert!(refused(|m| m.files.vq.sha256 = "abc".into()).contains("sha256"));
+        assert!(refused(|m| m.files.vq.bytes = u64::MAX >> 1).contains("bytes"));
+        assert!(refused(|m| m.files.statistics = None).contains("statistics"));
+        assert!(refused(|m| m.vq.layout = MotionLayout::InterX).contains("statistics"));
+    }
+
+    #[test]
+    fn unknown_and_missing_fields_are_refused_by_name() {
+        let text = small().to_toml().unwrap();
+        let error = Manifest::parse(&format!("surprise = 1\n{text}")).unwrap_err();
+        assert!(error.to_string().contains("surprise"), "{error}");
+        let error = Manifest::parse(&text.replace("licence", "license")).unwrap_err();
+        assert!(error.to_string().contains("license"), "{error}");
+        assert!(Manifest::parse("").is_err());
+        assert!(Manifest::parse("format = [").is_err());
+    }
+
+    #[test]
+    fn model_names_are_safe_folder_names() {
+        for good in ["duet-mini", "a", "v1.2_x", "0"] {
+            assert!(is_model_name(good), "{good}");
+        }
+        let long = "a".repeat(65);
+        for bad in ["", ".", "..", "-a", "A", "a/b", "a\\b", "a b", "é", "a\0", &long] {
+            assert!(!is_model_name(bad), "{bad}");
+        }
+    }
+}
