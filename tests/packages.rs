@@ -191,10 +191,10 @@ fn what_is_missing_is_said_and_nothing_is_left() {
     let options = hub.path().join("vq_opt.txt");
     let text = fs::read_to_string(&options).unwrap();
     for (from, to, code) in [
-        ("width: 32", "width: 999999999999", "package_manifest"),
-        ("width: 32", "width: 48", "weights_damaged"),
-        ("width: 32", "width: wide", "options"),
-        ("width: 32", "breadth: 32", "options"),
+        ("\nwidth: 32", "\nwidth: 999999999999", "package_manifest"),
+        ("\nwidth: 32", "\nwidth: 48", "weights_damaged"),
+        ("\nwidth: 32", "\nwidth: wide", "options"),
+        ("\nwidth: 32", "\nbreadth: 32", "options"),
         ("vq_norm: None", "vq_norm: LN", "options_unsupported"),
         ("num_quantizers: 1", "num_quantizers: 6", "options_unsupported"),
     ] {
@@ -254,9 +254,10 @@ fn hostile_checkpoints_are_refused() {
 
     // A flipped byte inside a weight is found by the archive's checksum.
     let mut flipped = good.clone();
-    let middle = good.len() / 2;
-    flipped[middle] ^= 0x40;
-    expect(&flipped, &["checkpoint", "pickle"], "");
+    let name = b"best_fid/data/10";
+    let entry = good.windows(name.len()).position(|w| w == name).unwrap();
+    flipped[entry + 1000] ^= 0x40;
+    expect(&flipped, &["checkpoint"], "data/10\" is damaged");
 
     // One tensor of a petabyte, one outside its storage, one without its storage, one that is transposed.
     let tensor = |numbers: &[u8], offset: &[u8], size: &[u8], stride: &[u8]| {
