@@ -1,5 +1,11 @@
 //! From a validated request to motion: text, tokens, decoding, placement. Other model families implement [`Generator`] too.
 
+pub mod intermask;
+pub mod masked;
+pub mod noise;
+mod sampling;
+pub mod schedule;
+
 use crate::error::Result;
 use crate::motion::Motion;
 use std::ops::ControlFlow;

@@ -1,0 +1,135 @@
+//! The InterMask generator: one package's tokenizer, text tower, transformer, VQ-VAE and statistics put together.
+
+use super::masked::{Clips, DecodeSettings, decode};
+use super::noise::Seeded;
+use super::{FRAMES_PER_TOKEN, GenerateRequest, Generated, Generator, Progress, Sample, Timings};
+use crate::error::{Error, ErrorKind, Result};
+use crate::models::config::MotionLayout;
+use crate::models::inter_m::InterM;
+use crate::models::vqvae::{GraphMode, PARTS, VqVae};
+use crate::motion::export::post_process;
+use crate::motion::{Features, Stats};
+use crate::nn::dropout::Keep;
+use crate::package::{Package, Part};
+use crate::text::clip::{ClipText, end_positions};
+use crate::text::tokenizer::Tokenizer;
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+/// A loaded InterMask package.
+pub struct InterMask {
+    tokenizer: Tokenizer,
+    text: ClipText,
+    model: InterM,
+    vq: VqVae,
+    stats: Stats,
+    device: Device,
+}
+
+impl InterMask {
+    /// Load the weights of `package` onto `device`, checking every file's digest on the way.
+    ///
+    /// # Errors
+    /// `ErrorKind::Corrupt` for damaged files; `ErrorKind::Unsupported` for motion layouts that have no 22-joint output.
+    pub fn load(package: &Package, device: &Device) -> Result<Self> {
+        let manifest = package.manifest();
+        if manifest.vq.layout != MotionLayout::InterHuman {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "motion_layout",
+                "only models with the InterHuman motion layout can generate motion",
+            ));
+        }
+        let weights = |part| -> Result<VarBuilder<'static>> {
+            Ok(VarBuilder::from_tensors(package.tensors(part)?, DType::F32, device))
+        };
+        let statistics = package.statistics()?.ok_or_else(|| {
+            Error::corrupt("package_manifest", "the package has no statistics; import or pull it again")
+        })?;
+        Ok(Self {
+            tokenizer: Tokenizer::clip(),
+            text: ClipText::new(&manifest.text, weights(Part::Text)?)?,
+            model: InterM::new(&manifest.transformer, weights(Part::Transformer)?)?,
+            vq: VqVae::new(&manifest.vq, weights(Part::Vq)?)?,
+            stats: Stats::new(statistics.mean, statistics.std)?,
+            device: device.clone(),
+        })
+    }
+
+    /// The sentence vector (1, text_dim) of `prompt`, and whether the prompt was longer than the encoder reads.
+    fn sentence(&self, prompt: &str) -> Result<(Tensor, bool)> {
+        let encoded = self.tokenizer.encode(prompt);
+        let n = encoded.ids.len();
+        let ids = Tensor::from_vec(encoded.ids, (1, n), &self.device)?;
+        let hidden = self.model.text_head.forward(&self.text.forward(&ids, &mut ())?, &mut Keep)?;
+        Ok((self.model.text_head.sentence(&hidden, &end_positions(&ids)?)?, encoded.truncated))
+    }
+
+    /// Both persons' features, denormalised, of one clip's ids (person 1 then person 2).
+    fn motion(&self, ids: Vec<i64>) -> Result<[Features; 2]> {
+        let positions = ids.len() / 2;
+        let ids = Tensor::from_vec(ids, (2, positions), &self.device)?;
+        let motion = self.vq.decode(&ids, GraphMode::PerClip)?;
+        let person = |i: usize| -> Result<Features> {
+            let rows = motion.get(i)?.flatten_all()?.to_vec1::<f32>()?;
+            let features = self.stats.denormalise(&Features::new(rows)?);
+            if features.data().iter().all(|v| v.is_finite()) {
+                Ok(features)
+            } else {
+                Err(Error::internal("model_failure", "the model gave numbers that are not finite"))
+            }
+        };
+        Ok([person(0)?, person(1)?])
+    }
+}
+
+impl Generator for InterMask {
+    fn generate(&mut self, request: &GenerateRequest, progress: Progress<'_>) -> Result<Generated> {
+        let mut timings = Timings::default();
+        let start = Instant::now();
+        let (sentence, prompt_truncated) = self.sentence(&request.prompt)?;
+        timings.text = start.elapsed();
+
+        let settings = DecodeSettings {
+            steps: request.steps,
+            guidance: request.guidance,
+            top_k_ratio: request.top_k_ratio,
+            temperature: request.temperature,
+        };
+        let lengths = [request.frames / FRAMES_PER_TOKEN];
+        debug_assert_eq!(request.frames % FRAMES_PER_TOKEN, 0, "requests hold whole tokens");
+        let total = request.samples * request.steps;
+        let mut samples = Vec::with_capacity(request.samples);
+        for index in 0..request.samples {
+            // Samples run one after the other: on two cores a batch gains little, and each sample's bytes are then those
+            // of a request of its own.
+            let seed = request.seed.wrapping_add(index as u64);
+            let clips = Clips { sentence: &sentence, lengths: &lengths, given: None };
+            let start = Instant::now();
+            let mut observe = |step: usize, _: usize, _: &[Vec<u32>]| -> ControlFlow<()> {
+                progress(index * request.steps + step, total)
+            };
+            let ids = decode(&self.model, &clips, &settings, &Seeded::new(&[seed]), &mut observe)?;
+            timings.tokens += start.elapsed();
+
+            let start = Instant::now();
+            let ids = ids.into_iter().next().unwrap_or_default();
+            debug_assert_eq!(ids.len(), 2 * PARTS * lengths[0]);
+            let [first, second] = self.motion(ids)?;
+            let out = post_process([&first, &second])?;
+            samples.push(Sample {
+                index,
+                seed,
+                motion: out.plain,
+                foot_fixed: request.foot_fix.then_some(out.fixed),
+            });
+            timings.decode += start.elapsed();
+        }
+        if progress(total, total).is_break() {
+            return Err(Error::new(ErrorKind::Cancelled, "cancelled", "the generation was cancelled"));
+        }
+        Ok(Generated { samples, prompt_truncated, timings })
+    }
+}
