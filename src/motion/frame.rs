@@ -55,12 +55,13 @@ impl Features {
         }
         let contacts = contact::detect(&person.positions, rule);
         let mut data = Vec::with_capacity((frames - 1) * FEATURES);
-        for t in 0..frames - 1 {
-            let (now, next) = (&person.positions[t], &person.positions[t + 1]);
-            data.extend(now.as_flattened());
-            data.extend(next.as_flattened().iter().zip(now.as_flattened()).map(|(b, a)| b - a));
-            data.extend(person.rotations[t].as_flattened());
-            data.extend(contacts[t].map(|c| f32::from(u8::from(c))));
+        for ((pair, rotations), contacts) in person.positions.windows(2).zip(&person.rotations).zip(&contacts)
+        {
+            let (now, next) = (pair[0].as_flattened(), pair[1].as_flattened());
+            data.extend(now);
+            data.extend(next.iter().zip(now).map(|(b, a)| b - a));
+            data.extend(rotations.as_flattened());
+            data.extend(contacts.map(|c| f32::from(u8::from(c))));
         }
         Ok(Self { data })
     }

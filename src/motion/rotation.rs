@@ -206,8 +206,10 @@ fn dominant_eigenvector(mut k: [[f64; 4]; 4]) -> [f64; 4] {
                 for row in &mut k {
                     (row[p], row[q]) = (c * row[p] - s * row[q], s * row[p] + c * row[q]);
                 }
-                for j in 0..4 {
-                    (k[p][j], k[q][j]) = (c * k[p][j] - s * k[q][j], s * k[p][j] + c * k[q][j]);
+                // A rotated by J from both sides: columns above, rows here.
+                let (upper, lower) = k.split_at_mut(q);
+                for (a, b) in upper[p].iter_mut().zip(&mut lower[0]) {
+                    (*a, *b) = (c * *a - s * *b, s * *a + c * *b);
                 }
                 for row in &mut vectors {
                     (row[p], row[q]) = (c * row[p] - s * row[q], s * row[p] + c * row[q]);
