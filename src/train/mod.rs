@@ -1,1 +1,29 @@
-//! See ARCHITECTURE.md.
+//! Training: the VQ-VAE and the transformer learn here, resumably and reproducibly.
+//!
+//! [`vq_loop`] and [`transformer_loop`] read from top to bottom; [`vq_step`] and [`transformer_step`] hold one step each,
+//! and everything random in step n follows from (seed, n).
+
+pub mod checkpoint;
+pub mod config;
+pub mod cross_entropy;
+pub mod dropout;
+pub mod journal;
+pub mod losses;
+pub mod masking;
+pub mod optim;
+pub mod order;
+pub mod quantizer;
+pub mod run_folder;
+pub mod schedule;
+pub mod stop;
+pub mod vq_loop;
+pub mod vq_step;
+
+/// How a training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All steps were made.
+    Finished,
+    /// It was asked to stop after this step, and saved.
+    Stopped(u64),
+}

@@ -1,0 +1,273 @@
+//! Settings of a training, as a run folder keeps them in `config.toml`. Parsed once; the loops read only these.
+
+use super::losses::{Criterion, LossWeights};
+use super::optim::AdamWConfig;
+use super::schedule::{Decay, Schedule};
+use crate::error::{Error, Result};
+use crate::models::config::{ClipTextConfig, InterMConfig, MotionLayout, VqConfig};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::path::PathBuf;
+
+/// Shape of the learning-rate curve after the warm-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Curve {
+    /// Upstream's steps down (InterMask spec §3.6, §4.5).
+    Multistep,
+    /// Half a cosine; better for short trainings.
+    Cosine,
+}
+
+/// Settings that every training has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Common {
+    /// Training folder in InterHuman's layout.
+    pub data: PathBuf,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Steps in all.
+    pub steps: u64,
+    /// Clips a step.
+    pub batch: usize,
+    /// Peak learning rate.
+    pub lr: f64,
+    /// Warm-up steps.
+    pub warmup: u64,
+    /// Curve after the warm-up.
+    pub curve: Curve,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// Bound of the gradient's global norm; 0 = none.
+    pub clip: f64,
+    /// Replaces the model's own dropout rates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropout: Option<f32>,
+    /// Validate every so many steps.
+    pub validate_every: u64,
+    /// Save `latest` every so many steps.
+    pub save_every: u64,
+    /// Write a training line to the log every so many steps.
+    pub log_every: u64,
+}
+
+impl Common {
+    /// The optimiser's constants.
+    pub fn adamw(&self) -> AdamWConfig {
+        AdamWConfig::intermask(self.weight_decay)
+    }
+
+    /// Bound of the gradient's norm, if any.
+    pub fn clip(&self) -> Option<f64> {
+        (self.clip > 0.0).then_some(self.clip)
+    }
+
+    /// The learning-rate curve; multistep milestones are shares of all steps.
+    fn schedule(&self, milestones: &[f64], gamma: f64, counts_warmup: bool) -> Schedule {
+        match self.curve {
+            Curve::Cosine => Schedule::cosine(self.lr, self.warmup, self.steps),
+            Curve::Multistep => Schedule {
+                base: self.lr,
+                warmup: self.warmup,
+                counts_warmup,
+                decay: Decay::Multistep {
+                    milestones: milestones.iter().map(|share| (self.steps as f64 * share) as u64).collect(),
+                    gamma,
+                },
+            },
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        let wrong = |what: &str| Err(Error::invalid("training_setting", format!("{what}; see --help")));
+        if self.steps == 0 || self.batch == 0 {
+            return wrong("--steps and --batch must be at least 1");
+        }
+        if !(self.lr.is_finite() && self.lr > 0.0) {
+            return wrong("--lr must be a positive number");
+        }
+        if !(self.weight_decay.is_finite()
+            && self.weight_decay >= 0.0
+            && self.clip.is_finite()
+            && self.clip >= 0.0)
+        {
+            return wrong("--weight-decay and --clip must not be negative");
+        }
+        if self.dropout.is_some_and(|p| !(0.0..1.0).contains(&p)) {
+            return wrong("--dropout must lie in 0..1");
+        }
+        if self.validate_every == 0 || self.save_every == 0 || self.log_every == 0 {
+            return wrong("--validate-every, --save-every and --log-every must be at least 1");
+        }
+        Ok(())
+    }
+}
+
+/// Settings of a VQ-VAE training (InterMask spec §3.5, §3.6).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VqTrainConfig {
+    /// What all trainings share.
+    pub common: Common,
+    /// Dimensions.
+    pub model: VqConfig,
+    /// Frames of a training window, a multiple of 4.
+    pub window: usize,
+    /// Frames between the starts of neighbouring windows.
+    pub stride: usize,
+    /// Penalty of a difference.
+    pub criterion: Criterion,
+    /// Weight of each loss term.
+    pub weights: LossWeights,
+    /// Temperature of the codes drawn while training.
+    pub code_temperature: f32,
+    /// Decay of the codebook's running statistics.
+    pub mu: f32,
+}
+
+impl VqTrainConfig {
+    /// The learning-rate curve.
+    pub fn schedule(&self) -> Schedule {
+        self.common.schedule(&[0.7, 0.85], 0.1, false)
+    }
+
+    /// Refuse what cannot be trained.
+    pub fn check(&self) -> Result<()> {
+        self.common.check()?;
+        let m = &self.model;
+        if m.layout != MotionLayout::InterHuman {
+            return Err(Error::invalid(
+                "training_layout",
+                "only the InterHuman representation can be trained; Inter-X losses need the SMPL-X body model",
+            ));
+        }
+        if !(1..=2048).contains(&m.width)
+            || !(1..=2048).contains(&m.code_dim)
+            || !(2..=65_536).contains(&m.codes)
+        {
+            return Err(Error::invalid(
+                "training_setting",
+                "--width and --code-dim must lie in 1..=2048, --codes in 2..=65536",
+            ));
+        }
+        if !(1..=8).contains(&m.depth) || !(1..=8).contains(&m.dilation_growth) {
+            return Err(Error::invalid(
+                "training_setting",
+                "--depth and --dilation-growth must lie in 1..=8",
+            ));
+        }
+        if self.window < 8 || !self.window.is_multiple_of(4) || self.window > 300 || self.stride == 0 {
+            return Err(Error::invalid(
+                "training_setting",
+                "--window must be a multiple of 4 in 8..=300 and --stride at least 1",
+            ));
+        }
+        if !(self.code_temperature > 0.0 && (0.0..1.0).contains(&self.mu)) {
+            return Err(Error::invalid(
+                "training_setting",
+                "--code-temperature must be positive, --mu in 0..1",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Where the transformer's text features come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum TextTraining {
+    /// Our own small tower, trained with the transformer. Its vocabulary is stated at full size here; while training,
+    /// only the tokens that occur in the captions have rows.
+    Train {
+        /// Dimensions.
+        tower: ClipTextConfig,
+    },
+    /// A finished tower that stays as it is: the text part of a model package.
+    Frozen {
+        /// Dimensions.
+        tower: ClipTextConfig,
+        /// Folder of the package.
+        package: PathBuf,
+    },
+}
+
+impl TextTraining {
+    /// Dimensions of the tower.
+    pub fn tower(&self) -> &ClipTextConfig {
+        match self {
+            Self::Train { tower } | Self::Frozen { tower, .. } => tower,
+        }
+    }
+}
+
+/// Settings of a transformer training (InterMask spec §4.5).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TransformerTrainConfig {
+    /// What all trainings share.
+    pub common: Common,
+    /// Run folder of the VQ-VAE whose tokens are learned (its best checkpoint).
+    pub vq: PathBuf,
+    /// Dimensions.
+    pub model: InterMConfig,
+    /// The text tower.
+    pub text: TextTraining,
+    /// Longest clip, frames; longer ones are cropped.
+    pub max_frames: usize,
+    /// Probability that a batch has one person wholly masked.
+    pub interaction_probability: f32,
+    /// Probability that a caption is dropped, for guidance.
+    pub drop_text: f32,
+    /// Weight of the second, unrolled pass; 0 leaves it out.
+    pub step_unroll: f64,
+}
+
+impl TransformerTrainConfig {
+    /// The learning-rate curve.
+    pub fn schedule(&self) -> Schedule {
+        self.common.schedule(&[0.5, 0.7, 0.85], 1.0 / 3.0, true)
+    }
+
+    /// Refuse what cannot be trained.
+    pub fn check(&self) -> Result<()> {
+        self.common.check()?;
+        let wrong = |what: &str| Err(Error::invalid("training_setting", format!("{what}; see --help")));
+        let m = &self.model;
+        if m.heads == 0 || !m.latent_dim.is_multiple_of(m.heads) || !m.latent_dim.is_multiple_of(4) {
+            return wrong("--latent must be a multiple of --heads and of 4");
+        }
+        if m.text_head.heads == 0 || !m.text_dim.is_multiple_of(m.text_head.heads) {
+            return wrong("the text width must be a multiple of --text-head-heads");
+        }
+        let tower = self.text.tower();
+        if tower.heads == 0 || !tower.width.is_multiple_of(tower.heads) || tower.width != m.text_dim {
+            return wrong("--text-width must be a multiple of --text-heads");
+        }
+        if !self.common.batch.is_multiple_of(2) {
+            return wrong("--batch must be even: half of it has one person masked, half the other");
+        }
+        if !(16..=300).contains(&self.max_frames) {
+            return wrong("--max-frames must lie in 16..=300");
+        }
+        let share = |p: f32| (0.0..=1.0).contains(&p);
+        if !share(self.interaction_probability) || !share(self.drop_text) {
+            return wrong("--interaction-mask and --drop-text must lie in 0..=1");
+        }
+        if !(self.step_unroll.is_finite() && self.step_unroll >= 0.0) {
+            return wrong("--step-unroll must not be negative");
+        }
+        Ok(())
+    }
+}
+
+/// Settings as TOML.
+pub fn to_toml<T: Serialize>(config: &T) -> Result<String> {
+    toml::to_string(config)
+        .map_err(|e| Error::internal("config_write", "the settings could not be written").with_source(e))
+}
+
+/// Settings from TOML that [`to_toml`] wrote.
+pub fn from_toml<T: DeserializeOwned>(text: &str) -> Result<T> {
+    toml::from_str(text)
+        .map_err(|e| Error::corrupt("config_corrupt", format!("config.toml cannot be read: {e}")))
+}
