@@ -15,6 +15,8 @@ use std::ops::Range;
 const TOLD_SHARE: f64 = 0.6;
 /// Share of a crop that must lie in an activity to be called it.
 const ACTIVITY_SHARE: f64 = 0.8;
+/// The same for a whole stretch, which may begin with people meeting and end with them parting.
+const WHOLE_ACTIVITY_SHARE: f64 = 0.5;
 /// Most segments that one sentence strings together: more outrun the text encoder.
 const MAX_TOLD: usize = 3;
 
@@ -60,7 +62,7 @@ struct Planner<'a> {
 impl Planner<'_> {
     fn whole(&self, name: &str, clips: &mut Vec<Clip>) {
         let mut captions = self.take.captions.clone();
-        captions.extend(self.activity(&self.stretch));
+        captions.extend(self.activity(&self.stretch, WHOLE_ACTIVITY_SHARE));
         let base = self.clip(name.to_owned(), self.stretch.clone(), captions, false);
         for &speed in &self.take.speeds {
             let id = format!("{name}-x{speed}");
@@ -90,7 +92,7 @@ impl Planner<'_> {
             for start in starts {
                 let frames = start..start + crop.frames;
                 let mut captions: Vec<String> = self.told(&frames).into_iter().collect();
-                captions.extend(self.activity(&frames));
+                captions.extend(self.activity(&frames, ACTIVITY_SHARE));
                 if !captions.is_empty() {
                     let id = format!("{}-f{start:04}-n{:03}", self.take.id, crop.frames);
                     clips.push(self.clip(id, frames, captions, true));
@@ -135,11 +137,10 @@ impl Planner<'_> {
         Some(format!("{}.", parts.join(", then ")))
     }
 
-    fn activity(&self, frames: &Range<usize>) -> Vec<String> {
+    fn activity(&self, frames: &Range<usize>, share: f64) -> Vec<String> {
         match &self.take.activity {
             Some(activity)
-                if overlap(&to_frames(activity.span), frames) as f64
-                    >= ACTIVITY_SHARE * frames.len() as f64 =>
+                if overlap(&to_frames(activity.span), frames) as f64 >= share * frames.len() as f64 =>
             {
                 self.recipe.activities.get(&activity.captions).cloned().unwrap_or_default()
             }
@@ -155,4 +156,74 @@ fn to_frames([start, end]: [f64; 2]) -> Range<usize> {
 
 fn overlap(a: &Range<usize>, b: &Range<usize>) -> usize {
     a.end.min(b.end).saturating_sub(a.start.max(b.start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::bvh::RateConversion;
+    use crate::motion::JOINTS;
+
+    /// A take of ten seconds: walking, then salsa, then nothing told; frames 200 to 209 are cut out.
+    fn planned() -> Vec<Clip> {
+        let recipe = Recipe::parse(
+            r#"
+            name = "test"
+            min_clip = 40
+            crops = [{ frames = 60, stride = 30 }]
+            activities.salsa = ["salsa"]
+            [[takes]]
+            id = "a"
+            person1 = "a.bvh"
+            person2 = "b.bvh"
+            mapping = "daz"
+            split = "train"
+            cuts = [{ frames = [200, 209], reason = "test" }]
+            speeds = [0.5]
+            activity = { span = [2.0, 6.5], captions = "salsa" }
+            captions = ["all of it"]
+            segments = [
+              { start = 0.0, end = 1.0, text = "they walk." },
+              { start = 1.0, end = 3.0, text = "they hold hands." },
+              { start = 6.0, end = 7.5, text = "across the cut." },
+            ]
+            "#,
+        )
+        .unwrap();
+        let still = vec![[[0.0; 3]; JOINTS]; 300];
+        let capture = Capture { persons: [still.clone(), still], rates: [RateConversion::Decimated(1); 2] };
+        plan(&recipe, &recipe.takes[0], &capture)
+    }
+
+    fn find<'a>(clips: &'a [Clip], id: &str) -> &'a Clip {
+        clips.iter().find(|clip| clip.id == id).unwrap_or_else(|| panic!("no clip {id}"))
+    }
+
+    #[test]
+    fn every_stretch_is_a_clip_at_each_speed_and_the_only_kind_for_the_vq_vae() {
+        let clips = planned();
+        assert_eq!(find(&clips, "a-part1").captions, ["all of it", "salsa"]);
+        assert_eq!(find(&clips, "a-part2").captions, ["all of it"]);
+        assert_eq!(find(&clips, "a-part2").frames, 210..300);
+        assert_eq!(find(&clips, "a-part1-x0.5").speed, 0.5);
+        assert!(clips.iter().all(|clip| clip.text_only == !clip.id.contains("part")));
+    }
+
+    #[test]
+    fn segments_grow_to_the_shortest_clip_and_none_crosses_a_cut() {
+        let clips = planned();
+        assert_eq!(find(&clips, "a-seg01").frames, 0..40);
+        assert_eq!(find(&clips, "a-seg02").frames, 30..90);
+        assert!(!clips.iter().any(|clip| clip.id == "a-seg03"));
+        assert!(clips.iter().all(|clip| clip.frames.end <= 200 || clip.frames.start >= 210));
+    }
+
+    #[test]
+    fn crops_tell_the_segments_inside_them_and_the_activity_that_fills_them() {
+        let clips = planned();
+        assert_eq!(find(&clips, "a-f0000-n060").captions, ["they walk."]);
+        assert_eq!(find(&clips, "a-f0030-n060").captions, ["they hold hands."]);
+        assert_eq!(find(&clips, "a-f0060-n060").captions, ["salsa"]);
+        assert!(!clips.iter().any(|clip| clip.id == "a-f0210-n060"), "nothing is told of it");
+    }
 }

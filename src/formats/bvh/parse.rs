@@ -272,7 +272,7 @@ mod tests {
         let (kind, message) = code(ARM.trim_end().trim_end_matches(" 90"));
         assert_eq!(kind, "bvh_truncated");
         assert!(message.contains("in the middle of frame 2 of 2; the file was cut"), "{message}");
-        assert!(message.contains("line 20"), "{message}");
+        assert!(message.contains("line 19"), "{message}");
         let whole_frame_missing = ARM.replace("0 1 0 0 0 0 0 0 90\n", "");
         assert!(code(&whole_frame_missing).1.contains("after frame 1 of 2"));
     }
