@@ -19,6 +19,8 @@ pub enum ErrorKind {
     Unsupported,
     /// Too much work is waiting; try again later.
     Busy,
+    /// Not able to work just now: loading, restarting or shutting down.
+    Unavailable,
     /// The caller went away or asked to stop.
     Cancelled,
     /// The disk, a port or another resource of this machine refused.

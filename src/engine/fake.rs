@@ -1,0 +1,142 @@
+//! A model for tests: it walks two people along, and its prompt tells it how to misbehave.
+
+use super::random::MotionId;
+use super::{Finished, Limits, Loader, ModelSpec};
+use crate::error::{Error, ErrorKind, Result};
+use crate::generate::{GenerateRequest, Generated, Generator, Progress, Sample, Timings};
+use crate::motion::{JOINTS, Motion, Person};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+/// The test's hand on every [`Fake`] made by [`Control::loader`].
+#[derive(Default)]
+pub(crate) struct Control {
+    /// Requests whose prompt starts with "wait" end when this is set.
+    pub open: AtomicBool,
+    /// Loading fails while this is set.
+    pub broken: AtomicBool,
+    pub loads: AtomicUsize,
+    pub started: AtomicUsize,
+    pub cancelled: AtomicUsize,
+}
+
+impl Control {
+    pub fn loader(self: &Arc<Self>) -> Loader {
+        let control = self.clone();
+        Arc::new(move || {
+            control.loads.fetch_add(1, SeqCst);
+            if control.broken.load(SeqCst) {
+                return Err(Error::corrupt("bad_digest", "/secret/place/vq.safetensors is damaged"));
+            }
+            Ok(Box::new(Fake(control.clone())))
+        })
+    }
+
+    pub fn spec(self: &Arc<Self>, name: &str) -> ModelSpec {
+        ModelSpec {
+            name: name.into(),
+            title: format!("The {name} model"),
+            knows: "walking <in> a line".into(),
+            loader: self.loader(),
+        }
+    }
+}
+
+struct Fake(Arc<Control>);
+
+impl Generator for Fake {
+    fn generate(&mut self, request: &GenerateRequest, progress: Progress<'_>) -> Result<Generated> {
+        self.0.started.fetch_add(1, SeqCst);
+        let cancelled = || {
+            self.0.cancelled.fetch_add(1, SeqCst);
+            Error::new(ErrorKind::Cancelled, "cancelled", "stopped")
+        };
+        while request.prompt.starts_with("wait") && !self.0.open.load(SeqCst) {
+            std::thread::sleep(Duration::from_millis(2));
+            if progress(0, request.steps).is_break() {
+                return Err(cancelled());
+            }
+        }
+        for step in 1..=request.steps {
+            if progress(step, request.steps).is_break() {
+                return Err(cancelled());
+            }
+        }
+        if request.prompt.starts_with("panic") {
+            panic!("index out of bounds in /secret/place/model.rs");
+        }
+        if request.prompt.starts_with("fail") {
+            return Err(Error::internal("model_failure", "cannot multiply [3, 4] by /secret/place [5]"));
+        }
+        if request.prompt.starts_with("file") {
+            let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+            return Err(Error::io("read", "/secret/place/model.toml".as_ref(), missing));
+        }
+        let mut generated = generated(request);
+        if request.prompt.starts_with("nan") {
+            generated.samples[0].motion.persons[1].positions[3][5][1] = f32::NAN;
+        }
+        if request.prompt.starts_with("infinite") {
+            generated.samples[0].motion.persons[0].rotations[3][5][1] = f32::INFINITY;
+        }
+        if request.prompt.starts_with("short") {
+            generated.samples[0].motion.persons[0].positions.pop();
+        }
+        Ok(generated)
+    }
+}
+
+fn generated(request: &GenerateRequest) -> Generated {
+    let samples = (0..request.samples)
+        .map(|index| {
+            let seed = request.seed.wrapping_add(index as u64);
+            let motion = walk(request.frames, (seed % 97) as f32 * 0.01);
+            let foot_fixed = request.foot_fix.then(|| walk(request.frames, 2.0 + (seed % 97) as f32 * 0.01));
+            Sample { index, seed, motion, foot_fixed }
+        })
+        .collect();
+    Generated { samples, prompt_truncated: request.prompt.len() > 300, timings: Timings::default() }
+}
+
+fn walk(frames: usize, offset: f32) -> Motion {
+    let person = |side: f32| Person {
+        positions: (0..frames)
+            .map(|frame| {
+                std::array::from_fn(|joint| {
+                    [side, joint as f32 / JOINTS as f32, frame as f32 / 30.0 * 1.234_567 + offset]
+                })
+            })
+            .collect(),
+        rotations: vec![[[1.0, 0.0, 0.0, 0.0, 1.0, 0.0]; JOINTS - 1]; frames],
+    };
+    Motion { persons: [person(-0.5), person(0.5)] }
+}
+
+pub(crate) fn request(prompt: &str) -> GenerateRequest {
+    let raw = super::RawRequest { prompt: Some(prompt.into()), seed: Some(7), ..Default::default() };
+    raw.validate().unwrap().work
+}
+
+pub(crate) fn finished(frames: usize, samples: usize) -> Finished {
+    let request = GenerateRequest { frames, samples, ..request("two people walk") };
+    Finished {
+        id: MotionId::random().unwrap(),
+        model: "fake".into(),
+        generated: generated(&request),
+        request,
+        queue: Duration::ZERO,
+        total: Duration::ZERO,
+    }
+}
+
+pub(crate) const LIMITS: Limits = Limits { queue: 2, results: 8, result_bytes: 8 << 20 };
+
+/// Wait until `true`, at most five seconds.
+pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(started.elapsed() < Duration::from_secs(5), "waited in vain for: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}

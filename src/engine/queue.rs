@@ -1,0 +1,124 @@
+//! The bounded line in front of a model. Admission is decided when a job comes, and people who left hold no place.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// First in, first out, at most `capacity` waiting.
+pub(super) struct Queue<T> {
+    inner: Mutex<Inner<T>>,
+    wake: Condvar,
+    capacity: usize,
+}
+
+struct Inner<T> {
+    waiting: VecDeque<T>,
+    closed: bool,
+}
+
+/// Why a job was not let in.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    Full,
+    Closed,
+}
+
+impl<T> Queue<T> {
+    pub(super) fn new(capacity: usize) -> Self {
+        let inner = Inner { waiting: VecDeque::new(), closed: false };
+        Self { inner: Mutex::new(inner), wake: Condvar::new(), capacity: capacity.max(1) }
+    }
+
+    /// Let `item` in when there is room after everything that is `gone` has been dropped.
+    pub(super) fn push(&self, item: T, gone: impl Fn(&T) -> bool) -> Result<(), Refused> {
+        let mut inner = self.lock();
+        if inner.closed {
+            return Err(Refused::Closed);
+        }
+        if inner.waiting.len() >= self.capacity {
+            inner.waiting.retain(|waiting| !gone(waiting));
+        }
+        if inner.waiting.len() >= self.capacity {
+            return Err(Refused::Full);
+        }
+        inner.waiting.push_back(item);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// The next item; waits for one. `None` once the queue is closed.
+    pub(super) fn pop(&self) -> Option<T> {
+        let mut inner = self.lock();
+        loop {
+            if inner.closed {
+                return None;
+            }
+            if let Some(item) = inner.waiting.pop_front() {
+                return Some(item);
+            }
+            inner = self.wake.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Refuse everything from now on, and drop what waits.
+    pub(super) fn close(&self) {
+        let dropped = {
+            let mut inner = self.lock();
+            inner.closed = true;
+            self.wake.notify_all();
+            std::mem::take(&mut inner.waiting)
+        };
+        drop(dropped);
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
+    /// No code that can panic runs under the lock but the caller's `gone`, which leaves the line whole.
+    fn lock(&self) -> MutexGuard<'_, Inner<T>> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn first_in_first_out_and_bounded() {
+        let queue = Queue::new(2);
+        queue.push(1, |_| false).unwrap();
+        queue.push(2, |_| false).unwrap();
+        assert_eq!(queue.push(3, |_| false), Err(Refused::Full));
+        assert_eq!((queue.pop(), queue.len()), (Some(1), 1));
+        queue.push(4, |_| false).unwrap();
+        assert_eq!((queue.pop(), queue.pop()), (Some(2), Some(4)));
+    }
+
+    #[test]
+    fn those_who_left_hold_no_place() {
+        let queue = Queue::new(2);
+        queue.push(1, |_| false).unwrap();
+        queue.push(2, |_| false).unwrap();
+        queue.push(3, |item| *item == 1).unwrap();
+        assert_eq!((queue.pop(), queue.pop()), (Some(2), Some(3)));
+    }
+
+    #[test]
+    fn closing_wakes_and_refuses() {
+        let queue = Arc::new(Queue::<u8>::new(1));
+        let waiter = std::thread::spawn({
+            let queue = queue.clone();
+            move || queue.pop()
+        });
+        queue.close();
+        assert_eq!(waiter.join().unwrap(), None);
+        assert_eq!(queue.push(1, |_| false), Err(Refused::Closed));
+        assert!(queue.is_closed());
+    }
+}

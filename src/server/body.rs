@@ -1,0 +1,73 @@
+//! Reading a JSON request body: of the right type, of bounded size, in bounded time.
+
+use super::problem::Problem;
+use axum::extract::Request;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use http_body_util::BodyExt;
+use std::time::Duration;
+
+/// Largest request body: a prompt of 1000 characters takes 12 kB at worst.
+pub const MAX_BYTES: usize = 64 << 10;
+/// Of a body that is too large this much is read and thrown away, so that its sender gets to see the answer.
+const MAX_DISCARDED: usize = 16 << 20;
+
+/// The bytes of a JSON body that arrives within `patience`.
+pub async fn read_json(request: Request, patience: Duration) -> Result<Vec<u8>, Problem> {
+    if !is_json(request.headers()) {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "send JSON, with the header content-type: application/json",
+        ));
+    }
+    tokio::time::timeout(patience, read(request)).await.unwrap_or_else(|_| {
+        Err(Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "body_timeout",
+            "the request's body took too long to arrive",
+        ))
+    })
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}
+
+async fn read(request: Request) -> Result<Vec<u8>, Problem> {
+    let too_large = || {
+        Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "payload_too_large",
+            "the request is larger than 64 KiB; a prompt has at most 1000 characters",
+        )
+    };
+    let declared = request
+        .headers()
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.parse::<usize>().ok());
+    if declared.is_some_and(|bytes| bytes > MAX_DISCARDED) {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::with_capacity(declared.unwrap_or(0).min(MAX_BYTES));
+    let mut arrived = 0;
+    let mut body = request.into_body();
+    while let Some(frame) = body.frame().await {
+        let broken =
+            |_| Problem::new(StatusCode::BAD_REQUEST, "invalid_body", "the request's body is broken");
+        let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
+        arrived += data.len();
+        if arrived > MAX_DISCARDED {
+            return Err(too_large());
+        }
+        if arrived <= MAX_BYTES {
+            bytes.extend_from_slice(&data);
+        }
+    }
+    if arrived > MAX_BYTES { Err(too_large()) } else { Ok(bytes) }
+}
