@@ -1,11 +1,13 @@
 //! `duet data`: captures to training folders.
 
+use crate::data::Recipe;
 use crate::data::prepare::{Step, Summary, prepare};
-use crate::data::{Recipe, Split};
 use crate::error::{Error, Result};
 use crate::formats::bvh::{BUILTIN_MAPPINGS, Bvh, Mapping};
+use crate::motion::FEATURES;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Prepare motion capture for training, and look at what was prepared.
@@ -81,10 +83,7 @@ pub fn run(args: DataArgs) -> Result<()> {
     match args.command {
         DataCommand::Prepare(args) => run_prepare(&args),
         DataCommand::Bvh(args) => show_bvh(&args),
-        DataCommand::Recipe { name } => {
-            print!("{}", Recipe::text(&name)?);
-            Ok(())
-        }
+        DataCommand::Recipe { name } => say(&Recipe::text(&name)?),
     }
 }
 
@@ -115,71 +114,72 @@ fn run_prepare(args: &PrepareArgs) -> Result<()> {
         let text = serde_json::to_string_pretty(&summary).map_err(|error| {
             Error::internal("json", "the summary could not be written").with_source(error)
         })?;
-        println!("{text}");
-    } else {
-        print_summary(&summary, &args.out);
+        return say(&format!("{text}\n"));
     }
-    Ok(())
+    say(&format!("{}written to {}\n", in_words(&summary), args.out.display()))
 }
 
-fn print_summary(summary: &Summary, out: &Path) {
-    println!(
+fn in_words(summary: &Summary) -> String {
+    let mut lines = vec![format!(
         "{}: {} takes, {:.2} minutes of two people",
         summary.recipe,
         summary.takes,
         summary.hours * 60.0
-    );
-    for split in Split::ALL {
-        if let Some(part) = summary.splits.get(&split) {
-            println!(
-                "  {:5} {:5} clips {:7} frames ({} distinct) {:6} captions",
-                split.name(),
-                part.clips,
-                part.frames,
-                part.distinct_frames,
-                part.captions
-            );
-        }
+    )];
+    for (split, part) in &summary.splits {
+        lines.push(format!(
+            "  {:5} {:5} clips {:7} frames ({} distinct) {:6} captions",
+            split.name(),
+            part.clips,
+            part.frames,
+            part.distinct_frames,
+            part.captions
+        ));
     }
-    println!("  {} VQ-VAE windows to train on, {} words", summary.windows, summary.vocabulary);
-    println!(
+    lines.push(format!("  {} VQ-VAE windows to train on, {} words", summary.windows, summary.vocabulary));
+    lines.push(format!(
         "  rotations fitted to positions: {:.2} mm off on average, {:.1} mm at worst",
         summary.fit_mean_mm, summary.fit_max_mm
-    );
-    for (rate, files) in &summary.rates {
-        println!("  {files} files: {rate}");
-    }
-    println!("  {} channels are (nearly) constant", summary.floored_channels);
-    println!("written to {}", out.display());
+    ));
+    lines.extend(summary.rates.iter().map(|(rate, files)| format!("  {files} files: {rate}")));
+    lines.push(format!(
+        "  {} of {FEATURES} channels hardly change (toes, head and wrists have no joint after them to turn for)",
+        summary.floored_channels
+    ));
+    lines.join("\n") + "\n"
+}
+
+/// To standard output; a reader that has gone away is an error like any other, which the caller may forgive.
+fn say(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|source| Error::io("write to", Path::new("standard output"), source))
 }
 
 fn show_bvh(args: &BvhArgs) -> Result<()> {
     let bvh = Bvh::read(&args.file)?;
-    println!("{} frames at {:.2} a second, {} joints:", bvh.frames(), bvh.fps(), bvh.nodes().len());
+    let mut lines =
+        vec![format!("{} frames at {:.2} a second, {} joints:", bvh.frames(), bvh.fps(), bvh.nodes().len())];
     let mut depths: Vec<usize> = Vec::new();
     for node in bvh.nodes() {
         let depth = node.parent.map_or(0, |parent| depths[parent] + 1);
         depths.push(depth);
-        println!("{:indent$}{}", "", node.name, indent = 2 * depth + 2);
+        lines.push(format!("{:indent$}{}", "", node.name, indent = 2 * depth + 2));
     }
     match &args.mapping {
         Some(name) => {
-            let mapping =
-                if name.ends_with(".toml") { Mapping::read(name.as_ref())? } else { Mapping::builtin(name)? };
+            let mapping = Mapping::load(name)?;
             let converted = mapping.bind(&bvh)?.convert()?;
-            println!(
-                "mapping {} fits: {} frames, {}",
-                mapping.name(),
-                converted.positions.len(),
-                converted.rate
-            );
+            let frames = converted.positions.len();
+            lines.push(format!("mapping {} fits: {frames} frames, {}", mapping.name(), converted.rate));
         }
         None => {
             for (name, _) in BUILTIN_MAPPINGS {
                 let fits = Mapping::builtin(name)?.bind(&bvh).is_ok();
-                println!("mapping {name} {}", if fits { "fits" } else { "does not fit" });
+                lines.push(format!("mapping {name} {}", if fits { "fits" } else { "does not fit" }));
             }
         }
     }
-    Ok(())
+    say(&(lines.join("\n") + "\n"))
 }

@@ -37,12 +37,15 @@ const SYNONYMS: &[&[&str]] = &[
     &["bows deeply", "takes a deep bow", "bends far forward"],
 ];
 
-/// Up to `count` rewordings of a caption, all different from it and from each other; none where no phrase of the table
-/// occurs. The same caption always gives the same rewordings.
+/// Up to `count` rewordings of a caption, all different from it and from each other: other phrases, and half of them without
+/// the final full stop, which people leave out of prompts. None where there is nothing to change. The same caption always
+/// gives the same rewordings.
 pub fn reword(caption: &str, count: usize) -> Vec<String> {
     let found = occurrences(caption);
+    let bare = caption.strip_suffix('.');
+    let endings: usize = if bare.is_some() { 2 } else { 1 };
     let possible =
-        found.iter().fold(1_usize, |product, found| product.saturating_mul(SYNONYMS[found.row].len()));
+        found.iter().fold(endings, |product, found| product.saturating_mul(SYNONYMS[found.row].len()));
     let wanted = count.min(possible - 1);
     let mut variants = BTreeSet::new();
     let mut list = Vec::with_capacity(wanted);
@@ -52,7 +55,10 @@ pub fn reword(caption: &str, count: usize) -> Vec<String> {
         if list.len() == wanted {
             break;
         }
-        let text = exchange(caption, &found, &mut state);
+        let text = match bare {
+            Some(bare) if split_mix(&mut state) & 1 == 0 => exchange(bare, &found, &mut state),
+            _ => exchange(caption, &found, &mut state),
+        };
         if text != caption && variants.insert(text.clone()) {
             list.push(text);
         }
@@ -155,6 +161,7 @@ mod tests {
         assert!(reword("stepfast spinster", 3).is_empty());
         assert_eq!(reword("deep dip", 9), ["low dip"]);
         assert!(reword("salsa", 3).is_empty());
+        assert_eq!(reword("salsa.", 3), ["salsa"]);
     }
 
     proptest! {

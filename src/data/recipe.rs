@@ -367,6 +367,20 @@ mod tests {
     }
 
     #[test]
+    fn the_prompts_that_people_try_first_are_among_the_captions() {
+        let recipe = Recipe::load("cmu-two-person").unwrap();
+        assert!(
+            ["salsa", "two people dance salsa"]
+                .iter()
+                .all(|text| recipe.activities["salsa"].contains(&(*text).into()))
+        );
+        assert!(recipe.activities["handshake"].contains(&"two people shake hands".into()));
+        let shake = recipe.takes.iter().find(|take| take.id == "18_19_01").unwrap();
+        let whole = "two people walk toward each other, shake right hands and step apart";
+        assert!(shake.captions.contains(&whole.to_owned()));
+    }
+
+    #[test]
     fn refuses_what_cannot_be_meant_and_names_the_take() {
         Recipe::parse(GOOD).unwrap();
         assert!(refused("bvh/a.bvh", "../a.bvh").contains("a_1"));

@@ -95,6 +95,14 @@ impl Mapping {
         }
     }
 
+    /// A builtin mapping by name, or a file where the name ends in `.toml`.
+    ///
+    /// # Errors
+    /// As [`Mapping::builtin`] or [`Mapping::read`].
+    pub fn load(name: &str) -> Result<Self> {
+        if name.ends_with(".toml") { Self::read(name.as_ref()) } else { Self::builtin(name) }
+    }
+
     /// Read a mapping file.
     ///
     /// # Errors
