@@ -38,9 +38,11 @@ enum DataCommand {
 
 const PREPARE_HELP: &str = "\
 Where the captures of the built-in recipe come from:
-  cmu-two-person   CMU Graphics Lab motion capture (mocap.cs.cmu.edu), BVH conversions by B. Hahne (cgspeed.com):
-                   subjects 60 and 61 (salsa, Daz-friendly release, takes 01-07 and 09-15) and 18 and 19 (take 01).
-                   Put them in DIR/bvh/ as 60_01.bvh or 60_01.bvh.gz and so on.
+  cmu-two-person: CMU Graphics Lab motion capture (mocap.cs.cmu.edu), BVH conversions by
+  B. Hahne (cgspeed.com). Salsa: subjects 60 and 61, takes 01-07 and 09-15, scaled by bvhacker
+  (github.com/beemsoft/webxr-handtracking-playground). Handshake: subjects 18 and 19, take 01
+  (github.com/jeroenvanboxtel/BioMotionToolbox). Put them in DIR/bvh/ as 60_01.bvh or
+  60_01.bvh.gz and so on.
 
 Examples:
   duet data prepare --source captures --out data/cmu
@@ -173,6 +175,10 @@ fn show_bvh(args: &BvhArgs) -> Result<()> {
             let converted = mapping.bind(&bvh)?.convert()?;
             let frames = converted.positions.len();
             lines.push(format!("mapping {} fits: {frames} frames, {}", mapping.name(), converted.rate));
+            match converted.check_size() {
+                Ok(()) => lines.push(format!("legs are {:.2} m long", converted.leg_length())),
+                Err(error) => lines.push(format!("but it {error}")),
+            }
         }
         None => {
             for (name, _) in BUILTIN_MAPPINGS {

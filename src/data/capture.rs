@@ -31,7 +31,7 @@ impl Capture {
     /// Where `x.bvh.gz` is absent `x.bvh` is taken.
     ///
     /// # Errors
-    /// Those of [`Bvh::read`] and [`Mapping`]; `take_lengths` when the two files differ in length; `recipe_frames`
+    /// Those of [`Bvh::read`], [`Mapping`] and its size check; `take_lengths` when the two files differ in length; `recipe_frames`
     /// when a repair lies outside the take.
     pub fn read(source: &Path, take: &Take) -> Result<Self> {
         let mut mapping = if take.mapping.ends_with(".toml") {
@@ -51,7 +51,8 @@ impl Capture {
             let is_gz = packed.extension().is_some_and(|extension| extension == "gz");
             let path = if is_gz && !packed.exists() && plain.exists() { plain } else { packed };
             let bvh = Bvh::read(&path)?;
-            mapping.bind(&bvh).and_then(|bound| bound.convert()).map_err(|error| {
+            let converted = mapping.bind(&bvh).and_then(|bound| bound.convert());
+            converted.and_then(|converted| converted.check_size().map(|()| converted)).map_err(|error| {
                 Error::new(error.kind(), error.code(), format!("{} {error}", path.display()))
             })
         };

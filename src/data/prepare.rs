@@ -165,7 +165,7 @@ fn build(recipe: &Recipe, source: &Path, root: &Path, progress: &mut dyn FnMut(S
             return Err(Error::invalid("recipe_frames", message));
         }
         tally.take(take, &capture);
-        let mut solved = Solved::new(&capture, capture.stretches(recipe, take));
+        let solved = Solved::new(&capture, capture.stretches(recipe, take), &mut tally)?;
         for clip in &clips {
             let persons = solved.clip(clip, &mut tally)?;
             tally.clip(take, clip, persons[0].frames());
@@ -235,29 +235,30 @@ fn check_unique(splits: &BTreeMap<Split, Vec<String>>) -> Result<()> {
 /// The stretches of a take with rotations, each solved once and then sliced.
 struct Solved<'a> {
     capture: &'a Capture,
-    stretches: Vec<Range<usize>>,
-    whole: BTreeMap<usize, [RawPerson; 2]>,
+    stretches: Vec<(Range<usize>, [RawPerson; 2])>,
 }
 
 impl<'a> Solved<'a> {
-    fn new(capture: &'a Capture, stretches: Vec<Range<usize>>) -> Self {
-        Self { capture, stretches, whole: BTreeMap::new() }
+    fn new(capture: &'a Capture, stretches: Vec<Range<usize>>, tally: &mut Tally) -> Result<Self> {
+        let mut solved = Vec::with_capacity(stretches.len());
+        for stretch in stretches {
+            let [first, second] = &capture.persons;
+            let pair = [solve(&first[stretch.clone()], tally)?, solve(&second[stretch.clone()], tally)?];
+            solved.push((stretch, pair));
+        }
+        Ok(Self { capture, stretches: solved })
     }
 
-    fn clip(&mut self, clip: &Clip, tally: &mut Tally) -> Result<[RawPerson; 2]> {
-        let poses = |person: usize, frames: Range<usize>| &self.capture.persons[person][frames];
+    fn clip(&self, clip: &Clip, tally: &mut Tally) -> Result<[RawPerson; 2]> {
         if clip.speed != 1.0 {
-            let [first, second] =
-                [0, 1].map(|person| play_at(poses(person, clip.frames.clone()), clip.speed));
-            return Ok([solve(&first, tally)?, solve(&second, tally)?]);
+            let [first, second] = self.capture.persons.each_ref();
+            return Ok([
+                solve(&play_at(&first[clip.frames.clone()], clip.speed), tally)?,
+                solve(&play_at(&second[clip.frames.clone()], clip.speed), tally)?,
+            ]);
         }
-        let stretch = self.stretches[clip.stretch].clone();
-        if !self.whole.contains_key(&clip.stretch) {
-            let pair = [solve(poses(0, stretch.clone()), tally)?, solve(poses(1, stretch.clone()), tally)?];
-            self.whole.insert(clip.stretch, pair);
-        }
+        let (stretch, [first, second]) = &self.stretches[clip.stretch];
         let frames = clip.frames.start - stretch.start..clip.frames.end - stretch.start;
-        let [first, second] = &self.whole[&clip.stretch];
         match (first.slice(frames.clone()), second.slice(frames)) {
             (Some(first), Some(second)) => Ok([first, second]),
             _ => Err(Error::internal("data_clip", format!("clip {} lies outside its take", clip.id))),
@@ -265,12 +266,15 @@ impl<'a> Solved<'a> {
     }
 }
 
+/// Rotations of a stretch, and its positions as those rotations put them: bones keep one length, also through a repair or
+/// at another speed, and positions and rotations agree.
 fn solve(poses: &[Joints], tally: &mut Tally) -> Result<RawPerson> {
-    let positions: Vec<Pose> =
+    let captured: Vec<Pose> =
         poses.iter().map(|pose| pose.map(|joint| joint.map(|value| value as f32))).collect();
-    let solution = kinematics::solve(&positions)?;
-    tally.fit(&solution.error, positions.len());
+    let solution = kinematics::solve(&captured)?;
+    tally.fit(&solution.error, captured.len());
     let rotations = solution.rotations();
+    let positions = kinematics::replay(&solution, captured.iter().map(|pose| pose[0]));
     Ok(RawPerson::from_y_up(&Person { positions, rotations }))
 }
 

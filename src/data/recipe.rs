@@ -260,6 +260,12 @@ impl Recipe {
                 return Err(format!("{} must be a path below the source folder", path.display()));
             }
         }
+        let mapping = Path::new(&take.mapping);
+        if take.mapping.ends_with(".toml")
+            && !mapping.components().all(|part| matches!(part, Component::Normal(_)))
+        {
+            return Err(format!("mapping {} must be a path below the source folder", take.mapping));
+        }
         check_captions(&take.captions)?;
         for segment in &take.segments {
             check_span([segment.start, segment.end])?;
@@ -285,10 +291,9 @@ impl Recipe {
         if !(1..=100).contains(&take.copies) {
             return Err("copies must be 1 to 100".to_owned());
         }
-        if let Some(Shift { metres, .. }) = &take.shift_person2 {
-            if !metres.iter().all(|value| value.abs() <= 10.0) {
-                return Err("person 2 can be shifted by at most 10 m".to_owned());
-            }
+        let near = |shift: &Shift| shift.metres.iter().all(|value| value.abs() <= 10.0);
+        if !take.shift_person2.as_ref().is_none_or(near) {
+            return Err("person 2 can be shifted by at most 10 m".to_owned());
         }
         Ok(())
     }

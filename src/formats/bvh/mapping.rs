@@ -293,6 +293,37 @@ pub struct Converted {
     pub rate: RateConversion,
 }
 
+impl Converted {
+    /// Length of the left leg in the first frame, hip to knee to ankle, metres: tells whether the unit is right.
+    pub fn leg_length(&self) -> f64 {
+        const HIP_KNEE_ANKLE: [usize; 3] = [1, 4, 7];
+        let Some(pose) = self.positions.first() else { return 0.0 };
+        let [hip, knee, ankle] = HIP_KNEE_ANKLE.map(|joint| pose[joint]);
+        let between = |a: [f64; 3], b: [f64; 3]| (0..3).map(|i| (a[i] - b[i]).powi(2)).sum::<f64>().sqrt();
+        between(hip, knee) + between(knee, ankle)
+    }
+
+    /// Refuse people of no human size, which a wrong unit makes.
+    ///
+    /// # Errors
+    /// `mapping_scale`, with the factor that would be about right.
+    pub fn check_size(&self) -> Result<()> {
+        let leg = self.leg_length();
+        if (0.3..1.5).contains(&leg) {
+            return Ok(());
+        }
+        let message = if leg > 0.0 {
+            format!(
+                "gives people with legs of {leg:.3} m; multiply the scale (metres per file unit) by about {:.2e}",
+                0.8 / leg
+            )
+        } else {
+            "gives people without legs; map the hips, knees and ankles to different joints".to_owned()
+        };
+        Err(Error::invalid("mapping_scale", message))
+    }
+}
+
 /// A mapping with its nodes found in a file.
 #[derive(Clone, Debug)]
 pub struct Bound<'a> {
@@ -438,6 +469,13 @@ mod tests {
         let error = mapping.bind(&bvh).unwrap_err();
         assert_eq!(error.code(), "mapping_mismatch");
         assert!(error.to_string().contains("end of top"), "{error}");
+        let no_legs = Mapping::parse(&self::mapping(Z_UP, &[])).unwrap();
+        let converted = no_legs.bind(&bvh).unwrap().convert().unwrap();
+        assert_eq!(converted.check_size().unwrap_err().code(), "mapping_scale");
+        let legs =
+            self::mapping("axes = [\"x\", \"y\", \"z\"]\nscale = 40", &[("left_knee", "\"end of top\"")]);
+        let converted = Mapping::parse(&legs).unwrap().bind(&bvh).unwrap().convert().unwrap();
+        assert!(converted.check_size().unwrap_err().to_string().contains("by about 3.33e-3"));
         let long = Mapping::parse(&self::mapping(Z_UP, &[])).unwrap().with_drop(3);
         assert_eq!(long.bind(&bvh).unwrap_err().code(), "mapping_no_frames");
     }
