@@ -197,15 +197,12 @@ pub fn pull(
         progress(Event::Note("this model is already here; --replace fetches it again"));
         return Ok(Imported { package, unknown: Vec::new() });
     }
-    let client = HFClientSync::from_inner(
-        hf_hub::HFClient::builder()
-            .endpoint(&hub.endpoint)
-            .cache_dir(&hub.cache)
-            .retry_max_attempts(3)
-            .build()
-            .map_err(|e| adopt_failed(e, "the hub"))?,
-    )
-    .map_err(|e| adopt_failed(e, "the hub"))?;
+    let mut builder =
+        hf_hub::HFClient::builder().endpoint(&hub.endpoint).cache_dir(&hub.cache).retry_max_attempts(3);
+    if let Some(token) = &hub.token {
+        builder = builder.token(token);
+    }
+    let client = builder.build_sync().map_err(|e| adopt_failed(e, "the hub"))?;
     let session = Session {
         hub,
         client,
