@@ -5,6 +5,7 @@ mod device;
 mod exit;
 mod generate;
 mod logging;
+pub mod models;
 mod models_at_hand;
 mod results;
 mod serve;
@@ -37,6 +38,7 @@ struct Cli {
 enum Command {
     Serve(serve::ServeArgs),
     Generate(generate::GenerateArgs),
+    Models(models::ModelsArgs),
     Data(data::DataArgs),
 }
 
@@ -53,6 +55,7 @@ impl Command {
         match self {
             Self::Serve(args) => serve::run(args)?,
             Self::Generate(args) => generate::run(args)?,
+            Self::Models(args) => models::run(args)?,
             Self::Data(args) => data::run(args)?,
         }
         Ok(())
