@@ -1,0 +1,32 @@
+//! Which code runs which task: the one table of kinds and tasks.
+
+use super::inputs::Inputs;
+use super::runner::Quantities;
+use anyhow::Result;
+
+/// Runs the library on an item's inputs; the result answers for its quantities.
+pub type Build = fn(&Inputs<'_>) -> Result<Box<dyn Quantities>>;
+
+pub enum Task {
+    Built(Build),
+    /// A kind or task that the library does not have yet: listed, not run.
+    NotBuilt,
+}
+
+/// The task of that kind; `None` where a kind that is built has no such task.
+pub fn find(kind: &str, task: &str) -> Option<Task> {
+    match (kind, task) {
+        (
+            "vq" | "clip" | "transformer" | "generate" | "motion" | "footik" | "vq_train" | "trans_train"
+            | "losses" | "schedule" | "hub_layout" | "official_layout",
+            _,
+        ) => Some(Task::NotBuilt),
+        _ => Some(Task::NotBuilt),
+    }
+}
+
+/// Things a set of cases does not ship.
+pub fn has_asset(asset: &str) -> bool {
+    // The byte-pair merges come with the tokenizer.
+    asset == "clip_bpe_vocab"
+}
