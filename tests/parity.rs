@@ -6,6 +6,7 @@
 //! listed; one that cannot be run is a failure.
 
 mod parity {
+    pub mod arg;
     pub mod case;
     pub mod compare;
     pub mod dims;
@@ -14,6 +15,7 @@ mod parity {
     pub mod report;
     pub mod runner;
     pub mod tasks;
+    pub mod vq;
 }
 
 use parity::{case, report::Report, runner};

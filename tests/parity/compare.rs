@@ -184,12 +184,11 @@ pub fn compare(
 
 /// How much of the allowance is used up; 1 is all of it.
 fn strain(error: f64, allowed: f64) -> f64 {
-    if error == 0.0 {
-        0.0
-    } else if allowed > 0.0 {
-        error / allowed
-    } else {
-        f64::INFINITY
+    match error {
+        0.0 => 0.0,
+        // Also where the allowance is infinite or not a number, as it is next to such expectations.
+        error if error.is_finite() && allowed > 0.0 => error / allowed,
+        _ => f64::INFINITY,
     }
 }
 

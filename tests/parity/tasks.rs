@@ -2,6 +2,7 @@
 
 use super::inputs::Inputs;
 use super::runner::Quantities;
+use super::vq;
 use anyhow::Result;
 
 /// Runs the library on an item's inputs; the result answers for its quantities.
@@ -15,14 +16,13 @@ pub enum Task {
 
 /// The task of that kind; `None` where a kind that is built has no such task.
 pub fn find(kind: &str, task: &str) -> Option<Task> {
-    match (kind, task) {
-        (
-            "vq" | "clip" | "transformer" | "generate" | "motion" | "footik" | "vq_train" | "trans_train"
-            | "losses" | "schedule" | "hub_layout" | "official_layout",
-            _,
-        ) => Some(Task::NotBuilt),
-        _ => Some(Task::NotBuilt),
-    }
+    let build: Build = match (kind, task) {
+        ("vq", "vq_eval") => vq::eval,
+        ("vq", "nearest_rows") => vq::rows,
+        ("vq", _) => return None,
+        _ => return Some(Task::NotBuilt),
+    };
+    Some(Task::Built(build))
 }
 
 /// Things a set of cases does not ship.
