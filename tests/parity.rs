@@ -8,13 +8,17 @@
 mod parity {
     pub mod arg;
     pub mod case;
+    pub mod clip;
     pub mod compare;
     pub mod dims;
+    pub mod footik;
     pub mod generator;
     pub mod inputs;
+    pub mod motion;
     pub mod report;
     pub mod runner;
     pub mod tasks;
+    pub mod transformer;
     pub mod vq;
 }
 

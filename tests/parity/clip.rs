@@ -86,9 +86,8 @@ impl Quantities for Forward {
             "layer_out" => seen(&format!("layer.{}", arg::usize(args, "layer")?)),
             "last_hidden" => Ok(self.last.clone()),
             "eot_hidden" => {
-                let rows = self.ends.iter().enumerate().map(|(item, end)| {
-                    self.last.get(item)?.get(*end as usize)
-                });
+                let rows =
+                    self.ends.iter().enumerate().map(|(item, end)| self.last.get(item)?.get(*end as usize));
                 Ok(Tensor::stack(&rows.collect::<candle_core::Result<Vec<Tensor>>>()?, 0)?)
             }
             _ => bail!("unknown quantity {what:?}"),

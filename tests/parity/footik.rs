@@ -1,7 +1,6 @@
 //! Kind `footik`: smoothing, the foot fix, the keypoint arrays.
 
-use super::inputs::{Args, Inputs};
-use super::losses::host;
+use super::inputs::{Args, Inputs, host};
 use super::runner::Quantities;
 use super::{arg, motion};
 use anyhow::{Result, bail, ensure};
@@ -103,7 +102,8 @@ impl Quantities for Fixed {
         match what {
             "joints_out" => tensor(&self.joints),
             "contact" => {
-                let flags: Vec<u8> = self.contacts.as_flattened().iter().map(|flag| u8::from(*flag)).collect();
+                let flags: Vec<u8> =
+                    self.contacts.as_flattened().iter().map(|flag| u8::from(*flag)).collect();
                 let flags = Tensor::from_vec(flags, (self.contacts.len(), FEET.len()), &Device::Cpu)?;
                 Ok(flags.to_dtype(DType::U8)?.t()?)
             }

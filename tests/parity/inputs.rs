@@ -249,6 +249,11 @@ fn renamed(tensors: Tensors, naming: Option<Naming>, part: &str) -> Tensors {
     }
 }
 
+/// Values of a tensor, row-major.
+pub fn host(tensor: &Tensor) -> Result<Vec<f32>> {
+    Ok(tensor.flatten_all()?.to_vec1()?)
+}
+
 fn dtype(name: &str) -> Result<DType> {
     Ok(match name {
         "F64" => DType::F64,

@@ -1,17 +1,12 @@
 //! Kind `losses`: the VQ-VAE's reconstruction losses and their derivative.
 
 use super::arg;
-use super::inputs::{Args, Inputs, Params};
+use super::inputs::{Args, Inputs, Params, host};
 use super::runner::Quantities;
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::{Device, Tensor};
 use duet::motion::FEATURES;
 use duet::train::losses::{Criterion, Loss, LossWeights, Losses, bone_lengths};
-
-/// Values of a tensor, row-major.
-pub fn host(tensor: &Tensor) -> Result<Vec<f32>> {
-    Ok(tensor.flatten_all()?.to_vec1()?)
-}
 
 /// The criterion, weights and statistics that an item states.
 pub fn losses(inputs: &Inputs<'_>, params: &Params<'_>) -> Result<Losses> {

@@ -1,9 +1,8 @@
 //! Kind `motion`: raw files to the canonical 262 numbers of two persons.
 
-use super::inputs::{Args, Inputs, Params};
-use super::losses::host;
-use super::runner::Quantities;
 use super::arg;
+use super::inputs::{Args, Inputs, Params, host};
+use super::runner::Quantities;
 use anyhow::{Context, Result, bail};
 use candle_core::{Device, Tensor};
 use duet::motion::canonical::{CanonicalPair, canonicalise_pair};

@@ -2,7 +2,7 @@
 
 use super::inputs::Inputs;
 use super::runner::Quantities;
-use super::vq;
+use super::{clip, footik, motion, transformer, vq};
 use anyhow::Result;
 
 /// Runs the library on an item's inputs; the result answers for its quantities.
@@ -19,7 +19,13 @@ pub fn find(kind: &str, task: &str) -> Option<Task> {
     let build: Build = match (kind, task) {
         ("vq", "vq_eval") => vq::eval,
         ("vq", "nearest_rows") => vq::rows,
-        ("vq", _) => return None,
+        ("clip", "tokenize") => clip::tokenize,
+        ("clip", "clip_forward") => clip::forward,
+        ("transformer", "trans_forward") => transformer::forward,
+        ("motion", "preprocess_pair") => motion::pair,
+        ("footik", "postprocess") => footik::postprocess,
+        ("footik", "remove_fs") => footik::remove_fs,
+        ("vq" | "clip" | "transformer" | "footik", _) => return None,
         _ => return Some(Task::NotBuilt),
     };
     Some(Task::Built(build))
