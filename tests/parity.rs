@@ -14,12 +14,16 @@ mod parity {
     pub mod footik;
     pub mod generator;
     pub mod inputs;
+    pub mod layouts;
+    pub mod losses;
     pub mod motion;
     pub mod report;
     pub mod runner;
+    pub mod schedule;
     pub mod tasks;
     pub mod transformer;
     pub mod vq;
+    pub mod vq_train;
 }
 
 use parity::{case, report::Report, runner};

@@ -280,6 +280,11 @@ impl<'a> Params<'a> {
         self.map.get(name).filter(|value| !value.is_null())
     }
 
+    /// Names of all settings here.
+    pub fn names(&self) -> impl Iterator<Item = &'a String> {
+        self.map.keys()
+    }
+
     fn typed<T>(&self, name: &str, read: impl Fn(&'a Value) -> Option<T>) -> Result<T> {
         let value = self.get(name).with_context(|| format!("{} has no {name:?}", self.path))?;
         read(value).with_context(|| format!("{}.{name} is {value}: not of the type needed", self.path))

@@ -84,9 +84,26 @@ impl Quantities for BoneLengths {
     fn quantity(&self, what: &str, args: &Args) -> Result<Tensor> {
         ensure!(what == "bone_lengths", "unknown quantity {what:?}");
         let of = arg::str(args, "of")?;
-        let (_, motion) = self.0.iter().find(|(name, _)| *name == of).with_context(|| format!("no motion {of:?}"))?;
+        let (_, motion) =
+            self.0.iter().find(|(name, _)| *name == of).with_context(|| format!("no motion {of:?}"))?;
         let (clips, frames, width) = motion.dims3()?;
         let lengths: Vec<f64> = host(motion)?.chunks(width).flat_map(bone_lengths).collect();
         Ok(Tensor::from_vec(lengths, (clips, frames, ()), &Device::Cpu)?)
+    }
+}
+
+struct Foot(f64);
+
+pub fn foot(inputs: &Inputs<'_>) -> Result<Box<dyn Quantities>> {
+    let losses = losses(inputs, &inputs.params)?;
+    let (target, prediction) = (inputs.tensor("gt")?, inputs.tensor("pred")?);
+    let frames = prediction.dims3()?.1;
+    Ok(Box::new(Foot(losses.foot(&host(&prediction)?, &host(&target)?, frames))))
+}
+
+impl Quantities for Foot {
+    fn quantity(&self, what: &str, _args: &Args) -> Result<Tensor> {
+        ensure!(what == "fc", "unknown quantity {what:?}");
+        Ok(Tensor::new(self.0, &Device::Cpu)?)
     }
 }

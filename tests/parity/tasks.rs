@@ -2,7 +2,7 @@
 
 use super::inputs::Inputs;
 use super::runner::Quantities;
-use super::{clip, footik, motion, transformer, vq};
+use super::{clip, footik, layouts, losses, motion, schedule, transformer, vq, vq_train};
 use anyhow::Result;
 
 /// Runs the library on an item's inputs; the result answers for its quantities.
@@ -23,9 +23,18 @@ pub fn find(kind: &str, task: &str) -> Option<Task> {
         ("clip", "clip_forward") => clip::forward,
         ("transformer", "trans_forward") => transformer::forward,
         ("motion", "preprocess_pair") => motion::pair,
+        ("motion", "vq_dataset") => motion::windows,
+        ("motion", "trans_dataset_item") => motion::item,
         ("footik", "postprocess") => footik::postprocess,
         ("footik", "remove_fs") => footik::remove_fs,
-        ("vq" | "clip" | "transformer" | "footik", _) => return None,
+        ("losses", "bone_lengths") => losses::bones,
+        ("losses", "geometric_losses") => losses::geometric,
+        ("losses", "foot_contact_loss") => losses::foot,
+        ("schedule", "lr_curve") => schedule::curve,
+        ("vq_train", "vq_train_step") => vq_train::step,
+        ("vq_train", "vq_codebook_init") => vq_train::codebook_init,
+        ("hub_layout" | "official_layout", "parse_options") => layouts::options,
+        ("vq" | "clip" | "transformer" | "footik" | "motion" | "losses" | "vq_train", _) => return None,
         _ => return Some(Task::NotBuilt),
     };
     Some(Task::Built(build))
