@@ -12,6 +12,7 @@ mod parity {
     pub mod compare;
     pub mod dims;
     pub mod footik;
+    pub mod generate;
     pub mod generator;
     pub mod inputs;
     pub mod layouts;

@@ -6,6 +6,7 @@ use super::runner::Quantities;
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::{Device, Tensor};
 use duet::motion::FEATURES;
+use duet::train::interaction::{PairLosses, pair_losses};
 use duet::train::losses::{Criterion, Loss, LossWeights, Losses, bone_lengths};
 
 /// The criterion, weights and statistics that an item states.
@@ -36,6 +37,8 @@ pub fn losses(inputs: &Inputs<'_>, params: &Params<'_>) -> Result<Losses> {
 struct Geometric {
     losses: Losses,
     loss: Loss,
+    /// First half of the batch = person 1, second half = person 2.
+    pairs: PairLosses,
     shape: Vec<usize>,
 }
 
@@ -43,8 +46,11 @@ pub fn geometric(inputs: &Inputs<'_>) -> Result<Box<dyn Quantities>> {
     let losses = losses(inputs, &inputs.params)?;
     let (target, prediction) = (inputs.tensor("gt")?, inputs.tensor("pred")?);
     let frames = prediction.dims3()?.1;
-    let loss = losses.compare(&host(&prediction)?, &host(&target)?, frames);
-    Ok(Box::new(Geometric { losses, loss, shape: prediction.dims().to_vec() }))
+    let shape = prediction.dims().to_vec();
+    let (target, prediction) = (host(&target)?, host(&prediction)?);
+    let loss = losses.compare(&prediction, &target, frames);
+    let pairs = pair_losses(&losses, &prediction, &target, frames);
+    Ok(Box::new(Geometric { losses, loss, pairs, shape }))
 }
 
 impl Quantities for Geometric {
@@ -57,6 +63,8 @@ impl Quantities for Geometric {
             "bn" => terms.bone,
             "geo" => terms.geo,
             "fc" => terms.foot,
+            "dm_unused" => self.pairs.distance_map,
+            "ro_unused" => self.pairs.relative_orientation,
             "weighted_total" => terms.weighted(&self.losses.weights),
             "grad_wrt_pred" => {
                 return Ok(Tensor::from_slice(&self.loss.gradient, self.shape.as_slice(), &Device::Cpu)?);

@@ -2,7 +2,7 @@
 
 use super::inputs::Inputs;
 use super::runner::Quantities;
-use super::{clip, footik, layouts, losses, motion, schedule, transformer, vq, vq_train};
+use super::{clip, footik, generate, layouts, losses, motion, schedule, transformer, vq, vq_train};
 use anyhow::Result;
 
 /// Runs the library on an item's inputs; the result answers for its quantities.
@@ -22,6 +22,8 @@ pub fn find(kind: &str, task: &str) -> Option<Task> {
         ("clip", "tokenize") => clip::tokenize,
         ("clip", "clip_forward") => clip::forward,
         ("transformer", "trans_forward") => transformer::forward,
+        ("generate", "generate") => generate::generate,
+        ("generate", "generate_reaction") => generate::reaction,
         ("motion", "preprocess_pair") => motion::pair,
         ("motion", "vq_dataset") => motion::windows,
         ("motion", "trans_dataset_item") => motion::item,
@@ -34,7 +36,12 @@ pub fn find(kind: &str, task: &str) -> Option<Task> {
         ("vq_train", "vq_train_step") => vq_train::step,
         ("vq_train", "vq_codebook_init") => vq_train::codebook_init,
         ("hub_layout" | "official_layout", "parse_options") => layouts::options,
-        ("vq" | "clip" | "transformer" | "footik" | "motion" | "losses" | "vq_train", _) => return None,
+        ("hub_layout" | "official_layout", "package_generate") => layouts::generate,
+        (
+            "vq" | "clip" | "transformer" | "generate" | "hub_layout" | "official_layout" | "footik"
+            | "motion" | "losses" | "vq_train",
+            _,
+        ) => return None,
         _ => return Some(Task::NotBuilt),
     };
     Some(Task::Built(build))
