@@ -5,9 +5,13 @@ use clap::Parser;
 #[derive(Parser)]
 enum Duet {
     Data(duet::cli::data::DataArgs),
+    Train(duet::cli::train::TrainArgs),
 }
 
 fn main() -> anyhow::Result<()> {
-    let Duet::Data(args) = Duet::parse();
-    Ok(duet::cli::data::run(args)?)
+    match Duet::parse() {
+        Duet::Data(args) => duet::cli::data::run(args)?,
+        Duet::Train(args) => duet::cli::train::run(args)?,
+    }
+    Ok(())
 }
