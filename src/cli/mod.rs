@@ -9,6 +9,7 @@ pub mod models;
 mod models_at_hand;
 mod results;
 mod serve;
+pub mod train;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use logging::{LogArgs, LogLevel};
@@ -40,6 +41,7 @@ enum Command {
     Generate(generate::GenerateArgs),
     Models(models::ModelsArgs),
     Data(data::DataArgs),
+    Train(train::TrainArgs),
 }
 
 impl Command {
@@ -57,6 +59,7 @@ impl Command {
             Self::Generate(args) => generate::run(args)?,
             Self::Models(args) => models::run(args)?,
             Self::Data(args) => data::run(args)?,
+            Self::Train(args) => train::run(args)?,
         }
         Ok(())
     }
