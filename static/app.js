@@ -309,7 +309,8 @@ function measureMargins() {
   const height = Math.max(1, byId("stage").clientHeight);
   stage.camera.margins = {
     bottom: Math.min(0.5, byId("dock").offsetHeight / height),
-    top: Math.min(0.25, byId("masthead").offsetHeight / height),
+    // The headline stands in a corner; people may stand beside it.
+    top: byId("stage").clientWidth > 720 ? 0.05 : Math.min(0.25, byId("masthead").offsetHeight / height),
   };
   if (stage.camera.following) stage.frameBoth();
   refresh();

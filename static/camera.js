@@ -1,6 +1,6 @@
 // The viewer's eye: orbits, pans and zooms around a point, eased, and can keep both people in view.
 
-import { add, clamp, cross, lookAt, madd, mix, multiply, perspective, scale, sub } from "./math.js";
+import { clamp, cross, dot, lookAt, madd, mix, multiply, perspective } from "./math.js";
 
 const FIELD = (34 * Math.PI) / 180;
 const TILT = [-0.02, Math.PI / 2 - 0.01];
@@ -61,23 +61,23 @@ export class Camera {
     this.goal.tilt = tilt;
   }
 
-  /** Chooses target and distance so that a box {low, high} fits, and follows from then on. */
-  frame({ low, high }) {
+  /** Chooses target and distance so that all within `radius` of `middle` and below `height` fits, and follows then. */
+  frame(middle, { radius, height }) {
     this.following = true;
     const { back, right, up } = this.axes(this.goal);
-    const centre = scale(add(low, high), 0.5);
     const free = clamp(1 - this.margins.bottom - this.margins.top, 0.3, 1);
     const vertical = Math.tan(FIELD / 2) * free;
-    const horizontal = Math.tan(FIELD / 2) * this.aspect * 0.92;
+    const horizontal = Math.tan(FIELD / 2) * this.aspect * 0.94;
     let distance = 0;
-    for (let corner = 0; corner < 8; corner++) {
-      const p = sub([0, 1, 2].map((i) => (corner & (1 << i) ? high[i] : low[i])), centre);
-      const along = (axis) => p[0] * axis[0] + p[1] * axis[1] + p[2] * axis[2];
+    for (let i = 0; i < 16; i++) {
+      const angle = (i / 8) * Math.PI * 2;
+      const p = [Math.cos(angle) * radius, (i < 8 ? -height : height) / 2, Math.sin(angle) * radius];
+      const near = dot(p, back);
       distance = Math.max(
-        distance, along(back) + Math.abs(along(right)) / horizontal, along(back) + Math.abs(along(up)) / vertical);
+        distance, near + Math.abs(dot(p, right)) / horizontal, near + Math.abs(dot(p, up)) / vertical);
     }
-    this.goal.distance = clamp(distance * 1.06, 2.2, DISTANCE[1]);
-    this.goal.target = centre;
+    this.goal.distance = clamp(distance, 2.2, DISTANCE[1]);
+    this.goal.target = [middle[0], height / 2, middle[2]];
   }
 
   /** Keeps the middle of the pair in view while following. */

@@ -4,13 +4,14 @@
 import { add, cross, length, madd, mix, reject, scale, sub, unit } from "./math.js";
 import { J } from "./motion.js";
 
-/** Floats for each cone: from, radius, to, radius, side, width, colour, depth, sole. */
-export const STRIDE = 17;
+/** Floats for each cone: from, radius; to, radius; side, sole; colour, unused; width and depth at both ends. */
+export const STRIDE = 20;
 /** Cones of one figure. */
-export const CONES = 38;
+export const CONES = 42;
 
 const UP = [0, 1, 0];
 const NO_SOLE = 9;
+const ROUND = [1, 1];
 
 /** Writes one cone after another into a Float32Array. */
 class Cones {
@@ -20,20 +21,20 @@ class Cones {
   }
 
   /**
-   * A round cone from `a` to `b`. `side` is its local x; `width` and `depth` stretch the cross-section along and across
-   * `side`; nothing reaches further than `sole` below the axis.
+   * A round cone from `a` to `b`. `side` is its local x; `girth` stretches the cross-section [along side, across side] at
+   * `a` and `girthTo` at `b`; nothing reaches further than `sole` below the axis.
    */
-  put(a, ra, b, rb, colour, side = [1, 0, 0], width = 1, depth = 1, sole = NO_SOLE) {
+  put(a, ra, b, rb, colour, side = [1, 0, 0], girth = ROUND, girthTo = girth, sole = NO_SOLE) {
     const { out, at } = this;
     out.set(a, at);
     out[at + 3] = ra;
     out.set(b, at + 4);
     out[at + 7] = rb;
     out.set(side, at + 8);
-    out[at + 11] = width;
+    out[at + 11] = sole;
     out.set(colour, at + 12);
-    out[at + 15] = depth;
-    out[at + 16] = sole;
+    out.set(girth, at + 16);
+    out.set(girthTo, at + 18);
     this.at += STRIDE;
   }
 }
@@ -60,16 +61,19 @@ export function drawPerson(out, first, pose, body, tones) {
 
 function torso(cones, p, k, tones, hipLeft, chestLeft, chestFront, spine) {
   const hips = mix(p(J.leftHip), p(J.rightHip), 0.5);
-  const seat = mix(hips, p(J.pelvis), 0.35);
+  const seat = mix(hips, p(J.pelvis), 0.3);
   const waistLeft = unit(add(hipLeft, chestLeft), hipLeft);
-  const breast = madd(p(J.spine3), chestFront, 0.012 * k);
-  const collar = mix(p(J.spine3), p(J.neck), 0.55);
-  cones.put(seat, 0.098 * k, p(J.spine1), 0.094 * k, tones.body, hipLeft, 1.36, 1.0);
-  cones.put(p(J.spine1), 0.096 * k, p(J.spine2), 0.1 * k, tones.body, waistLeft, 1.22, 0.92);
-  cones.put(p(J.spine2), 0.1 * k, breast, 0.112 * k, tones.body, chestLeft, 1.3, 0.94);
-  cones.put(breast, 0.112 * k, madd(collar, spine, -0.01), 0.082 * k, tones.body, chestLeft, 1.34, 0.88);
+  const breast = madd(p(J.spine3), chestFront, 0.006 * k);
+  const collar = mix(p(J.spine3), p(J.neck), 0.62);
+  const [seatGirth, waist, ribs, chest, top] = [[1.36, 1.02], [1.2, 0.9], [1.28, 0.94], [1.36, 0.96], [1.5, 0.9]];
+  cones.put(seat, 0.1 * k, p(J.spine1), 0.097 * k, tones.body, hipLeft, seatGirth, waist);
+  cones.put(p(J.spine1), 0.097 * k, p(J.spine2), 0.1 * k, tones.body, waistLeft, waist, ribs);
+  cones.put(p(J.spine2), 0.1 * k, breast, 0.108 * k, tones.body, chestLeft, ribs, chest);
+  cones.put(breast, 0.108 * k, collar, 0.078 * k, tones.body, chestLeft, chest, top);
+  const nape = mix(p(J.spine3), p(J.neck), 0.9);
   for (const shoulder of [J.leftShoulder, J.rightShoulder]) {
-    cones.put(madd(collar, spine, -0.015 * k), 0.074 * k, p(shoulder), 0.058 * k, tones.body);
+    cones.put(collar, 0.076 * k, p(shoulder), 0.052 * k, tones.body);
+    cones.put(nape, 0.05 * k, madd(p(shoulder), spine, 0.006 * k), 0.044 * k, tones.body);
   }
 }
 
@@ -80,10 +84,12 @@ function head(cones, p, k, tones, chestLeft, spine) {
   const left = unit(reject(chestLeft, up), chestLeft);
   const front = cross(left, up);
   const at = (x, y, z) => add(p(J.head), add(scale(left, x * k), add(scale(up, y * k), scale(front, z * k))));
-  cones.put(madd(p(J.neck), up, -0.02 * k), 0.056 * k, at(0, 0.02, 0), 0.05 * k, tones.body);
-  cones.put(at(0, 0.035, 0.024), 0.062 * k, at(0, 0.112, 0.008), 0.094 * k, tones.body, left, 0.86, 1.04);
-  cones.put(at(0, 0.042, 0.044), 0.05 * k, at(0, 0.1, 0.052), 0.06 * k, tones.face, left, 0.98, 0.9);
-  cones.put(at(0, 0.088, 0.1), 0.012 * k, at(0, 0.062, 0.122), 0.016 * k, tones.face, left, 0.9, 1);
+  cones.put(madd(p(J.neck), up, -0.02 * k), 0.055 * k, at(0, 0.01, 0), 0.049 * k, tones.body);
+  // Skull, jaw, a lighter face and a small nose, so that facing reads from afar.
+  cones.put(at(0, 0.084, -0.012), 0.091 * k, at(0, 0.1, 0.02), 0.09 * k, tones.body, left, [0.88, 1]);
+  cones.put(at(0, 0.0, 0.046), 0.046 * k, at(0, 0.09, 0.022), 0.086 * k, tones.body, left, [0.86, 1]);
+  cones.put(at(0, 0.012, 0.06), 0.04 * k, at(0, 0.09, 0.055), 0.062 * k, tones.face, left, [0.96, 1]);
+  cones.put(at(0, 0.085, 0.112), 0.009 * k, at(0, 0.057, 0.12), 0.0145 * k, tones.face, left, [0.9, 1]);
 }
 
 function arm(cones, shoulder, elbow, wrist, k, colour, chestFront) {
@@ -94,12 +100,12 @@ function arm(cones, shoulder, elbow, wrist, k, colour, chestFront) {
   const thumb = unit(reject(wish, fore), chestFront);
   const on = (along, across) => madd(madd(wrist, fore, along * k), thumb, across * k);
 
-  cones.put(shoulder, 0.06 * k, mix(shoulder, elbow, 0.42), 0.051 * k, colour);
-  cones.put(mix(shoulder, elbow, 0.42), 0.051 * k, elbow, 0.041 * k, colour);
+  cones.put(shoulder, 0.056 * k, mix(shoulder, elbow, 0.42), 0.05 * k, colour);
+  cones.put(mix(shoulder, elbow, 0.42), 0.05 * k, elbow, 0.041 * k, colour);
   cones.put(elbow, 0.041 * k, mix(elbow, wrist, 0.3), 0.043 * k, colour);
   cones.put(mix(elbow, wrist, 0.3), 0.043 * k, wrist, 0.028 * k, colour);
-  cones.put(wrist, 0.028 * k, on(0.08, 0.002), 0.041 * k, colour, thumb, 1, 0.56);
-  cones.put(on(0.08, 0.002), 0.041 * k, on(0.15, 0), 0.026 * k, colour, thumb, 1, 0.5);
+  cones.put(wrist, 0.028 * k, on(0.08, 0.002), 0.041 * k, colour, thumb, ROUND, [1, 0.56]);
+  cones.put(on(0.08, 0.002), 0.041 * k, on(0.15, 0), 0.026 * k, colour, thumb, [1, 0.56], [1, 0.48]);
   cones.put(on(0.028, 0.022), 0.017 * k, on(0.088, 0.058), 0.0125 * k, colour);
 }
 
@@ -128,7 +134,7 @@ function leg(cones, hip, knee, ankle, toe, k, ankleHeight, colour, hipLeft) {
 
   const lift = 0.03 * k;
   const foot = (base, along) => madd(madd(base, up, lift), forward, along * k);
-  cones.put(foot(heel, -0.03), 0.041 * k, foot(toe, -0.01), 0.04 * k, colour, right, 1.08, 1, lift);
-  cones.put(foot(toe, -0.01), 0.04 * k, foot(toe, 0.062), 0.03 * k, colour, right, 1.12, 0.86, lift);
-  cones.put(ankle, 0.036 * k, foot(mix(heel, toe, 0.62), 0), 0.036 * k, colour, right, 1, 1, 0.06 * k);
+  cones.put(foot(heel, -0.03), 0.041 * k, foot(toe, -0.01), 0.04 * k, colour, right, [1.04, 1], [1.12, 1], lift);
+  cones.put(foot(toe, -0.01), 0.04 * k, foot(toe, 0.062), 0.03 * k, colour, right, [1.12, 1], [1.2, 0.8], lift);
+  cones.put(ankle, 0.036 * k, foot(mix(heel, toe, 0.62), 0), 0.036 * k, colour, right);
 }

@@ -115,7 +115,7 @@ export class Renderer {
     gl.bindBuffer(gl.ARRAY_BUFFER, this.coneBuffer);
     gl.bufferData(gl.ARRAY_BUFFER, 2 * CONES * STRIDE * 4, gl.DYNAMIC_DRAW);
     const stride = STRIDE * 4;
-    for (const [location, size, offset] of [[1, 4, 0], [2, 4, 16], [3, 4, 32], [4, 4, 48], [5, 1, 64]]) {
+    for (const [location, size, offset] of [[1, 4, 0], [2, 4, 16], [3, 4, 32], [4, 4, 48], [5, 4, 64]]) {
       gl.enableVertexAttribArray(location);
       gl.vertexAttribPointer(location, size, gl.FLOAT, false, stride, offset);
       gl.vertexAttribDivisor(location, 1);

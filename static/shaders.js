@@ -4,16 +4,16 @@ const HULL = `
 layout(location = 0) in vec4 shape;
 layout(location = 1) in vec4 from;
 layout(location = 2) in vec4 to;
-layout(location = 3) in vec4 sideWidth;
-layout(location = 4) in vec4 colourDepth;
-layout(location = 5) in float sole;
+layout(location = 3) in vec4 sideSole;
+layout(location = 4) in vec4 tone;
+layout(location = 5) in vec4 girths;
 
 // Where this vertex lies on the hull of the two spheres, and the way it faces.
 void hull(out vec3 position, out vec3 normal) {
   vec3 along = to.xyz - from.xyz;
   float len = max(length(along), 1e-5);
   vec3 axis = along / len;
-  vec3 side = sideWidth.xyz - axis * dot(sideWidth.xyz, axis);
+  vec3 side = sideSole.xyz - axis * dot(sideSole.xyz, axis);
   if (dot(side, side) < 1e-6) side = abs(axis.y) < 0.9 ? vec3(0, 1, 0) - axis * axis.y : vec3(1, 0, 0) - axis * axis.x;
   side = normalize(side);
   vec3 third = cross(side, axis);
@@ -23,10 +23,11 @@ void hull(out vec3 position, out vec3 normal) {
   vec3 local = vec3(cos(latitude) * shape.z, sin(latitude), cos(latitude) * shape.w);
   vec3 centre = shape.x < 0.5 ? from.xyz : to.xyz;
   float radius = shape.x < 0.5 ? from.w : to.w;
-  vec3 offset = side * local.x * sideWidth.w + axis * local.y + third * local.z * colourDepth.w;
+  vec2 girth = shape.x < 0.5 ? girths.xy : girths.zw;
+  vec3 offset = side * local.x * girth.x + axis * local.y + third * local.z * girth.y;
   offset *= radius;
-  normal = normalize(side * local.x / sideWidth.w + axis * local.y + third * local.z / colourDepth.w);
-  float below = -sole - dot(offset, third);
+  normal = normalize(side * local.x / girth.x + axis * local.y + third * local.z / girth.y);
+  float below = -sideSole.w - dot(offset, third);
   if (below > 0.0) {
     offset += third * below;
     normal = -third;
@@ -57,7 +58,7 @@ out vec3 colour;
 out vec3 lit;
 void main() {
   hull(world, facing);
-  colour = colourDepth.rgb;
+  colour = tone.rgb;
   vec4 shade = light * vec4(world + facing * 0.012, 1.0);
   lit = shade.xyz * 0.5 + 0.5;
   gl_Position = view * vec4(world, 1.0);
@@ -226,8 +227,8 @@ void main() {
   vec3 backdrop = mix(low, high, smoothstep(0.0, 1.0, gl_FragCoord.y / screen.y));
   vec3 c = mix(backdrop, pool, near);
   float steep = abs(normalize(eye - world).y);
-  float ruled = rule(world.xz, 1.0, 0.008) * exp(-away * away / 16.0) * smoothstep(0.02, 0.25, steep);
-  c = mix(c, line, ruled * 0.55);
+  float ruled = rule(world.xz, 1.0, 0.008) * exp(-away * away / 12.0) * smoothstep(0.02, 0.25, steep);
+  c = mix(c, line, ruled * 0.4);
   vec2 place = (world.xz - area.xy) / area.z;
   if (max(abs(place.x), abs(place.y)) < 0.995) {
     vec4 m = texture(floorMap, place * 0.5 + 0.5);
@@ -261,8 +262,8 @@ in vec4 ink;
 out vec4 result;
 void main() {
   float ball = length((spot - vec2(0.0, 0.34)) / vec2(0.82, 0.56));
-  float heel = length((spot - vec2(0.0, -0.56)) / vec2(0.62, 0.36));
-  float d = min(ball, heel);
+  float heel = length((spot - vec2(0.0, -0.52)) / vec2(0.62, 0.44));
+  float d = -log(exp(-9.0 * ball) + exp(-9.0 * heel)) / 9.0;
   float alpha = (1.0 - smoothstep(0.72, 1.0, d)) * ink.a;
   result = vec4(encode(ink.rgb), alpha);
 }`;

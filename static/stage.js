@@ -41,7 +41,8 @@ export class Stage {
   /** Shows a clip from its first frame. */
   load(clip, { keepCamera = false } = {}) {
     this.clip = clip;
-    this.bounds = wholeBox(clip);
+    this.path = middlePath(clip);
+    this.reach = reachAround(clip, this.path);
     if (!keepCamera) {
       this.look("start");
       this.camera.settle();
@@ -59,8 +60,14 @@ export class Stage {
   frameBoth() {
     if (!this.clip) return;
     this.camera.aspect = this.canvas.clientWidth / Math.max(1, this.canvas.clientHeight);
-    this.camera.frame(this.bounds);
+    this.camera.frame(this.middle(), this.reach);
     this.wake();
+  }
+
+  /** Where the pair is now, on the floor. With reduced motion the camera stands still: the middle of the whole clip. */
+  middle() {
+    const at = this.still.matches ? this.path.length >> 1 : this.player.frame;
+    return this.path[Math.min(at, this.path.length - 1)];
   }
 
   /** From person 1 to person 2 on the floor, now. */
@@ -109,7 +116,10 @@ export class Stage {
     const scene = { cones: this.cones, count: 0, prints: this.prints, printCount: 0, theme: this.theme, fade: this.fade };
     scene.focus = [camera.now.target[0], 0, camera.now.target[2]];
     scene.area = [0, 0, 2];
-    if (this.clip) this.cast(scene);
+    if (this.clip) {
+      this.cast(scene);
+      if (!this.still.matches) camera.follow(this.middle());
+    }
     if (this.still.matches) camera.settle();
     const moving = camera.advance(seconds);
     Object.assign(scene, camera.shot());
@@ -164,23 +174,40 @@ export class Stage {
   }
 }
 
-/** The box that both people stay in through the whole clip. */
-function wholeBox(clip) {
-  const low = [Infinity, 0, Infinity];
-  const high = [-Infinity, 0, -Infinity];
+/** The middle between the two pelvises on the floor, frame by frame, smoothed over about a second. */
+function middlePath(clip) {
+  const { sample, frames, fps } = clip;
+  const [one, two] = sample.persons;
+  const raw = Array.from({ length: frames }, (_, f) => {
+    const at = f * JOINTS * 3;
+    return [(one[at] + two[at]) / 2, (one[at + 2] + two[at + 2]) / 2];
+  });
+  const sigma = 0.5 * fps;
+  const radius = Math.ceil(2.5 * sigma);
+  const weights = Array.from({ length: 2 * radius + 1 }, (_, i) => Math.exp(-0.5 * ((i - radius) / sigma) ** 2));
+  return raw.map((_, f) => {
+    let [x, z, total] = [0, 0, 0];
+    weights.forEach((weight, i) => {
+      const [px, pz] = raw[Math.min(Math.max(f + i - radius, 0), frames - 1)];
+      x += weight * px;
+      z += weight * pz;
+      total += weight;
+    });
+    return [x / total, 0, z / total];
+  });
+}
+
+/** How far the bodies ever get from that middle {radius} and above the floor {height}, metres. */
+function reachAround(clip, path) {
+  let [radius, height] = [0.5, 1.2];
   for (const person of clip.sample.persons) {
-    for (let at = 0; at < person.length; at++) {
-      const axis = at % 3;
-      low[axis] = Math.min(low[axis], person[at]);
-      high[axis] = Math.max(high[axis], person[at]);
+    for (let at = 0; at < person.length; at += 3) {
+      const middle = path[Math.floor(at / (JOINTS * 3))];
+      radius = Math.max(radius, Math.hypot(person[at] - middle[0], person[at + 2] - middle[2]));
+      height = Math.max(height, person[at + 1]);
     }
   }
-  for (const axis of [0, 2]) {
-    low[axis] -= FLESH;
-    high[axis] += FLESH;
-  }
-  high[1] += 0.2;
-  return { low, high };
+  return { radius: radius + FLESH, height: height + 0.2 };
 }
 
 /** Where the floor needs shading: centre x, z and half the side. */
