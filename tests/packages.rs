@@ -99,7 +99,7 @@ fn both_layouts_give_the_same_model() {
     let statistics = hub.package.statistics().unwrap().unwrap();
     let npy = fs::read(fixture("hub_layout/stats/global_std.npy")).unwrap();
     let std: Vec<f32> = npyz::NpyFile::new(&npy[..]).unwrap().into_vec().unwrap();
-    assert_eq!(statistics.std, std);
+    assert_eq!(statistics.std(), std);
     hub.package.verify(|_, _| ()).unwrap();
 }
 

@@ -1,3 +1,128 @@
-//! See ARCHITECTURE.md.
+//! The command line: one file a subcommand. Doc comments of the flags are the manual.
 
 pub mod data;
+mod device;
+mod exit;
+mod generate;
+mod logging;
+pub mod models;
+mod models_at_hand;
+mod results;
+mod serve;
+pub mod train;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use logging::{LogArgs, LogLevel};
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+const EXAMPLES: &str = "\
+Examples:
+  duet                                    serve the page on http://127.0.0.1:8080
+  duet serve --port 0                     the same on any free port
+  duet generate \"two people dance salsa\" --seconds 4 --seed 7 --out out/
+
+Without a command, duet serves; the flags of `duet serve` may then be given right away: duet --port 9000.
+Exit codes: 0 done, 1 failed, 2 asked for something that cannot be.";
+
+/// From a sentence to the 3D motion of two interacting people.
+#[derive(Debug, Parser)]
+#[command(name = "duet", version, after_help = EXAMPLES, max_term_width = 110)]
+struct Cli {
+    #[command(flatten)]
+    log: LogArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::ServeArgs),
+    Generate(generate::GenerateArgs),
+    Models(models::ModelsArgs),
+    Data(data::DataArgs),
+    Train(train::TrainArgs),
+}
+
+impl Command {
+    /// A server tells what it does; a tool speaks when something is wrong.
+    fn default_level(&self) -> LogLevel {
+        match self {
+            Self::Serve(_) => LogLevel::Info,
+            _ => LogLevel::Warn,
+        }
+    }
+
+    fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Serve(args) => serve::run(args)?,
+            Self::Generate(args) => generate::run(args)?,
+            Self::Models(args) => models::run(args)?,
+            Self::Data(args) => data::run(args)?,
+            Self::Train(args) => train::run(args)?,
+        }
+        Ok(())
+    }
+}
+
+/// The whole program: parse, run, tell how it went.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse_from(with_default_command(std::env::args_os().collect())) {
+        Ok(cli) => cli,
+        Err(error) => return exit::usage(&error),
+    };
+    let default = cli.command.default_level();
+    cli.log.install(default);
+    exit::report(cli.command.run())
+}
+
+/// `duet --port 9000` means `duet serve --port 9000`: `serve` is put in where flags come first and no command is named.
+fn with_default_command(mut args: Vec<OsString>) -> Vec<OsString> {
+    let command = Cli::command();
+    let is_known = |arg: &OsString| {
+        let names = ["help", "--help", "-h", "--version", "-V"];
+        names.iter().any(|name| arg == name) || command.get_subcommands().any(|known| arg == known.get_name())
+    };
+    let starts_with_flag = args.get(1).is_none_or(|first| first.as_encoded_bytes().first() == Some(&b'-'));
+    if starts_with_flag && !args.iter().skip(1).any(is_known) {
+        args.insert(args.len().min(1), "serve".into());
+    }
+    args
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manual_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_of_serve_is_also_a_variable() {
+        let command = Cli::command();
+        let serve = command.get_subcommands().find(|known| known.get_name() == "serve").unwrap();
+        for flag in serve.get_arguments() {
+            let variable = format!("DUET_{}", flag.get_id().as_str().to_uppercase());
+            assert_eq!(flag.get_env().and_then(|name| name.to_str()), Some(variable.as_str()));
+        }
+    }
+
+    #[test]
+    fn serving_is_the_default() {
+        let given = |line: &str| -> Vec<OsString> { line.split(' ').map(Into::into).collect() };
+        for (line, expected) in [
+            ("duet", "duet serve"),
+            ("duet --port 9000", "duet serve --port 9000"),
+            ("duet --log-level debug", "duet serve --log-level debug"),
+            ("duet --log-level debug generate p", "duet --log-level debug generate p"),
+            ("duet generate p", "duet generate p"),
+            ("duet --help", "duet --help"),
+            ("duet -V", "duet -V"),
+            ("duet sevre", "duet sevre"),
+        ] {
+            assert_eq!(with_default_command(given(line)), given(expected), "{line}");
+        }
+    }
+}

@@ -20,4 +20,4 @@ pub mod write;
 
 pub use find::{DEFAULT_MODEL, SearchPath};
 pub use manifest::{Manifest, Part};
-pub use open::{Package, Statistics};
+pub use open::Package;

@@ -4,6 +4,7 @@ use super::expected;
 use super::manifest::{FileEntry, MANIFEST, MAX_MANIFEST_BYTES, Manifest, Part};
 use super::weights::{self, Header, Tensors};
 use crate::error::{Error, ErrorKind, Result};
+use crate::motion::Stats;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -21,15 +22,6 @@ enum Source {
     Folder(PathBuf),
     #[cfg(feature = "bundle")]
     Bundled,
-}
-
-/// Mean and standard deviation of the 262 motion features (InterMask spec §1.6).
-#[derive(Clone, Debug, PartialEq)]
-pub struct Statistics {
-    /// Mean of each feature, in the feature's own unit.
-    pub mean: Vec<f32>,
-    /// Standard deviation of each feature, above 0.
-    pub std: Vec<f32>,
 }
 
 impl Package {
@@ -116,13 +108,13 @@ impl Package {
     }
 
     /// The statistics that normalise its motion; `None` for layouts that are not normalised.
-    pub fn statistics(&self) -> Result<Option<Statistics>> {
+    pub fn statistics(&self) -> Result<Option<Stats>> {
         if self.manifest.files.statistics.is_none() {
             return Ok(None);
         }
         let tensors = self.tensors(Part::Statistics)?;
         let values = |name: &str| -> Result<Vec<f32>> { Ok(tensors[name].to_vec1::<f32>()?) };
-        Statistics::new(values("mean")?, values("std")?).map(Some)
+        statistics(values("mean")?, values("std")?).map(Some)
     }
 
     /// Read every byte of every part and check all that [`Package::tensors`] checks. `progress` is told each part
@@ -164,25 +156,9 @@ impl Package {
     }
 }
 
-impl Statistics {
-    /// Check lengths and ranges.
-    pub fn new(mean: Vec<f32>, std: Vec<f32>) -> Result<Self> {
-        let expected = crate::motion::FEATURES;
-        if mean.len() != expected || std.len() != expected {
-            return Err(Error::corrupt(
-                "statistics",
-                format!(
-                    "mean and std must have {expected} numbers each, not {} and {}",
-                    mean.len(),
-                    std.len()
-                ),
-            ));
-        }
-        if mean.iter().chain(&std).any(|v| !v.is_finite()) || std.iter().any(|v| *v <= 0.0) {
-            return Err(Error::corrupt("statistics", "mean and std must be finite, and std above 0"));
-        }
-        Ok(Self { mean, std })
-    }
+/// Statistics from a file: what is wrong with them is wrong with the file.
+pub(super) fn statistics(mean: Vec<f32>, std: Vec<f32>) -> Result<Stats> {
+    Stats::new(mean, std).map_err(|e| Error::corrupt("statistics", e.to_string()).with_source(e))
 }
 
 fn check_digest(entry: &FileEntry, digest: &str) -> Result<()> {

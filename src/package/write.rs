@@ -2,10 +2,11 @@
 //! a failure leaves nothing half-written.
 
 use super::manifest::{FORMAT, FileEntry, Files, Kind, MANIFEST, Manifest, NAME_RULE, Part, is_model_name};
-use super::open::{Package, Statistics};
+use super::open::Package;
 use super::weights::{self, Precision, Tensors};
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::config::{ClipTextConfig, InterMConfig, VqConfig};
+use crate::motion::Stats;
 use candle_core::{Device, Tensor};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -82,11 +83,11 @@ impl Writer {
     }
 
     /// Write the statistics, always in full precision.
-    pub fn statistics(&mut self, statistics: &Statistics) -> Result<()> {
+    pub fn statistics(&mut self, statistics: &Stats) -> Result<()> {
         let tensor = |values: &[f32]| Tensor::new(values, &Device::Cpu);
         let tensors = Tensors::from([
-            ("mean".to_owned(), tensor(&statistics.mean)?),
-            ("std".to_owned(), tensor(&statistics.std)?),
+            ("mean".to_owned(), tensor(statistics.mean())?),
+            ("std".to_owned(), tensor(statistics.std())?),
         ]);
         self.part(Part::Statistics, &tensors, Precision::Full)
     }
@@ -217,7 +218,7 @@ pub(crate) mod tests {
             Precision::Full,
         )?;
         writer.part(Part::Text, &tensors(&expected::text(&about.text)), Precision::Half)?;
-        writer.statistics(&Statistics::new(vec![0.25; 262], vec![2.0; 262])?)?;
+        writer.statistics(&Stats::new(vec![0.25; 262], vec![2.0; 262])?)?;
         writer.finish(about)
     }
 
@@ -234,7 +235,7 @@ pub(crate) mod tests {
         let package = make(root.path(), "small", false, description()).unwrap();
         assert_eq!(entries(root.path()), ["small"]);
         package.verify(|_, _| ()).unwrap();
-        assert_eq!(package.statistics().unwrap().unwrap().std, vec![2.0; 262]);
+        assert_eq!(package.statistics().unwrap().unwrap().std(), vec![2.0; 262]);
         assert_eq!(package.manifest().name, "small");
         // The same again is fine, another one is not, unless it may replace.
         make(root.path(), "small", false, description()).unwrap();

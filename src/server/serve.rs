@@ -122,3 +122,82 @@ pub fn url(address: SocketAddr) -> String {
     }
     format!("http://{address}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Engine;
+    use crate::engine::fake::{Control, LIMITS, eventually};
+    use crate::server::{AppState, Hosts, TimeLimits, app};
+    use std::sync::atomic::Ordering::SeqCst;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio::sync::oneshot;
+
+    async fn ask(address: SocketAddr, body: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!(
+            "POST /generate HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[test]
+    fn addresses_to_open() {
+        for (bound, shown) in [
+            ("127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("0.0.0.0:80", "http://127.0.0.1:80"),
+            ("[::]:8080", "http://[::1]:8080"),
+            ("192.0.2.7:1", "http://192.0.2.7:1"),
+        ] {
+            assert_eq!(url(bound.parse().unwrap()), shown);
+        }
+    }
+
+    #[test]
+    fn addresses_that_cannot_be_had() {
+        let taken = bind("127.0.0.1", 0).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        assert_eq!(bind("127.0.0.1", port).unwrap_err().code(), "port_in_use");
+        for host in ["192.0.2.1", "no such host", "", "http://localhost"] {
+            assert_eq!(bind(host, 0).unwrap_err().code(), "invalid_host", "{host}");
+        }
+        assert!(bind("localhost", 0).is_ok());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn callers_who_leave_cancel_and_stopping_lets_the_rest_finish() {
+        let control = Arc::new(Control::default());
+        let engine = Arc::new(Engine::start(vec![control.spec("fake")], None, LIMITS).unwrap());
+        let state = AppState::new(engine, Hosts::Only(vec![]), TimeLimits::default()).unwrap();
+        let listener = bind("127.0.0.1", 0).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let served = tokio::spawn(serve(listener, app(state), async { drop(stopped.await) }));
+
+        assert!(ask(address, r#"{"prompt":"walk"}"#).await.starts_with("HTTP/1.1 200"));
+        // A large body is answered, not cut off.
+        let large = format!("{{\"prompt\":\"{}\"}}", "x".repeat(3 << 20));
+        let refused = ask(address, &large).await;
+        assert!(refused.starts_with("HTTP/1.1 413"), "{}", &refused[..refused.len().min(300)]);
+
+        let leaver = tokio::spawn(async move { ask(address, r#"{"prompt":"wait"}"#).await });
+        eventually("the work to begin", || control.started.load(SeqCst) == 2);
+        leaver.abort();
+        eventually("the work to be cancelled", || control.cancelled.load(SeqCst) == 1);
+
+        let last = tokio::spawn(async move { ask(address, r#"{"prompt":"wait"}"#).await });
+        eventually("the last request to begin", || control.started.load(SeqCst) == 3);
+        stop.send(()).unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(TcpStream::connect(address).await.is_err(), "no new connections");
+        control.open.store(true, SeqCst);
+        assert!(last.await.unwrap().starts_with("HTTP/1.1 200"));
+        served.await.unwrap().unwrap();
+    }
+}

@@ -162,10 +162,10 @@ impl VqTrainConfig {
                 "--window must be a multiple of 4 in 8..=300 and --stride at least 1",
             ));
         }
-        if !(self.code_temperature > 0.0 && (0.0..1.0).contains(&self.mu)) {
+        if !(self.code_temperature >= 0.0 && (0.0..1.0).contains(&self.mu)) {
             return Err(Error::invalid(
                 "training_setting",
-                "--code-temperature must be positive, --mu in 0..1",
+                "--code-temperature must not be negative, --mu must lie in 0..1",
             ));
         }
         Ok(())

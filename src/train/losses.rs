@@ -67,7 +67,7 @@ pub enum Criterion {
 }
 
 impl Criterion {
-    fn value(self, d: f64) -> f64 {
+    pub(super) fn value(self, d: f64) -> f64 {
         let a = d.abs();
         match self {
             Self::SmoothL1 if a < 1.0 => 0.5 * d * d,

@@ -98,6 +98,8 @@ impl Codebook {
 
     /// One code for each vector: argmax(−‖x − c‖²/`temperature` + Gumbel noise). Ties go to the smaller index.
     pub fn sample(&self, vectors: &[f32], temperature: f32, noise: &CodeNoise) -> Result<Vec<u32>> {
+        // Without noise the temperature changes nothing.
+        let temperature = if temperature > 0.0 { temperature } else { 1.0 };
         let (n, k) = (vectors.len() / self.dim, self.len());
         let products = self.products(vectors, n)?;
         let squares: Vec<f32> = (0..k).map(|k| self.code(k).iter().map(|v| v * v).sum()).collect();

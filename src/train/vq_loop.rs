@@ -12,9 +12,10 @@ use super::quantizer::{CodeNoise, Codebook};
 use super::run_folder::RunFolder;
 use super::stop::Stop;
 use super::vq_step::{VqObjective, VqPass, vq_pass};
+use crate::data::VqWindows;
 use crate::error::{Error, Result};
 use crate::models::vqvae::{GraphMode, VqVae};
-use crate::motion::{FEATURES, JOINTS};
+use crate::motion::{FEATURES, JOINTS, Stats};
 use crate::nn::params::Params;
 use crate::rng::CounterRng;
 use candle_core::{Device, Tensor};
@@ -40,13 +41,14 @@ pub trait Windows {
     fn append(&self, index: usize, out: &mut Vec<f32>);
 }
 
-/// Mean and standard deviation of each of the 262 numbers.
-#[derive(Clone, Debug)]
-pub struct Normalisation {
-    /// Means.
-    pub mean: Vec<f32>,
-    /// Standard deviations.
-    pub std: Vec<f32>,
+impl Windows for VqWindows {
+    fn len(&self) -> usize {
+        VqWindows::len(self)
+    }
+
+    fn append(&self, index: usize, out: &mut Vec<f32>) {
+        out.extend_from_slice(self.get(index).expect("callers ask for windows below len"));
+    }
 }
 
 /// A VQ-VAE in training.
@@ -65,18 +67,18 @@ pub struct VqTrainer {
 
 impl VqTrainer {
     /// A fresh model.
-    pub fn new(config: &VqTrainConfig, normalisation: &Normalisation, device: &Device) -> Result<Self> {
-        Self::build(config, normalisation, HashMap::new(), device)
+    pub fn new(config: &VqTrainConfig, stats: &Stats, device: &Device) -> Result<Self> {
+        Self::build(config, stats, HashMap::new(), device)
     }
 
     /// The model of a checkpoint, ready for its next step.
     pub fn resume(
         config: &VqTrainConfig,
-        normalisation: &Normalisation,
+        stats: &Stats,
         checkpoint: &Checkpoint,
         device: &Device,
     ) -> Result<Self> {
-        let mut trainer = Self::build(config, normalisation, checkpoint.model(), device)?;
+        let mut trainer = Self::build(config, stats, checkpoint.model(), device)?;
         trainer.adam.restore(&checkpoint.tensors, checkpoint.meta.step)?;
         trainer.codebook.restore(&checkpoint.tensors)?;
         trainer.best = checkpoint.meta.best;
@@ -85,7 +87,7 @@ impl VqTrainer {
 
     fn build(
         config: &VqTrainConfig,
-        normalisation: &Normalisation,
+        stats: &Stats,
         initial: HashMap<String, Tensor>,
         device: &Device,
     ) -> Result<Self> {
@@ -96,8 +98,8 @@ impl VqTrainer {
         let losses = Losses {
             criterion: config.criterion,
             weights: config.weights,
-            mean: normalisation.mean.clone(),
-            std: normalisation.std.clone(),
+            mean: stats.mean().to_vec(),
+            std: stats.std().to_vec(),
         };
         Ok(Self {
             objective: VqObjective {
@@ -131,13 +133,16 @@ impl VqTrainer {
         let step = self.steps() + 1;
         let rng = self.rng.nth(step);
         let mut drop = CounterDropout::new(rng.fork("dropout"), self.config.common.dropout);
+        let draws = rng.fork("codes");
+        // Temperature 0 takes the nearest code.
+        let noise = if self.objective.temperature > 0.0 { CodeNoise::Rng(&draws) } else { CodeNoise::None };
         let pass = vq_pass(
             &self.model,
             self.adam.vars(),
             &mut self.codebook,
             &self.objective,
             motion,
-            &CodeNoise::Rng(&rng.fork("codes")),
+            &noise,
             &rng.fork("fill"),
             &mut drop,
         )?;

@@ -3,7 +3,7 @@
 use super::options::Options;
 use super::{ImportOptions, Layout, read_options, read_safetensors, read_statistics};
 use crate::error::{Error, ErrorKind, Result};
-use crate::package::open::Statistics;
+use crate::motion::Stats;
 use crate::package::weights::Tensors;
 use std::path::{Path, PathBuf};
 
@@ -116,7 +116,7 @@ impl Layout for Hub {
         read_safetensors(&self.source.join(TRANSFORMER), |_| true)
     }
 
-    fn statistics(&self) -> Result<Option<Statistics>> {
+    fn statistics(&self) -> Result<Option<Stats>> {
         read_statistics(std::slice::from_ref(&self.statistics)).map(Some)
     }
 }

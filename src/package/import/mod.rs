@@ -12,11 +12,12 @@ pub mod torch;
 
 use super::expected::{self, Expected};
 use super::manifest::{self, Part};
-use super::open::{Package, Statistics};
+use super::open::{Package, statistics};
 use super::weights::{self, Precision, Tensors, check_shapes, list_names};
 use super::write::{Description, Writer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::config::{Activation, InterMConfig, MotionLayout, TextHeadConfig, VqConfig};
+use crate::motion::Stats;
 use options::{MAX_OPTIONS_BYTES, Options, Value, parse_options};
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -73,7 +74,7 @@ trait Layout {
     /// Everything the file has, `clip_*` included.
     fn transformer(&self) -> Result<Tensors>;
     /// `None` where the layout's motion is not normalised.
-    fn statistics(&self) -> Result<Option<Statistics>>;
+    fn statistics(&self) -> Result<Option<Stats>>;
 }
 
 /// Convert what lies in `source` to the package `name` in the folder `root`. `progress` is told each step in words.
@@ -318,7 +319,7 @@ fn read_safetensors(path: &Path, keep: impl Fn(&str) -> bool) -> Result<Tensors>
 }
 
 /// `global_mean.npy` and `global_std.npy` of the first folder that has them.
-fn read_statistics(folders: &[PathBuf]) -> Result<Statistics> {
+fn read_statistics(folders: &[PathBuf]) -> Result<Stats> {
     let has = |folder: &&PathBuf| {
         folder.join("global_mean.npy").is_file() && folder.join("global_std.npy").is_file()
     };
@@ -329,7 +330,7 @@ fn read_statistics(folders: &[PathBuf]) -> Result<Statistics> {
             "global_mean.npy and global_std.npy were not found beside the checkpoints: name their folder with --stats",
         ));
     };
-    Statistics::new(read_npy(&folder.join("global_mean.npy"))?, read_npy(&folder.join("global_std.npy"))?)
+    statistics(read_npy(&folder.join("global_mean.npy"))?, read_npy(&folder.join("global_std.npy"))?)
 }
 
 /// One row of f32 or f64 numbers.

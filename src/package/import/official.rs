@@ -4,7 +4,7 @@
 use super::options::{Options, Value};
 use super::{ImportOptions, Layout, read_options, read_statistics, torch};
 use crate::error::{Error, ErrorKind, Result};
-use crate::package::open::Statistics;
+use crate::motion::Stats;
 use crate::package::weights::Tensors;
 use std::path::{Path, PathBuf};
 
@@ -187,7 +187,7 @@ impl Layout for Official {
         torch::read(&self.transformer_checkpoint, &TRANSFORMER_ROOTS, |_| true)
     }
 
-    fn statistics(&self) -> Result<Option<Statistics>> {
+    fn statistics(&self) -> Result<Option<Stats>> {
         if !self.interhuman {
             return Ok(None);
         }

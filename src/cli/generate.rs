@@ -1,0 +1,306 @@
+//! `duet generate`: one sentence, npy files in a folder.
+
+use super::models_at_hand::ModelsAtHand;
+use super::results::Plan;
+use crate::engine::{Engine, Finished, Limits, OnProgress, RawRequest, ResultFile, answer};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  duet generate \"two people dance salsa\"
+  duet generate \"two people dance salsa\" --seconds 4 --seed 7 --out out/
+  duet generate \"they shake hands\" --samples 8 --json > motion.json
+
+Files, for each sample (SS counts from 00) of the first and of the second person:
+  infer_MODEL_tsSTEPS_csGUIDANCE_topkrRATIO_00_SS_0.npy   ..._1.npy    as the model gave it
+  ik_infer_..._0.npy                                      ik_..._1.npy with the foot fix
+  settings.json                                           what to ask for to get the same again
+Each npy file is (frames, 22, 9) float64: position in metres (y up), then the joint's 6D rotation.
+The same prompt, settings, seed and model give the same bytes on the same kind of machine.";
+
+/// Generate motion from a sentence and write it as npy files.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub struct GenerateArgs {
+    /// What the two people do, in a sentence (1 to 1000 characters)
+    prompt: String,
+    /// Length in seconds, 0.54 to 10 [default: 3]
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
+    seconds: Option<f64>,
+    /// Length in frames instead, 16 to 300 at 30 a second, rounded down to a multiple of 4
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    frames: Option<i128>,
+    /// Seed of the first sample; the next ones use the following numbers [default: drawn at random and told]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    seed: Option<i128>,
+    /// How many different motions, 1 to 8 [default: 1]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    samples: Option<i128>,
+    /// Decoding steps, 1 to 64 [default: 20]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    steps: Option<i128>,
+    /// How closely to follow the sentence, 0 to 10; 1 is no guidance [default: 2]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    guidance: Option<f64>,
+    /// Share of the motion codes that are never drawn, from 0 to below 1 [default: 0.9]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    top_k_ratio: Option<f64>,
+    /// Above 1 more varied, below 1 more careful; up to 10 [default: 1]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    temperature: Option<f64>,
+    /// Leave the feet as the model puts them
+    #[arg(long)]
+    no_foot_fix: bool,
+    /// Model to use: a name, or the folder of a package [default: duet-mini, else the first at hand]
+    #[arg(long, env = "DUET_MODEL", value_name = "NAME")]
+    model: Option<String>,
+    /// Folder to write to; made if it is not there
+    #[arg(long, value_name = "DIR", default_value = "out")]
+    out: PathBuf,
+    /// Write even if the folder holds another result, which is thereby lost
+    #[arg(long)]
+    overwrite: bool,
+    /// Also print the result on stdout as JSON, as `POST /generate` answers it
+    #[arg(long)]
+    json: bool,
+}
+
+/// Generate and write.
+///
+/// # Errors
+/// Those of the request's rules, of the engine, and of the disk.
+pub fn run(args: GenerateArgs) -> anyhow::Result<()> {
+    let args = Asked::from(args);
+    // A mistake in the request is told before anything slow is done.
+    args.request.clone().validate()?;
+    let models = ModelsAtHand::find(args.model.as_deref())?;
+    generate(args, models, &mut io::stdout().lock())
+}
+
+/// The flags, sorted: what to generate, and what to do with it.
+struct Asked {
+    request: RawRequest,
+    model: Option<String>,
+    out: PathBuf,
+    overwrite: bool,
+    json: bool,
+}
+
+impl From<GenerateArgs> for Asked {
+    fn from(args: GenerateArgs) -> Self {
+        Self {
+            request: RawRequest {
+                prompt: Some(args.prompt),
+                seconds: args.seconds,
+                frames: args.frames,
+                seed: args.seed,
+                samples: args.samples,
+                steps: args.steps,
+                guidance: args.guidance,
+                top_k_ratio: args.top_k_ratio,
+                temperature: args.temperature,
+                foot_fix: Some(!args.no_foot_fix),
+                // May be a path, which is no business of the request's.
+                model: None,
+            },
+            model: args.model,
+            out: args.out,
+            overwrite: args.overwrite,
+            json: args.json,
+        }
+    }
+}
+
+fn generate(asked: Asked, at_hand: ModelsAtHand, stdout: &mut dyn Write) -> anyhow::Result<()> {
+    let request = asked.request.validate()?;
+    let ModelsAtHand { models, default } = at_hand;
+    let plan = Plan::new(asked.out, &default, &request.work, asked.overwrite)?;
+    let engine = Engine::start(models, Some(&default), Limits::default())?;
+    engine.load(None)?;
+    let bar = progress_bar(request.work.steps);
+    let finished = engine.generate_blocking(request, on_progress(bar.clone()));
+    bar.finish_and_clear();
+    let finished = finished?;
+    if finished.generated.prompt_truncated {
+        tracing::warn!("the prompt is longer than the model reads; its end had no effect");
+    }
+    let written = plan.write(&finished)?;
+    if asked.json {
+        let json = answer::json(&finished, &|sample| {
+            ResultFile::of_sample(sample)
+                .map(|file| {
+                    let name = plan.file_name(file);
+                    let path = plan.folder().join(&name).display().to_string();
+                    (name, path)
+                })
+                .collect()
+        })?;
+        stdout.write_all(&json)?;
+        writeln!(stdout)?;
+    } else {
+        tell(&finished, &written, stdout)?;
+    }
+    stdout.flush()?;
+    Ok(())
+}
+
+fn tell(finished: &Finished, written: &[PathBuf], stdout: &mut dyn Write) -> io::Result<()> {
+    let request = &finished.request;
+    let seconds = answer::seconds(request.frames);
+    writeln!(
+        stdout,
+        "{}: {} frames ({seconds} s), seed {}, model {}, {:.1} s of work",
+        request.prompt,
+        request.frames,
+        request.seed,
+        finished.model,
+        finished.total.as_secs_f64()
+    )?;
+    written.iter().try_for_each(|path| writeln!(stdout, "wrote {}", path.display()))
+}
+
+/// Hidden where stderr is no terminal.
+fn progress_bar(steps: usize) -> ProgressBar {
+    let bar = ProgressBar::new(steps as u64);
+    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} step {pos} of {len}, {eta} left") {
+        bar.set_style(style);
+    }
+    bar.set_message("generating");
+    bar
+}
+
+fn on_progress(bar: ProgressBar) -> OnProgress {
+    Box::new(move |done, total| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::fake::Control;
+    use crate::error::Error;
+    use std::collections::BTreeMap;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    fn asked(prompt: &str, out: &Path) -> Asked {
+        let request = RawRequest {
+            prompt: Some(prompt.into()),
+            frames: Some(16),
+            seed: Some(7),
+            samples: Some(2),
+            ..RawRequest::default()
+        };
+        Asked { request, model: None, out: out.to_owned(), overwrite: false, json: false }
+    }
+
+    fn run(asked: Asked) -> (anyhow::Result<()>, String) {
+        let model = Arc::new(Control::default()).spec("fake");
+        let mut stdout = Vec::new();
+        let at_hand = ModelsAtHand { models: vec![model], default: "fake".into() };
+        let result = generate(asked, at_hand, &mut stdout);
+        (result, String::from_utf8(stdout).unwrap())
+    }
+
+    fn code(result: anyhow::Result<()>) -> &'static str {
+        result.unwrap_err().downcast_ref::<Error>().unwrap().code()
+    }
+
+    fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+        std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| {
+                let entry = entry.unwrap();
+                (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn files_are_named_as_intermask_names_them_and_repeat() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("a/b");
+        let (result, told) = run(asked("two people walk", &out));
+        result.unwrap();
+        let first = contents(&out);
+        let names: Vec<_> = first.keys().map(String::as_str).collect();
+        let base = "infer_fake_ts20_cs2_topkr0.9_00";
+        let mut expected: Vec<_> = ["00_0", "00_1", "01_0", "01_1"]
+            .iter()
+            .flat_map(|end| [format!("{base}_{end}.npy"), format!("ik_{base}_{end}.npy")])
+            .collect();
+        expected.push("settings.json".into());
+        expected.sort();
+        assert_eq!(names, expected);
+        assert!(told.contains("seed 7") && names.iter().all(|name| told.contains(name)), "{told}");
+        run(asked("two people walk", &out)).0.unwrap();
+        assert_eq!(contents(&out), first, "the same request writes the same bytes");
+    }
+
+    #[test]
+    fn another_result_is_not_lost_unasked() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path();
+        run(asked("two people walk", out)).0.unwrap();
+        let first = contents(out);
+        assert_eq!(code(run(asked("two people run", out)).0), "result_exists");
+        assert_eq!(contents(out), first);
+        let mut one = asked("two people run", out);
+        one.request.samples = Some(1);
+        one.overwrite = true;
+        run(one).0.unwrap();
+        assert_eq!(contents(out).len(), 5, "files of the result that was overwritten are gone");
+
+        let strange = tempfile::tempdir().unwrap();
+        std::fs::write(strange.path().join("infer_fake_ts20_cs2_topkr0.9_00_00_0.npy"), "mine").unwrap();
+        assert_eq!(code(run(asked("two people walk", strange.path())).0), "result_exists");
+        std::fs::write(strange.path().join("settings.json"), "{\"files\": [\"../other.npy\"]}").unwrap();
+        assert_eq!(code(run(asked("two people walk", strange.path())).0), "result_exists");
+    }
+
+    #[test]
+    fn a_failure_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("new");
+        assert_eq!(code(run(asked("fail", &out)).0), "model_failure");
+        assert!(!out.exists());
+        // A folder is in the way of the last file.
+        std::fs::create_dir_all(out.join("settings.json")).unwrap();
+        assert!(run(asked("two people walk", &out)).0.is_err());
+        assert_eq!(std::fs::read_dir(&out).unwrap().count(), 1);
+        // A file is where the folder should be.
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        assert!(run(asked("two people walk", &file)).0.is_err());
+    }
+
+    #[test]
+    fn json_is_the_servers_answer() {
+        let folder = tempfile::tempdir().unwrap();
+        let (result, told) = run(Asked { json: true, ..asked("two people walk", folder.path()) });
+        result.unwrap();
+        let value: serde_json::Value = serde_json::from_str(&told).unwrap();
+        assert_eq!((&value["settings"]["seed"], &value["frames"]), (&7.into(), &16.into()));
+        for path in value["samples"][1]["files"].as_object().unwrap().values() {
+            assert!(Path::new(path.as_str().unwrap()).is_file());
+        }
+    }
+
+    #[test]
+    fn settings_bring_the_result_back() {
+        let folder = tempfile::tempdir().unwrap();
+        run(asked("two people walk", folder.path())).0.unwrap();
+        let text = std::fs::read_to_string(folder.path().join("settings.json")).unwrap();
+        let mut settings: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let request = settings.as_object_mut().unwrap().remove("request").unwrap();
+        let raw = RawRequest::from_json(request.to_string().as_bytes()).unwrap();
+        let again = raw.validate().unwrap();
+        assert_eq!(again.model.as_deref(), Some("fake"));
+        assert_eq!(again.work, asked("two people walk", folder.path()).request.validate().unwrap().work);
+    }
+}

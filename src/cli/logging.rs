@@ -1,0 +1,66 @@
+//! The log: to stderr, as text or as one JSON object a line.
+
+use clap::{Args, ValueEnum};
+use std::io::IsTerminal;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Log")]
+pub struct LogArgs {
+    /// How much to tell on stderr [default: info when serving, else warn]
+    #[arg(long, global = true, value_name = "LEVEL", env = "DUET_LOG_LEVEL")]
+    log_level: Option<LogLevel>,
+    /// Lines for people, or JSON objects for programs
+    #[arg(long, global = true, value_name = "FORMAT", env = "DUET_LOG_FORMAT", default_value = "text")]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+impl LogArgs {
+    /// Start logging; from here on panics are logged too.
+    pub fn install(&self, default: LogLevel) {
+        let level: LevelFilter = match self.log_level.unwrap_or(default) {
+            LogLevel::Error => LevelFilter::ERROR,
+            LogLevel::Warn => LevelFilter::WARN,
+            LogLevel::Info => LevelFilter::INFO,
+            LogLevel::Debug => LevelFilter::DEBUG,
+            LogLevel::Trace => LevelFilter::TRACE,
+        };
+        // Libraries below speak only of trouble.
+        let targets = Targets::new().with_default(level.min(LevelFilter::WARN)).with_target("duet", level);
+        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+        let registry = tracing_subscriber::registry().with(targets);
+        match self.log_format {
+            LogFormat::Text => {
+                registry.with(lines.with_ansi(std::io::stderr().is_terminal()).with_target(false)).init();
+            }
+            LogFormat::Json => registry.with(lines.json()).init(),
+        }
+        std::panic::set_hook(Box::new(|panic| {
+            let words = panic.payload_as_str().unwrap_or("no message");
+            // `print!` panics when nobody reads any more (`duet models list | head -1`): no fault, nothing to say.
+            if words.starts_with("failed printing to stdout") {
+                std::process::exit(0);
+            }
+            let place = panic.location().map(ToString::to_string).unwrap_or_default();
+            tracing::error!(place, "panic: {words}");
+        }));
+    }
+}

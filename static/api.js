@@ -1,0 +1,74 @@
+// The server, spoken to in JSON. Every failure becomes an ApiError whose message tells a person what to do.
+
+export class ApiError extends Error {
+  constructor(message, { code = "", retryAfter = null } = {}) {
+    super(message);
+    this.code = code;
+    /** Seconds to wait before trying again, where the server said so. */
+    this.retryAfter = retryAfter;
+  }
+}
+
+const WORDS = {
+  413: "That is too long for the server. Shorten the prompt to 1000 characters and try again.",
+  429: "The queue is full.",
+  503: "The server is busy or still starting. Wait a moment and try again.",
+  504: "This took longer than the server allows. Ask for fewer seconds or samples.",
+};
+
+async function refusal(response) {
+  const type = response.headers.get("content-type") ?? "";
+  let problem = {};
+  if (type.includes("json")) problem = await response.json().catch(() => ({}));
+  const said = typeof problem.detail === "string" && problem.detail !== "" ? problem.detail : problem.title;
+  const fallback = response.status >= 500
+    ? "The server failed to make this motion. Try again; if it keeps failing, its log has the cause."
+    : "The server refused this request.";
+  const retry = Number.parseFloat(response.headers.get("retry-after"));
+  let message = WORDS[response.status] ?? (typeof said === "string" && said !== "" ? said : fallback);
+  if (!/[.!?]$/.test(message)) message += ".";
+  return new ApiError(message[0].toUpperCase() + message.slice(1), {
+    code: typeof problem.code === "string" ? problem.code : "",
+    retryAfter: response.status === 429 ? (Number.isFinite(retry) ? Math.min(Math.max(retry, 1), 60) : 4) : null,
+  });
+}
+
+async function ask(path, options) {
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError("The server does not answer. Check that duet is still running, then try again.", {
+      code: "unreachable",
+    });
+  }
+  if (!response.ok) throw await refusal(response);
+  try {
+    return await response.json();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError("The server's answer was cut off. Try again.", { code: "unreadable" });
+  }
+}
+
+/** POST /generate. Rejects with ApiError, or with the browser's AbortError after `signal`. */
+export const generate = (request, signal) =>
+  ask("/generate", {
+    method: "POST",
+    headers: { "content-type": "application/json", accept: "application/json" },
+    body: JSON.stringify(request),
+    signal,
+  });
+
+/** GET /motions/{id}, an earlier reply that the server still keeps. */
+export const fetchMotion = (id) => ask(`/motions/${encodeURIComponent(id)}`);
+
+/** The clip that plays on the first visit; null where the page comes without one. */
+export const fetchIntro = () => ask("/static/intro.json").catch(() => null);
+
+/** A line for a shell that asks for the same motion again. */
+export function asCurl(request) {
+  const body = JSON.stringify(request).replaceAll("'", "'\\''");
+  return `curl -s ${location.origin}/generate -H 'content-type: application/json' -d '${body}'`;
+}

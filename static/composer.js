@@ -1,0 +1,144 @@
+// The prompt line and its settings: reads the fields into a request, says in words what is wrong with them, and shows
+// that work is under way.
+
+const MOST_SEED = Number.MAX_SAFE_INTEGER;
+
+const byId = (id) => document.getElementById(id);
+
+/** A field holds something that cannot be asked for. */
+export class FieldError extends Error {
+  constructor(field, message) {
+    super(message);
+    this.field = field;
+  }
+}
+
+function number(id, name, low, high, { whole = false, open = false } = {}) {
+  const field = byId(id);
+  const value = field.value.trim() === "" ? Number.NaN : Number(field.value.trim().replace(",", "."));
+  const inside = open ? value > low && value <= high : value >= low && value <= high;
+  if (!Number.isFinite(value) || !inside || (whole && !Number.isInteger(value))) {
+    const range = open ? `above ${low} and at most ${high}` : `from ${low} to ${high}`;
+    throw new FieldError(field, `${name} must be a ${whole ? "whole " : ""}number ${range}.`);
+  }
+  return value;
+}
+
+export class Composer {
+  /** `submit(request)` is called with a checked request; `cancel()` when the person gives up; `complain` shows words. */
+  constructor({ submit, cancel, complain }) {
+    this.form = byId("composer");
+    this.button = byId("generate");
+    this.busy = false;
+    this.timer = 0;
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (this.busy) {
+        cancel();
+        return;
+      }
+      const request = this.checked(complain);
+      if (request) submit(request);
+    });
+    byId("dice").addEventListener("click", () => {
+      byId("seed").value = String(Math.floor(Math.random() * 1_000_000));
+    });
+    byId("prompt").addEventListener("input", () => this.clearMarks());
+    const settings = byId("settings");
+    byId("settings-open").addEventListener("click", (event) => {
+      const open = settings.hidden;
+      settings.hidden = !open;
+      event.currentTarget.setAttribute("aria-expanded", String(open));
+    });
+    this.explainModel();
+    byId("model")?.addEventListener("change", () => this.explainModel());
+    for (const chip of document.querySelectorAll(".chip")) {
+      chip.addEventListener("click", () => {
+        byId("prompt").value = chip.textContent.trim();
+        if (!this.busy) this.form.requestSubmit();
+      });
+    }
+  }
+
+  closeSettings() {
+    byId("settings").hidden = true;
+    byId("settings-open").setAttribute("aria-expanded", "false");
+  }
+
+  explainModel() {
+    const chosen = byId("model")?.selectedOptions[0];
+    byId("knows").textContent = chosen?.dataset.knows ?? "";
+  }
+
+  clearMarks() {
+    for (const marked of this.form.querySelectorAll("[aria-invalid]")) marked.removeAttribute("aria-invalid");
+  }
+
+  checked(complain) {
+    this.clearMarks();
+    try {
+      return this.read();
+    } catch (error) {
+      if (!(error instanceof FieldError)) throw error;
+      if (byId("settings").contains(error.field) && byId("settings").hidden) byId("settings-open").click();
+      error.field.setAttribute("aria-invalid", "true");
+      error.field.focus();
+      complain(error.message);
+      return null;
+    }
+  }
+
+  /** The request as the fields have it. Throws FieldError. */
+  read() {
+    const prompt = byId("prompt").value.trim();
+    if (prompt === "") throw new FieldError(byId("prompt"), "Say what the two people do, then press Generate.");
+    if ([...prompt].length > 1000) {
+      throw new FieldError(byId("prompt"), "The prompt is longer than 1000 characters. Shorten it.");
+    }
+    const request = { prompt, seconds: number("seconds", "Length in seconds", 0.6, 10) };
+    request.seed = byId("seed").value.trim() === ""
+      ? Math.floor(Math.random() * 1_000_000)
+      : number("seed", "Seed", 0, MOST_SEED, { whole: true });
+    request.samples = number("samples", "Samples", 1, 8, { whole: true });
+    request.steps = number("steps", "Steps", 1, 64, { whole: true });
+    request.guidance = number("guidance", "Guidance", 0, 10);
+    request.top_k_ratio = number("top-k-ratio", "Top-k ratio", 0, 0.999);
+    request.temperature = number("temperature", "Temperature", 0, 10, { open: true });
+    request.foot_fix = byId("foot-fix").checked;
+    const model = byId("model")?.value;
+    if (model) request.model = model;
+    return request;
+  }
+
+  /** Puts an earlier request back into the fields. */
+  fill({ prompt, seconds, seed, settings = {} }) {
+    if (prompt) byId("prompt").value = prompt;
+    if (Number.isFinite(seconds)) byId("seconds").value = String(Number(seconds.toFixed(2)));
+    if (seed !== undefined) byId("seed").value = String(seed);
+    for (const [id, key] of [
+      ["steps", "steps"], ["guidance", "guidance"], ["top-k-ratio", "top_k_ratio"], ["temperature", "temperature"],
+      ["samples", "samples"],
+    ]) if (Number.isFinite(settings[key])) byId(id).value = String(settings[key]);
+    if (typeof settings.foot_fix === "boolean") byId("foot-fix").checked = settings.foot_fix;
+    this.clearMarks();
+  }
+
+  /** While busy the button cancels and counts the seconds. */
+  working(on, words = "Cancel") {
+    this.busy = on;
+    clearInterval(this.timer);
+    this.form.toggleAttribute("data-busy", on);
+    this.form.setAttribute("aria-busy", String(on));
+    const label = this.button.querySelector("span");
+    if (!on) {
+      label.textContent = "Generate";
+      return;
+    }
+    const since = performance.now();
+    const count = () => {
+      label.textContent = `${words} · ${((performance.now() - since) / 1000).toFixed(0)} s`;
+    };
+    count();
+    this.timer = setInterval(count, 250);
+  }
+}

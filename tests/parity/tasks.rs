@@ -1,0 +1,54 @@
+//! Which code runs which task: the one table of kinds and tasks.
+
+use super::inputs::Inputs;
+use super::runner::Quantities;
+use super::{clip, footik, generate, layouts, losses, motion, schedule, transformer, vq, vq_train};
+use anyhow::Result;
+
+/// Runs the library on an item's inputs; the result answers for its quantities.
+pub type Build = fn(&Inputs<'_>) -> Result<Box<dyn Quantities>>;
+
+pub enum Task {
+    Built(Build),
+    /// A kind or task that the library does not have yet: listed, not run.
+    NotBuilt,
+}
+
+/// The task of that kind; `None` where a kind that is built has no such task.
+pub fn find(kind: &str, task: &str) -> Option<Task> {
+    let build: Build = match (kind, task) {
+        ("vq", "vq_eval") => vq::eval,
+        ("vq", "nearest_rows") => vq::rows,
+        ("clip", "tokenize") => clip::tokenize,
+        ("clip", "clip_forward") => clip::forward,
+        ("transformer", "trans_forward") => transformer::forward,
+        ("generate", "generate") => generate::generate,
+        ("generate", "generate_reaction") => generate::reaction,
+        ("motion", "preprocess_pair") => motion::pair,
+        ("motion", "vq_dataset") => motion::windows,
+        ("motion", "trans_dataset_item") => motion::item,
+        ("footik", "postprocess") => footik::postprocess,
+        ("footik", "remove_fs") => footik::remove_fs,
+        ("losses", "bone_lengths") => losses::bones,
+        ("losses", "geometric_losses") => losses::geometric,
+        ("losses", "foot_contact_loss") => losses::foot,
+        ("schedule", "lr_curve") => schedule::curve,
+        ("vq_train", "vq_train_step") => vq_train::step,
+        ("vq_train", "vq_codebook_init") => vq_train::codebook_init,
+        ("hub_layout" | "official_layout", "parse_options") => layouts::options,
+        ("hub_layout" | "official_layout", "package_generate") => layouts::generate,
+        (
+            "vq" | "clip" | "transformer" | "generate" | "hub_layout" | "official_layout" | "footik"
+            | "motion" | "losses" | "vq_train",
+            _,
+        ) => return None,
+        _ => return Some(Task::NotBuilt),
+    };
+    Some(Task::Built(build))
+}
+
+/// Things a set of cases does not ship.
+pub fn has_asset(asset: &str) -> bool {
+    // The byte-pair merges come with the tokenizer.
+    asset == "clip_bpe_vocab"
+}
