@@ -53,7 +53,7 @@ impl InterMask {
             text: ClipText::new(&manifest.text, weights(Part::Text)?)?,
             model: InterM::new(&manifest.transformer, weights(Part::Transformer)?)?,
             vq: VqVae::new(&manifest.vq, weights(Part::Vq)?)?,
-            stats: Stats::new(statistics.mean, statistics.std)?,
+            stats: statistics,
             device: device.clone(),
         })
     }

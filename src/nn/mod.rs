@@ -8,3 +8,4 @@ pub mod norm;
 pub mod ops;
 pub mod params;
 pub mod probe;
+pub mod threads;
