@@ -58,7 +58,8 @@ fn write_report(out: &mut impl Write, error: &anyhow::Error, ours: Option<&Error
     // A message already holds what its cause said where that helps; only faults of ours need the rest.
     if ours.is_none_or(|error| matches!(error.kind(), ErrorKind::Internal | ErrorKind::Network)) {
         for cause in error.chain().skip(1) {
-            writeln!(out, "cause: {cause}")?;
+            // Of a cause that carries a backtrace only its words.
+            writeln!(out, "cause: {}", cause.to_string().lines().next().unwrap_or_default())?;
         }
     }
     if let Some(hint) = ours.and_then(|error| hint(error.code())) {

@@ -75,11 +75,12 @@ impl From<Error> for Problem {
     }
 }
 
+/// The causes in words, one after the other; of one that carries a backtrace only its first line.
 fn causes(error: &Error) -> String {
     let mut words = Vec::new();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
-        words.push(inner.to_string());
+        words.push(inner.to_string().lines().next().unwrap_or_default().to_owned());
         cause = inner.source();
     }
     words.join(": ")

@@ -1,0 +1,225 @@
+//! The real binary with a real (small, random-weight) model: `duet generate` twice, `duet serve` from start to stop.
+
+use candle_core::{Device, Tensor, safetensors};
+use duet::package::import::{ImportOptions, import};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Words of CLIP's byte-pair vocabulary.
+const VOCABULARY: usize = 49408;
+
+/// A folder of packages with one in it, called "small": the random weights of a fixture, its vocabulary repeated until
+/// there is a vector for every word.
+fn models() -> TempDir {
+    let root = tempfile::tempdir().unwrap();
+    let source = root.path().join("source");
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/parity/hub_layout");
+    for name in ["intermask_config.json", "vq_model.safetensors", "vq_opt.txt", "transformer_opt.txt"] {
+        copy(&fixture.join(name), &source.join(name));
+    }
+    for name in ["stats/global_mean.npy", "stats/global_std.npy"] {
+        copy(&fixture.join(name), &source.join(name));
+    }
+    let mut weights = safetensors::load(fixture.join("transformer.safetensors"), &Device::Cpu).unwrap();
+    let words = weights.get_mut("clip_token_embedding.weight").unwrap();
+    let copies = VOCABULARY.div_ceil(words.dim(0).unwrap());
+    *words = Tensor::cat(&vec![words.clone(); copies], 0).unwrap().narrow(0, 0, VOCABULARY).unwrap();
+    safetensors::save(&weights, source.join("transformer.safetensors")).unwrap();
+    // Nothing in those files says that their towers have heads of 16.
+    let options = ImportOptions { text_heads: Some(4), text_head_heads: Some(4), ..Default::default() };
+    import(&source, root.path(), "small", &options, &mut |_| ()).unwrap();
+    root
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+    std::fs::copy(from, to).unwrap();
+}
+
+fn duet(models: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_duet"));
+    for (variable, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("DUET_")) {
+        command.env_remove(variable);
+    }
+    command.env("DUET_MODELS", models).env("DUET_MODEL", "small").stdin(Stdio::null());
+    command
+}
+
+fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap()))
+        .collect()
+}
+
+#[test]
+fn generate_writes_the_same_bytes_again() {
+    let models = models();
+    let run = |out: &Path, seed: &str| {
+        let output = duet(models.path())
+            .args([
+                "generate",
+                "two people dance salsa",
+                "--seconds",
+                "1",
+                "--steps",
+                "4",
+                "--seed",
+                seed,
+                "--out",
+            ])
+            .arg(out)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        contents(out)
+    };
+    let outs = tempfile::tempdir().unwrap();
+    let first = run(&outs.path().join("a"), "7");
+    let names: Vec<_> = first.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "ik_infer_small_ts4_cs2_topkr0.9_00_00_0.npy",
+            "ik_infer_small_ts4_cs2_topkr0.9_00_00_1.npy",
+            "infer_small_ts4_cs2_topkr0.9_00_00_0.npy",
+            "infer_small_ts4_cs2_topkr0.9_00_00_1.npy",
+            "settings.json",
+        ]
+    );
+    for (name, bytes) in first.iter().filter(|(name, _)| name.ends_with(".npy")) {
+        let person = duet::formats::npy::read_person(bytes).unwrap();
+        assert_eq!(person.positions.len(), 28, "{name}");
+    }
+    assert_eq!(run(&outs.path().join("b"), "7"), first);
+    assert_ne!(run(&outs.path().join("c"), "8"), first);
+}
+
+/// A file-size limit stands in for a disk that fills up while writing.
+#[test]
+#[cfg(unix)]
+fn a_disk_that_refuses_leaves_nothing_half_written() {
+    let models = models();
+    let outs = tempfile::tempdir().unwrap();
+    let out = outs.path().join("out");
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\""])
+        .arg(env!("CARGO_BIN_EXE_duet"))
+        .args(["generate", "two people walk", "--frames", "16", "--steps", "2", "--model", "small", "--out"])
+        .arg(&out)
+        .env("DUET_MODELS", models.path());
+    let output = limited.output().unwrap();
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{words}");
+    assert!(words.starts_with("error: cannot write "), "{words}");
+    assert!(!out.exists(), "the folder was made for the result and goes with it");
+}
+
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(models: &Path) -> Self {
+        let mut child = duet(models)
+            .args(["serve", "--port", "0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("Duet is ready: http://").expect(&line).to_owned();
+        Self { child, address }
+    }
+
+    fn send(&self, request: &str) -> (u16, Vec<u8>) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let status = std::str::from_utf8(&answer[9..12]).unwrap().parse().unwrap();
+        let head = answer.windows(4).position(|end| end == b"\r\n\r\n").expect("a whole answer") + 4;
+        (status, answer.split_off(head))
+    }
+
+    fn get(&self, path: &str) -> (u16, Vec<u8>) {
+        self.send(&format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address))
+    }
+
+    fn generate(&self, body: &str) -> (u16, Value) {
+        let (status, answer) = self.send(&format!(
+            "POST /generate HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n{body}",
+            self.address,
+            body.len()
+        ));
+        (status, serde_json::from_slice(&answer).unwrap())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Already gone where a test stopped it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn serve_from_start_to_stop() {
+    let models = models();
+    let mut server = Server::start(models.path());
+    assert!(String::from_utf8(server.get("/").1).unwrap().contains("<title>"));
+    assert_eq!(server.get("/healthz").0, 200);
+
+    let asked = r#"{"prompt":"two people dance salsa","seconds":2,"seed":7,"samples":2,"steps":4}"#;
+    let (status, first) = server.generate(asked);
+    assert_eq!(status, 200, "{first}");
+    assert_eq!((&first["model"], &first["frames"]), (&"small".into(), &60.into()));
+    let (_, again) = server.generate(asked);
+    assert_eq!(first["samples"][0]["persons"], again["samples"][0]["persons"]);
+    // A sample alone equals the same sample among others.
+    let (_, alone) = server.generate(r#"{"prompt":"two people dance salsa","seconds":2,"seed":8,"steps":4}"#);
+    assert_eq!(first["samples"][1]["persons"], alone["samples"][0]["persons"]);
+    let file = first["samples"][0]["files"]["ik_00_1.npy"].as_str().unwrap();
+    assert_eq!(duet::formats::npy::read_person(&server.get(file).1).unwrap().positions.len(), 60);
+
+    for (body, status, code) in [
+        (r#"{"prompt":""}"#, 400, "invalid_prompt"),
+        (r#"{"prompt":"walk","model":"other"}"#, 404, "unknown_model"),
+        (r#"{"prompt":"walk","frames":NaN}"#, 400, "invalid_json"),
+    ] {
+        let (found, problem) = server.generate(body);
+        assert_eq!((found, &problem["code"]), (status, &code.into()));
+    }
+    let (status, problem) = server.generate(&format!("{{\"prompt\":\"{}\"}}", "x".repeat(10 << 20)));
+    assert_eq!((status, &problem["code"]), (413, &"payload_too_large".into()));
+    assert_eq!(server.send("NONSENSE\r\n\r\n").0, 400);
+    assert_eq!(server.generate(asked).0, 200);
+
+    #[cfg(unix)]
+    {
+        let pid = server.child.id().to_string();
+        assert!(Command::new("kill").arg(pid).status().unwrap().success());
+        let asked = Instant::now();
+        let status = loop {
+            match server.child.try_wait().unwrap() {
+                Some(status) => break status,
+                None => std::thread::sleep(Duration::from_millis(20)),
+            }
+            assert!(asked.elapsed() < Duration::from_secs(15), "it did not stop");
+        };
+        assert!(status.success(), "{status}");
+    }
+}
