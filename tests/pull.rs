@@ -5,6 +5,8 @@ mod loopback_hub;
 
 use candle_core::{DType, Device, Tensor};
 use duet::ErrorKind;
+use duet::generate::intermask::InterMask;
+use duet::generate::{GenerateRequest, Generator};
 use duet::models::config::{ClipTextConfig, InterMConfig, MotionLayout, TextHeadConfig, VqConfig};
 use duet::package::expected::{self, Expected};
 use duet::package::import::ImportOptions;
@@ -14,6 +16,7 @@ use duet::package::weights::{Precision, Tensors, write};
 use duet::package::{Package, Part};
 use loopback_hub::{COMMIT, Fault, LoopbackHub};
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 const REPO: &str = "ZeyuLing/motius-intermask-interhuman";
@@ -205,6 +208,21 @@ fn a_published_model_is_fetched_and_imported() {
     assert!(manifest.licence.contains("BY-NC-SA"));
     assert_same(&package.tensors(Part::Text).unwrap(), &world.text);
     assert_same(&package.tensors(Part::Transformer).unwrap(), &world.transformer);
+    // It serves as any other model.
+    let request = GenerateRequest {
+        prompt: "two people shake hands".into(),
+        frames: 32,
+        seed: 7,
+        samples: 1,
+        steps: 4,
+        guidance: 2.0,
+        top_k_ratio: 0.9,
+        temperature: 1.0,
+        foot_fix: true,
+    };
+    let mut model = InterMask::load(&package, &Device::Cpu).unwrap();
+    let made = model.generate(&request, &mut |_, _| ControlFlow::Continue(())).unwrap();
+    assert_eq!(made.samples[0].motion.frames(), 32);
     // One commit for all: only the first file is asked for by the branch's name.
     let log = world.hub.take_log();
     assert_eq!(log.iter().filter(|line| line.contains("resolve/main/")).count(), 1, "{log:#?}");

@@ -45,7 +45,7 @@ impl InterMask {
         let weights = |part| -> Result<VarBuilder<'static>> {
             Ok(VarBuilder::from_tensors(package.tensors(part)?, DType::F32, device))
         };
-        let statistics = package.statistics()?.ok_or_else(|| {
+        let stats = package.statistics()?.ok_or_else(|| {
             Error::corrupt("package_manifest", "the package has no statistics; import or pull it again")
         })?;
         Ok(Self {
@@ -53,7 +53,7 @@ impl InterMask {
             text: ClipText::new(&manifest.text, weights(Part::Text)?)?,
             model: InterM::new(&manifest.transformer, weights(Part::Transformer)?)?,
             vq: VqVae::new(&manifest.vq, weights(Part::Vq)?)?,
-            stats: statistics,
+            stats,
             device: device.clone(),
         })
     }

@@ -98,9 +98,10 @@ impl Archive {
         }
         let size = entry.size();
         let mut data = Vec::new();
-        // The claimed size is not believed: memory grows with what is really there. The archive's checksum is checked.
+        // The claimed size is not believed: memory grows with what is really there. One byte more than that is asked for,
+        // because the archive's checksum is held against the data only at its end.
         entry
-            .take(size)
+            .take(size + 1)
             .read_to_end(&mut data)
             .map_err(|e| damaged(format!("its entry {name:?} is damaged")).with_source(e))?;
         if data.len() as u64 != size {

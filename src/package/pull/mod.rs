@@ -290,6 +290,9 @@ impl Session<'_> {
             let folder = path.ancestors().nth(file.split('/').count()).map(Path::to_owned);
             snapshot = snapshot.or(folder);
         }
+        if let Some(commit) = &commit {
+            self.note_revision(repo, revision, commit)?;
+        }
         let folder =
             snapshot.ok_or_else(|| Error::internal("hub_cache", "the hub's cache has an unknown layout"))?;
         let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -314,6 +317,18 @@ impl Session<'_> {
             };
             scope.spawn(run).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
+    }
+
+    /// Tell the cache which commit the revision stands for, as hf-hub does, now that all files of it are there.
+    fn note_revision(&self, repo: &str, revision: &str, commit: &str) -> Result<()> {
+        if revision == commit {
+            return Ok(());
+        }
+        let refs = self.hub.cache.join(format!("models--{}", repo.replace('/', "--"))).join("refs");
+        // `Request::validate` made sure that the revision leads nowhere else.
+        let path = refs.join(revision);
+        std::fs::create_dir_all(path.parent().unwrap_or(&refs)).map_err(|e| Error::io("make", &refs, e))?;
+        std::fs::write(&path, commit).map_err(|e| Error::io("write", &path, e))
     }
 
     fn adopt(&self, repo: &str, revision: &str, file: &str) -> Result<PathBuf> {
