@@ -70,11 +70,9 @@ impl Quantities for Windows {
             }
             "window" => {
                 let start = arg::usize(args, "start")?;
-                // The window is cut out of the whole person, whose steps know what follows.
-                let person = self.clip.person(arg::person(args)?, 0, self.clip.frames());
-                let person = person.context("no such person")?;
-                let rows = person.get(start * FRAME..(start + self.size) * FRAME).context("no such window")?;
-                Ok(Tensor::from_slice(rows, (self.size, ROWS, CHANNELS), &Device::Cpu)?)
+                let rows =
+                    self.clip.person(arg::person(args)?, start, self.size).context("no such window")?;
+                Ok(Tensor::from_vec(rows, (self.size, ROWS, CHANNELS), &Device::Cpu)?)
             }
             _ => bail!("unknown quantity {what:?}"),
         }

@@ -110,7 +110,8 @@ pub fn step(inputs: &Inputs<'_>) -> Result<Box<dyn Quantities>> {
     let noise = CodeNoise::Uniform(&uniforms);
     let pass = vq_pass(&model, adam.vars(), &mut codebook, &objective, &motion, &noise, &fill, &mut Keep)?;
     let total_norm = adam.step(&pass.gradients, rate, clip)?;
-    let stepped = Stepped { vars, buffers: HashMap::new(), gradients: pass.gradients.clone(), total_norm, clip };
+    let stepped =
+        Stepped { vars, buffers: HashMap::new(), gradients: pass.gradients.clone(), total_norm, clip };
     Ok(Box::new(Step { pass, codebook, stepped }))
 }
 
