@@ -18,6 +18,7 @@ mod parity {
     pub mod layouts;
     pub mod losses;
     pub mod motion;
+    mod refusals;
     pub mod report;
     pub mod runner;
     pub mod schedule;

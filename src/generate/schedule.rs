@@ -7,13 +7,14 @@ pub fn masked_positions(step: usize, steps: usize, positions: usize) -> usize {
     ((share * positions as f32).round_ties_even() as usize).max(1)
 }
 
-/// `torch.linspace(0, 1, steps)[step]`, which counts from the nearer end.
+/// `torch.linspace(0, 1, steps)[step]`, which counts from the nearer end with a fused product: at two thirds of the way the
+/// last bit decides whether half of an odd number rounds up.
 fn time(step: usize, steps: usize) -> f32 {
     if steps == 1 {
         return 0.0;
     }
     let unit = 1.0 / (steps - 1) as f32;
-    if step < steps / 2 { unit * step as f32 } else { 1.0 - unit * (steps - 1 - step) as f32 }
+    if step < steps / 2 { unit * step as f32 } else { (-unit).mul_add((steps - 1 - step) as f32, 1.0) }
 }
 
 #[cfg(test)]
@@ -30,5 +31,7 @@ mod tests {
             );
         }
         assert_eq!(masked_positions(0, 1, 160), 160);
+        // cos(60°) as the reference has it is just below one half.
+        assert_eq!(masked_positions(6, 10, 35), 17);
     }
 }

@@ -33,6 +33,8 @@ pub fn find(kind: &str, task: &str) -> Option<Task> {
         ("losses", "geometric_losses") => losses::geometric,
         ("losses", "foot_contact_loss") => losses::foot,
         ("schedule", "lr_curve") => schedule::curve,
+        ("schedule", "interx_vq_windows") => schedule::interx_windows,
+        ("schedule", "interx_text2motion_item") => schedule::interx_item,
         ("vq_train", "vq_train_step") => vq_train::step,
         ("vq_train", "vq_codebook_init") => vq_train::codebook_init,
         ("hub_layout" | "official_layout", "parse_options") => layouts::options,

@@ -34,6 +34,8 @@ pub fn clip(params: &Settings<'_>) -> Result<Option<f64>> {
 /// What one step of a trainer leaves behind, for any model.
 pub struct Stepped {
     pub vars: BTreeMap<String, Var>,
+    /// Tensors of a checkpoint that are not trained.
+    pub buffers: HashMap<String, Tensor>,
     pub gradients: HashMap<String, Tensor>,
     pub total_norm: f64,
     pub clip: Option<f64>,
@@ -50,11 +52,17 @@ impl Stepped {
 
     /// As `torch.nn.utils.clip_grad_norm_` scales it.
     pub fn clipped(&self, param: &str) -> Result<Tensor> {
+        if let Some(buffer) = self.buffers.get(param) {
+            return Ok(buffer.zeros_like()?);
+        }
         let scale = self.clip.map_or(1.0, |limit| (limit / (self.total_norm + 1e-6)).min(1.0));
         Ok((self.gradient(param)? * scale)?)
     }
 
     pub fn after(&self, param: &str) -> Result<Tensor> {
+        if let Some(buffer) = self.buffers.get(param) {
+            return Ok(buffer.clone());
+        }
         let var = self.vars.get(param).with_context(|| format!("no parameter {param:?}"))?;
         Ok(var.as_tensor().clone())
     }
@@ -102,7 +110,8 @@ pub fn step(inputs: &Inputs<'_>) -> Result<Box<dyn Quantities>> {
     let noise = CodeNoise::Uniform(&uniforms);
     let pass = vq_pass(&model, adam.vars(), &mut codebook, &objective, &motion, &noise, &fill, &mut Keep)?;
     let total_norm = adam.step(&pass.gradients, rate, clip)?;
-    let stepped = Stepped { vars, gradients: pass.gradients.clone(), total_norm, clip };
+    let stepped =
+        Stepped { vars, buffers: HashMap::new(), gradients: pass.gradients.clone(), total_norm, clip };
     Ok(Box::new(Step { pass, codebook, stepped }))
 }
 
