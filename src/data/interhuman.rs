@@ -242,6 +242,11 @@ impl TextClips {
         self.entries.is_empty()
     }
 
+    /// Raw frames of an item.
+    pub fn frames(&self, index: usize) -> Option<usize> {
+        self.entries.get(index).map(|entry| self.pairs[entry.pair].persons[0].frames())
+    }
+
     /// Captions of an item, as they are drawn from.
     pub fn captions(&self, index: usize) -> Option<&[String]> {
         self.entries.get(index).map(|entry| entry.captions.as_slice())

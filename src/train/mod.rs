@@ -17,6 +17,11 @@ pub mod quantizer;
 pub mod run_folder;
 pub mod schedule;
 pub mod stop;
+pub mod text_source;
+pub mod tokens;
+pub mod transformer_loop;
+pub mod transformer_step;
+pub mod vocabulary;
 pub mod vq_loop;
 pub mod vq_step;
 

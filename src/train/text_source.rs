@@ -1,0 +1,89 @@
+//! Captions to sentence vectors while training: our own tower that learns along, or a finished one that stays as it is.
+
+use super::config::TextTraining;
+use super::vocabulary::Vocabulary;
+use crate::error::{Error, Result};
+use crate::models::config::ClipTextConfig;
+use crate::models::inter_m::InterM;
+use crate::nn::dropout::Dropout;
+use crate::nn::params::Params;
+use crate::package::{Package, Part};
+use crate::text::clip::{ClipText, end_positions};
+use crate::text::tokenizer::Tokenizer;
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
+use std::path::Path;
+
+/// Prefix of the trained tower's variables.
+pub const PREFIX: &str = "text";
+
+/// A text tower and how captions reach it.
+pub struct TextSource {
+    tokenizer: Tokenizer,
+    tower: ClipText,
+    /// Set when the tower is trained.
+    vocabulary: Option<Vocabulary>,
+    device: Device,
+}
+
+impl TextSource {
+    /// The tower that `config` asks for. A trained one takes its variables from `params` and its rows from `vocabulary`.
+    pub fn new(
+        config: &TextTraining,
+        params: &Params,
+        vocabulary: Option<Vocabulary>,
+        device: &Device,
+    ) -> Result<Self> {
+        let tokenizer = Tokenizer::clip();
+        match (config, vocabulary) {
+            (TextTraining::Train { tower }, Some(vocabulary)) => {
+                let small = ClipTextConfig { vocab: vocabulary.rows(), ..tower.clone() };
+                let built = ClipText::new(&small, params.builder().pp(PREFIX))?;
+                Ok(Self { tokenizer, tower: built, vocabulary: Some(vocabulary), device: device.clone() })
+            }
+            (TextTraining::Train { .. }, None) => {
+                Err(Error::internal("no_vocabulary", "a text tower can only be trained with a vocabulary"))
+            }
+            (TextTraining::Frozen { tower, package }, _) => {
+                let tensors = frozen_tensors(package, tower)?;
+                let vb = VarBuilder::from_tensors(tensors, DType::F32, device);
+                Ok(Self {
+                    tokenizer,
+                    tower: ClipText::new(tower, vb)?,
+                    vocabulary: None,
+                    device: device.clone(),
+                })
+            }
+        }
+    }
+
+    /// The trained tower's vocabulary.
+    pub fn vocabulary(&self) -> Option<&Vocabulary> {
+        self.vocabulary.as_ref()
+    }
+
+    /// Sentence vectors (B, text_dim) of captions, through the tower and the model's trained head.
+    pub fn sentences(&self, captions: &[&str], model: &InterM, drop: &mut dyn Dropout) -> Result<Tensor> {
+        let rows: Vec<Vec<u32>> = captions.iter().map(|caption| self.tokenizer.encode(caption).ids).collect();
+        let width = rows.first().map_or(0, Vec::len);
+        let flat = rows.concat();
+        let ids = self.vocabulary.as_ref().map_or_else(|| flat.clone(), |vocabulary| vocabulary.map(&flat));
+        let ids = Tensor::from_vec(ids, (rows.len(), width), &self.device)?;
+        let ends = end_positions(&ids)?;
+        let hidden = self.tower.forward(&ids, &mut ())?;
+        let hidden = if self.vocabulary.is_some() { hidden } else { hidden.detach() };
+        Ok(model.text_head.sentence(&model.text_head.forward(&hidden, drop)?, &ends)?)
+    }
+}
+
+/// The text part of a package, which must have the stated dimensions.
+pub fn frozen_tensors(
+    package: &Path,
+    tower: &ClipTextConfig,
+) -> Result<std::collections::HashMap<String, Tensor>> {
+    let package = Package::open(package)?;
+    if &package.manifest().text != tower {
+        return Err(Error::invalid("text_dimensions", "the package's text tower has other dimensions"));
+    }
+    Ok(package.tensors(Part::Text)?.into_iter().collect())
+}

@@ -1,0 +1,306 @@
+//! Training the Inter-M transformer, and with it a small text tower, from the first step to the last.
+
+use super::Outcome;
+use super::checkpoint::{Checkpoint, Kind, Meta, model_tensors};
+use super::config::{TextTraining, TransformerTrainConfig, to_toml};
+use super::dropout::CounterDropout;
+use super::journal::Journal;
+use super::masking::Draws;
+use super::optim::AdamW;
+use super::order::Order;
+use super::run_folder::RunFolder;
+use super::stop::Stop;
+use super::text_source::{PREFIX, TextSource};
+use super::tokens::TokenCache;
+use super::transformer_step::{
+    TokenBatch, TransformerObjective, TransformerPass, evaluate, transformer_pass,
+};
+use super::vocabulary::{UNKNOWN, Vocabulary};
+use crate::data::{ItemDraws, TextClips};
+use crate::error::{Error, Result};
+use crate::models::inter_m::InterM;
+use crate::models::vqvae::VqVae;
+use crate::nn::dropout::Keep;
+use crate::nn::params::Params;
+use crate::rng::CounterRng;
+use candle_core::{Device, Tensor};
+use serde_json::{Map, json};
+use std::collections::HashMap;
+
+/// Clips that one validation batch holds.
+const VALIDATION_BATCH: usize = 16;
+/// Seed of the masks that every validation uses, so that its values can be compared.
+const VALIDATION_SEED: u64 = 1;
+
+/// A transformer in training.
+pub struct TransformerTrainer {
+    config: TransformerTrainConfig,
+    objective: TransformerObjective,
+    params: Params,
+    model: InterM,
+    text: TextSource,
+    adam: AdamW,
+    rng: CounterRng,
+    device: Device,
+    /// Best validation cross entropy so far, nats.
+    pub best: Option<f64>,
+}
+
+/// Cross entropy (nats) and accuracy over held-out labels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Validation {
+    /// Mean of −ln p(label).
+    pub cross_entropy: f64,
+    /// Share of labels that are the most probable code.
+    pub accuracy: f64,
+}
+
+impl TransformerTrainer {
+    /// A fresh model; a trained text tower knows the words of `clips`.
+    pub fn new(config: &TransformerTrainConfig, clips: &TextClips, device: &Device) -> Result<Self> {
+        let vocabulary = match &config.text {
+            TextTraining::Train { .. } => Some(words_of(clips)),
+            TextTraining::Frozen { .. } => None,
+        };
+        Self::build(config, HashMap::new(), vocabulary, device)
+    }
+
+    /// The model of a checkpoint, ready for its next step.
+    pub fn resume(config: &TransformerTrainConfig, checkpoint: &Checkpoint, device: &Device) -> Result<Self> {
+        let vocabulary = match &config.text {
+            TextTraining::Train { .. } => Some(Vocabulary::restore(&checkpoint.tensors)?),
+            TextTraining::Frozen { .. } => None,
+        };
+        let mut trainer = Self::build(config, checkpoint.model(), vocabulary, device)?;
+        trainer.adam.restore(&checkpoint.tensors, checkpoint.meta.step)?;
+        trainer.best = checkpoint.meta.best;
+        Ok(trainer)
+    }
+
+    fn build(
+        config: &TransformerTrainConfig,
+        initial: HashMap<String, Tensor>,
+        vocabulary: Option<Vocabulary>,
+        device: &Device,
+    ) -> Result<Self> {
+        config.check()?;
+        let fresh = initial.is_empty();
+        let params = Params::from_tensors(initial, config.common.seed, device);
+        let model = InterM::new(&config.model, params.builder())?;
+        let text = TextSource::new(&config.text, &params, vocabulary, device)?;
+        if fresh && text.vocabulary().is_some() {
+            silence_unknown(&params)?;
+        }
+        Ok(Self {
+            objective: TransformerObjective {
+                interaction_probability: config.interaction_probability,
+                step_unroll: config.step_unroll,
+            },
+            adam: AdamW::new(params.vars().into_iter().collect(), config.common.adamw())?,
+            rng: CounterRng::new(config.common.seed, "transformer training"),
+            config: config.clone(),
+            params,
+            model,
+            text,
+            device: device.clone(),
+            best: None,
+        })
+    }
+
+    /// Steps made so far.
+    pub fn steps(&self) -> u64 {
+        self.adam.steps()
+    }
+
+    /// Numbers that are trained.
+    pub fn parameters(&self) -> usize {
+        self.adam.vars().iter().map(|(_, var)| var.elem_count()).sum()
+    }
+
+    /// One step on token maps and their captions. Returns the pass, the gradient's norm before clipping and the rate.
+    pub fn step(&mut self, batch: &TokenBatch, captions: &[&str]) -> Result<(TransformerPass, f64, f64)> {
+        let step = self.steps() + 1;
+        let rng = self.rng.nth(step);
+        let mut drop = CounterDropout::new(rng.fork("dropout"), self.config.common.dropout);
+        let draws = Draws::new(
+            &rng.fork("masking"),
+            captions.len(),
+            batch.width(),
+            self.config.model.codes,
+            self.config.drop_text,
+        );
+        let sentence = self.text.sentences(captions, &self.model, &mut drop)?;
+        let pass = transformer_pass(
+            &self.model,
+            self.adam.vars(),
+            batch,
+            &sentence,
+            &self.objective,
+            &draws,
+            &mut drop,
+        )?;
+        let rate = self.config.schedule().rate(step);
+        let norm = self.adam.step(&pass.gradients, rate, self.config.common.clip())?;
+        Ok((pass, norm, rate))
+    }
+
+    /// Score on held-out clips, each seen once, with the same masks every time.
+    pub fn validate(&self, clips: &TextClips, tokens: &mut TokenCache) -> Result<Validation> {
+        let rng = CounterRng::new(VALIDATION_SEED, "transformer validation");
+        let (mut loss, mut hits, mut labels) = (0.0, 0.0, 0);
+        let all: Vec<usize> = (0..clips.len()).collect();
+        for (n, some) in all.chunks(VALIDATION_BATCH).enumerate() {
+            let items: Vec<(usize, ItemDraws)> = some
+                .iter()
+                .map(|index| Ok((*index, draw(clips, *index, &rng.nth(*index as u64))?)))
+                .collect::<Result<_>>()?;
+            let batch = tokens.batch(&items)?;
+            let captions: Vec<&str> =
+                items.iter().map(|(index, draws)| caption(clips, *index, draws)).collect();
+            let rng = rng.fork("masks").nth(n as u64);
+            let draws = Draws::new(&rng, some.len(), batch.width(), self.config.model.codes, 0.0);
+            let sentence = self.text.sentences(&captions, &self.model, &mut Keep)?.detach();
+            let score = evaluate(&self.model, &batch, &sentence, &draws)?;
+            loss += score.0;
+            hits += score.1;
+            labels += score.2;
+        }
+        let labels = labels.max(1) as f64;
+        Ok(Validation { cross_entropy: loss / labels, accuracy: hits / labels })
+    }
+
+    /// Write the whole state.
+    pub fn save(&self, path: &std::path::Path) -> Result<()> {
+        let mut tensors = model_tensors(&self.params.vars());
+        tensors.extend(self.adam.state());
+        if let Some(vocabulary) = self.text.vocabulary() {
+            tensors.push(vocabulary.state()?);
+        }
+        let meta = Meta::new(Kind::Transformer, self.steps(), self.best, to_toml(&self.config)?);
+        Checkpoint::save(path, &meta, &tensors)
+    }
+
+    /// The clips of `step`, each with its draws.
+    fn items(&self, clips: &TextClips, order: &mut Order, step: u64) -> Result<Vec<(usize, ItemDraws)>> {
+        let rng = self.rng.nth(step).fork("items");
+        let batch = order.batch(step);
+        batch
+            .iter()
+            .enumerate()
+            .map(|(n, index)| Ok((*index, draw(clips, *index, &rng.nth(n as u64))?)))
+            .collect()
+    }
+}
+
+/// All CLIP ids of all captions, mirrored ones included.
+fn words_of(clips: &TextClips) -> Vocabulary {
+    let tokenizer = crate::text::tokenizer::Tokenizer::clip();
+    let captions = (0..clips.len()).filter_map(|index| clips.captions(index)).flatten();
+    let ids: Vec<Vec<u32>> = captions.map(|caption| tokenizer.encode(caption.trim()).ids).collect();
+    Vocabulary::of(ids.iter().map(Vec::as_slice))
+}
+
+/// The row of unknown words starts, and so stays, at zero.
+fn silence_unknown(params: &Params) -> Result<()> {
+    let name = format!("{PREFIX}.token_embedding.weight");
+    if let Some(var) = params.vars().get(&name) {
+        let (rows, width) = var.dims2()?;
+        let mut values = var.flatten_all()?.to_vec1::<f32>()?;
+        values[UNKNOWN as usize * width..][..width].fill(0.0);
+        var.set(&Tensor::from_vec(values, (rows, width), var.device())?)?;
+    }
+    Ok(())
+}
+
+fn draw(clips: &TextClips, index: usize, rng: &CounterRng) -> Result<ItemDraws> {
+    let uniform = std::array::from_fn(|k| f64::from(rng.uniform_at(k as u64)));
+    clips.draws(index, uniform).ok_or_else(|| {
+        Error::internal("no_such_clip", format!("the order asked for clip {index} of {}", clips.len()))
+    })
+}
+
+fn caption<'a>(clips: &'a TextClips, index: usize, draws: &ItemDraws) -> &'a str {
+    clips
+        .captions(index)
+        .and_then(|captions| captions.get(draws.caption))
+        .map_or("", |caption| caption.trim())
+}
+
+/// Train until `config.common.steps`, saving into `run`. `trainer` is fresh or resumed.
+pub fn train(
+    trainer: &mut TransformerTrainer,
+    vq: &VqVae,
+    clips: &TextClips,
+    held_out: &TextClips,
+    run: &RunFolder,
+    stop: &Stop,
+) -> Result<Outcome> {
+    let config = trainer.config.clone();
+    let common = &config.common;
+    if clips.is_empty() {
+        return Err(Error::invalid(
+            "no_training_data",
+            "the training split has no usable clip; see `duet data prepare`",
+        ));
+    }
+    let lengths = (0..clips.len()).map(|index| clips.frames(index).unwrap_or(0)).collect();
+    let mut order = Order::new(clips.len(), common.batch, trainer.rng.fork("order")).bucketed(lengths);
+    let mut tokens = TokenCache::new(clips, vq, config.max_frames, &trainer.device);
+    let mut held_out_tokens = TokenCache::new(held_out, vq, config.max_frames, &trainer.device);
+    let mut journal = Journal::open(&run.log(), trainer.steps(), common.steps)?;
+    journal.say(&format!(
+        "{} trainable numbers, {} clips, {} steps an epoch, {} held-out clips",
+        trainer.parameters(),
+        clips.len(),
+        order.steps_per_epoch(),
+        held_out.len(),
+    ));
+
+    while trainer.steps() < common.steps {
+        let step = trainer.steps() + 1;
+        let items = trainer.items(clips, &mut order, step)?;
+        let batch = tokens.batch(&items)?;
+        let captions: Vec<&str> = items.iter().map(|(index, draws)| caption(clips, *index, draws)).collect();
+        let (pass, norm, rate) = trainer.step(&batch, &captions)?;
+        journal.step(step, &format!("loss {:.4}  accuracy {:.1} %", pass.loss, 100.0 * pass.accuracy));
+        if step % common.log_every == 0 || step == 1 {
+            journal.log("train", step, metrics(&pass, norm, rate, journal.rate()))?;
+        }
+
+        let last = step == common.steps || stop.requested();
+        if (step % common.validate_every == 0 || step == common.steps) && !held_out.is_empty() {
+            let score = trainer.validate(held_out, &mut held_out_tokens)?;
+            let metrics = json!({"cross_entropy": score.cross_entropy, "accuracy": score.accuracy});
+            journal.log("validate", step, metrics.as_object().cloned().unwrap_or_default())?;
+            journal.say(&format!(
+                "step {step}: held-out cross entropy {:.3}, accuracy {:.1} %",
+                score.cross_entropy,
+                100.0 * score.accuracy
+            ));
+            if trainer.best.is_none_or(|best| score.cross_entropy < best) {
+                trainer.best = Some(score.cross_entropy);
+                trainer.save(&run.best())?;
+            }
+        }
+        if step % common.save_every == 0 || last {
+            trainer.save(&run.latest())?;
+        }
+        if last && step < common.steps {
+            journal.finish();
+            return Ok(Outcome::Stopped(step));
+        }
+    }
+    journal.finish();
+    Ok(Outcome::Finished)
+}
+
+fn metrics(pass: &TransformerPass, norm: f64, rate: f64, speed: f64) -> Map<String, serde_json::Value> {
+    let each = |f: fn(&super::cross_entropy::CrossEntropy) -> f64| -> Vec<f64> {
+        pass.passes.iter().map(|pass| f(&pass.score)).collect()
+    };
+    let value = json!({
+        "loss": pass.loss, "accuracy": pass.accuracy, "cross_entropy": each(|s| s.loss),
+        "accuracy_of_pass": each(|s| s.accuracy), "gradient_norm": norm, "lr": rate, "steps_per_second": speed,
+    });
+    value.as_object().cloned().unwrap_or_default()
+}

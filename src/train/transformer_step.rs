@@ -1,0 +1,142 @@
+//! One training step of the Inter-M transformer (InterMask spec §4.5): two masked passes over the same token maps, the second
+//! on what the first predicted.
+
+use super::cross_entropy::{CrossEntropy, cross_entropy, predictions};
+use super::masking::{Draws, Guess, SpecialIds, first_pass, second_pass};
+use super::optim::{Gradients, gradients};
+use crate::error::Result;
+use crate::models::inter_m::{InterM, Lengths};
+use crate::nn::dropout::Dropout;
+use candle_core::{Tensor, Var};
+
+/// What a step minimises.
+#[derive(Clone, Copy, Debug)]
+pub struct TransformerObjective {
+    /// Probability that the batch has one person wholly masked.
+    pub interaction_probability: f32,
+    /// Weight of the second pass; 0 leaves it out.
+    pub step_unroll: f64,
+}
+
+/// Token maps of a batch.
+#[derive(Clone, Debug)]
+pub struct TokenBatch {
+    /// (B, 10·L) row-major, person 1's part-major map then person 2's, the pad id beyond each clip's end.
+    pub ids: Vec<u32>,
+    /// Token frames of each clip.
+    pub lengths: Vec<usize>,
+    /// L.
+    pub frames: usize,
+}
+
+impl TokenBatch {
+    /// Positions of one row, 10·L.
+    pub fn width(&self) -> usize {
+        10 * self.frames
+    }
+}
+
+/// One forward pass and its score.
+pub struct Pass {
+    /// What was fed and asked.
+    pub guess: Guess,
+    /// (B, 10·L, K).
+    pub logits: Tensor,
+    /// Loss, accuracy, derivative.
+    pub score: CrossEntropy,
+}
+
+/// Both passes.
+pub struct TransformerPass {
+    /// One pass, or two when unrolling.
+    pub passes: Vec<Pass>,
+    /// CE₁ + weight·CE₂.
+    pub loss: f64,
+    /// Mean of the passes' accuracies.
+    pub accuracy: f64,
+    /// d loss / d variable.
+    pub gradients: Gradients,
+}
+
+/// Forward and backward. `sentence` (B, text_dim) is differentiable back to whatever of the text path is trained.
+///
+/// The predictions that the second pass sees are ids: no gradient passes through them.
+pub fn transformer_pass(
+    model: &InterM,
+    vars: &[(String, Var)],
+    batch: &TokenBatch,
+    sentence: &Tensor,
+    objective: &TransformerObjective,
+    draws: &Draws,
+    drop: &mut dyn Dropout,
+) -> Result<TransformerPass> {
+    let (width, codes) = (batch.width(), model.config().codes);
+    let special = SpecialIds::of(codes);
+    let lengths = Lengths::new(&batch.lengths, batch.frames, sentence.device())?;
+
+    let guess =
+        first_pass(&batch.ids, &batch.lengths, width, objective.interaction_probability, special, draws);
+    let first = forward(model, guess, sentence, &draws.drop_text[0], &lengths, drop)?;
+    let mut passes = vec![first];
+    if objective.step_unroll > 0.0 {
+        let hidden: Vec<bool> = passes[0].guess.input.iter().map(|id| *id == special.mask).collect();
+        let logits = passes[0].logits.flatten_all()?.to_vec1::<f32>()?;
+        let guess = second_pass(&passes[0].guess, &predictions(&logits, codes, &hidden), width, special);
+        passes.push(forward(model, guess, sentence, &draws.drop_text[1], &lengths, drop)?);
+    }
+
+    let weights = [1.0, objective.step_unroll];
+    // A function with the same derivative as the loss: Σ logits · (d loss / d logits).
+    let mut surrogate = Tensor::zeros((), sentence.dtype(), sentence.device())?;
+    let (mut loss, mut accuracy) = (0.0, 0.0);
+    for (pass, weight) in passes.iter_mut().zip(weights) {
+        let gradient = std::mem::take(&mut pass.score.gradient);
+        let gradient = Tensor::from_vec(gradient, pass.logits.shape(), pass.logits.device())?;
+        surrogate = (surrogate + ((&pass.logits * gradient)?.sum_all()? * weight)?)?;
+        loss += weight * pass.score.loss;
+        accuracy += pass.score.accuracy;
+    }
+    accuracy /= passes.len() as f64;
+    let gradients = gradients(vars, &mut surrogate.backward()?)?;
+    for pass in &mut passes {
+        pass.logits = pass.logits.detach();
+    }
+    Ok(TransformerPass { passes, loss, accuracy, gradients })
+}
+
+/// Condition with some sentences dropped, forward, score.
+fn forward(
+    model: &InterM,
+    guess: Guess,
+    sentence: &Tensor,
+    drop_text: &[bool],
+    lengths: &Lengths,
+    drop: &mut dyn Dropout,
+) -> Result<Pass> {
+    let (rows, width) = (lengths.lengths.len(), 10 * lengths.padded);
+    let device = sentence.device();
+    let keep: Vec<f32> = drop_text.iter().map(|dropped| if *dropped { 0.0 } else { 1.0 }).collect();
+    let sentence = sentence.broadcast_mul(&Tensor::from_vec(keep, (rows, 1), device)?)?;
+    let modulation = model.modulation(&model.condition(&sentence)?, &mut ())?;
+    let ids = Tensor::from_slice(&guess.input, (rows, width), device)?;
+    let logits = model.forward(&ids, &modulation, lengths, drop, &mut ())?.contiguous()?;
+    let values = logits.flatten_all()?.to_vec1::<f32>()?;
+    let score = cross_entropy(&values, model.config().codes, &guess.labels);
+    Ok(Pass { guess, logits, score })
+}
+
+/// Score of one pass without training: (cross entropy summed over labels, right answers, labels).
+pub fn evaluate(
+    model: &InterM,
+    batch: &TokenBatch,
+    sentence: &Tensor,
+    draws: &Draws,
+) -> Result<(f64, f64, usize)> {
+    let lengths = Lengths::new(&batch.lengths, batch.frames, sentence.device())?;
+    let special = SpecialIds::of(model.config().codes);
+    let guess = first_pass(&batch.ids, &batch.lengths, batch.width(), 0.0, special, draws);
+    let none = vec![false; batch.lengths.len()];
+    let score = forward(model, guess, sentence, &none, &lengths, &mut crate::nn::dropout::Keep)?.score;
+    let labels = score.labels as f64;
+    Ok((score.loss * labels, score.accuracy * labels, score.labels))
+}
