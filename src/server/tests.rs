@@ -419,10 +419,10 @@ async fn the_page_and_its_files() {
     assert!(!html.contains("<script>") && !html.contains(" style=") && !html.contains(" onclick="));
     assert_eq!(page.header("cache-control"), "no-cache");
 
-    let icon = house.get("/static/favicon.svg").await;
+    let icon = house.get("/static/icon.svg").await;
     assert_eq!((icon.status, icon.header("content-type")), (StatusCode::OK, "image/svg+xml"));
     let tag = icon.header("etag").to_owned();
-    let known = request(Method::GET, "/static/favicon.svg").header("if-none-match", &tag);
+    let known = request(Method::GET, "/static/icon.svg").header("if-none-match", &tag);
     let known = house.send(known.body(Body::empty()).unwrap()).await;
     assert_eq!((known.status, known.body.len()), (StatusCode::NOT_MODIFIED, 0));
     for path in
