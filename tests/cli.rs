@@ -28,7 +28,8 @@ fn help_is_a_manual() {
     let output = run(&["--help"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success());
-    for word in ["serve", "generate", "data", "Examples", "--log-level", "DUET_LOG_FORMAT"] {
+    for word in ["serve", "generate", "models", "data", "train", "Examples", "--log-level", "DUET_LOG_FORMAT"]
+    {
         assert!(text.contains(word), "{word} is missing from:\n{text}");
     }
     let serve = String::from_utf8(run(&["serve", "--help"]).stdout).unwrap();

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Serve the page and the HTTP API (this is what duet does without a command).
+/// Serve the page and the HTTP API (this is what duet does without a command)
 ///
 /// Prints `Duet is ready: http://127.0.0.1:8080` once the model is loaded; open that in a browser.
 /// Ctrl-C or SIGTERM stops it after the requests in flight (10 seconds at most; twice stops it at once).

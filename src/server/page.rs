@@ -14,12 +14,12 @@ use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 
-/// Sentences that the page offers to try.
+/// Sentences that the page offers to try: of the kind that the bundled model was taught.
 const EXAMPLES: [&str; 4] = [
     "two people walk toward each other, shake right hands and step apart",
     "two people dance salsa",
-    "the leader turns the follower under the raised arm",
-    "two people dance salsa side by side, holding one hand",
+    "the first person lifts the left hand and the second person spins to the right under it",
+    "the first person lowers the second person into a deep dip and pulls them up again",
 ];
 
 #[derive(Template)]
