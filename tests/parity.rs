@@ -23,6 +23,7 @@ mod parity {
     pub mod runner;
     pub mod schedule;
     pub mod tasks;
+    pub mod trans_train;
     pub mod transformer;
     pub mod vq;
     pub mod vq_train;

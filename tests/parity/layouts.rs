@@ -165,7 +165,7 @@ pub fn generate(inputs: &Inputs<'_>) -> Result<Box<dyn Quantities>> {
     let sentence = model.text_head.sentence(&encoded, &end_positions(&ids)?)?;
     let generation = generate::run(inputs, &model, vq, &sentence)?;
     let stats = package.statistics()?.context("the package has no statistics")?;
-    Ok(Box::new(Packaged { generation, stats: Stats::new(stats.mean, stats.std)? }))
+    Ok(Box::new(Packaged { generation, stats }))
 }
 
 /// What the importer read out of options and weights must be what the case states.

@@ -2,7 +2,9 @@
 
 use super::inputs::Inputs;
 use super::runner::Quantities;
-use super::{clip, footik, generate, layouts, losses, motion, schedule, transformer, vq, vq_train};
+use super::{
+    clip, footik, generate, layouts, losses, motion, schedule, trans_train, transformer, vq, vq_train,
+};
 use anyhow::Result;
 
 /// Runs the library on an item's inputs; the result answers for its quantities.
@@ -37,11 +39,13 @@ pub fn find(kind: &str, task: &str) -> Option<Task> {
         ("schedule", "interx_text2motion_item") => schedule::interx_item,
         ("vq_train", "vq_train_step") => vq_train::step,
         ("vq_train", "vq_codebook_init") => vq_train::codebook_init,
+        ("trans_train", "trans_train_step") => trans_train::step,
         ("hub_layout" | "official_layout", "parse_options") => layouts::options,
         ("hub_layout" | "official_layout", "package_generate") => layouts::generate,
+        // Kinds that are built throughout: another task of theirs is a mistake in the case.
         (
-            "vq" | "clip" | "transformer" | "generate" | "hub_layout" | "official_layout" | "footik"
-            | "motion" | "losses" | "vq_train",
+            "vq" | "clip" | "transformer" | "generate" | "motion" | "footik" | "losses" | "schedule"
+            | "vq_train" | "trans_train" | "hub_layout" | "official_layout",
             _,
         ) => return None,
         _ => return Some(Task::NotBuilt),
