@@ -12,7 +12,7 @@ use crate::motion::{Features, Stats};
 use crate::nn::dropout::Keep;
 use crate::package::{Package, Part};
 use crate::text::clip::{ClipText, end_positions};
-use crate::text::tokenizer::Tokenizer;
+use crate::text::tokenizer::{CONTEXT, Tokenizer, VOCABULARY};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use std::ops::ControlFlow;
@@ -40,6 +40,16 @@ impl InterMask {
                 ErrorKind::Unsupported,
                 "motion_layout",
                 "only models with the InterHuman motion layout can generate motion",
+            ));
+        }
+        if manifest.text.vocab != VOCABULARY || manifest.text.context != CONTEXT {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "text_vocabulary",
+                format!(
+                    "the text tower reads {} words in {} places, the CLIP tokenizer gives {VOCABULARY} in {CONTEXT}",
+                    manifest.text.vocab, manifest.text.context
+                ),
             ));
         }
         let weights = |part| -> Result<VarBuilder<'static>> {
