@@ -29,20 +29,20 @@ use std::path::PathBuf;
 /// A run folder holds config.toml (every setting), log.jsonl (every metric), latest.safetensors and best.safetensors.
 /// Ctrl-C finishes the step and saves; `--resume` goes on from there as if nothing had happened, bit for bit on the same
 /// machine. See docs/training.md.
-#[derive(Args, Debug)]
+#[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct TrainArgs {
     #[command(subcommand)]
     what: What,
 }
 
-#[derive(Subcommand, Debug)]
+#[derive(Debug, Subcommand)]
 enum What {
     Vq(VqArgs),
 }
 
 /// Settings of both trainings. What is not given takes its default in a new run, and the run's own value in a resumed one.
-#[derive(Args, Debug)]
+#[derive(Debug, Args)]
 struct CommonArgs {
     /// Training folder made by `duet data prepare`, or InterHuman's own
     #[arg(long, value_name = "DIR")]
@@ -148,7 +148,7 @@ fn settings_differ() -> Error {
 ///   duet train vq --data DATA --out runs/vq --width 96 --codes 512 --code-dim 128 --steps 20000
 ///
 /// The official size is --width 512 --codes 1024 --code-dim 512, --batch 256, --curve multistep.
-#[derive(Args, Debug)]
+#[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 struct VqArgs {
     #[command(flatten)]

@@ -103,7 +103,7 @@ fn argsort(values: &[f32]) -> Vec<usize> {
 
 /// First pass: choose positions, hide them the way BERT does.
 ///
-/// `ids` (rows, 10·L) with the pad id beyond each clip's end.
+/// `ids` (rows, 10·L); whatever lies beyond a clip's end becomes the pad id.
 pub fn first_pass(
     ids: &[u32],
     lengths: &[usize],
@@ -119,7 +119,8 @@ pub fn first_pass(
         random_mask(width, &draws.time, &draws.order)
     };
     let inside = valid(lengths, width);
-    let mut input = ids.to_vec();
+    let mut input: Vec<u32> =
+        ids.iter().zip(&inside).map(|(id, inside)| if *inside { *id } else { special.pad }).collect();
     let mut labels = vec![None; ids.len()];
     for i in (0..ids.len()).filter(|i| chosen[*i] && inside[*i]) {
         labels[i] = Some(ids[i]);
@@ -164,21 +165,19 @@ pub struct Prediction {
 }
 
 /// Second pass ("step unroll"): of the positions that were hidden by the mask id, the less sure stay hidden and the
-/// others show what the first pass predicted.
+/// others show what the first pass predicted and are not asked for again. Labels where the first pass showed a random or
+/// the true code stay.
 ///
 /// `predictions` (rows, 10·L); only those at mask ids are read.
 pub fn second_pass(first: &Guess, predictions: &[Prediction], width: usize, special: SpecialIds) -> Guess {
-    let mut guess = Guess { input: first.input.clone(), labels: vec![None; first.labels.len()] };
+    let mut guess = first.clone();
     for row in 0..first.input.len() / width {
         let at = row * width;
         let hidden: Vec<bool> = first.input[at..at + width].iter().map(|id| *id == special.mask).collect();
         let still = still_masked(&hidden, &predictions[at..at + width]);
-        for i in (0..width).filter(|i| hidden[*i]) {
-            if still[i] {
-                guess.labels[at + i] = first.labels[at + i];
-            } else {
-                guess.input[at + i] = predictions[at + i].code;
-            }
+        for i in (0..width).filter(|i| hidden[*i] && !still[*i]) {
+            guess.input[at + i] = predictions[at + i].code;
+            guess.labels[at + i] = None;
         }
     }
     guess
