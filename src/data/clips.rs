@@ -206,7 +206,7 @@ mod tests {
         assert_eq!(find(&clips, "a-part2").captions, ["all of it"]);
         assert_eq!(find(&clips, "a-part2").frames, 210..300);
         assert_eq!(find(&clips, "a-part1-x0.5").speed, 0.5);
-        assert!(clips.iter().all(|clip| clip.text_only == !clip.id.contains("part")));
+        assert!(clips.iter().all(|clip| clip.text_only != clip.id.contains("part")));
     }
 
     #[test]
