@@ -1,19 +1,28 @@
 //! `duet train`: teach the models.
 
 use crate::data::folder::Reader;
-use crate::data::interhuman::VqWindows;
-use crate::data::{Folder, Split};
+use crate::data::{Folder, Split, TextClips, VqWindows};
 use crate::error::{Error, Result};
-use crate::models::config::{Activation, MotionLayout, VqConfig};
+use crate::models::config::{
+    Activation, ClipTextConfig, InterMConfig, MotionLayout, TextHeadConfig, VqConfig,
+};
+use crate::models::vqvae::VqVae;
 use crate::motion::Stats;
+use crate::package::Package;
+use crate::text::tokenizer::{CONTEXT, VOCABULARY};
 use crate::train::Outcome;
-use crate::train::checkpoint::Kind;
-use crate::train::config::{Common, Curve, VqTrainConfig, from_toml, to_toml};
+use crate::train::checkpoint::{Checkpoint, Kind};
+use crate::train::config::{
+    Common, Curve, TextTraining, TransformerTrainConfig, VqTrainConfig, from_toml, to_toml,
+};
 use crate::train::losses::{Criterion, LossWeights};
+use crate::train::pack::{Packing, Which, pack, stats_of};
 use crate::train::run_folder::RunFolder;
 use crate::train::stop::Stop;
+use crate::train::transformer_loop::{self, TransformerTrainer};
 use crate::train::vq_loop::{self, VqTrainer};
-use candle_core::Device;
+use candle_core::{DType, Device};
+use candle_nn::VarBuilder;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -39,6 +48,8 @@ pub struct TrainArgs {
 #[derive(Debug, Subcommand)]
 enum What {
     Vq(VqArgs),
+    Transformer(Box<TransformerArgs>),
+    Package(PackageArgs),
 }
 
 /// Settings of both trainings. What is not given takes its default in a new run, and the run's own value in a resumed one.
@@ -260,12 +271,216 @@ impl VqArgs {
     }
 }
 
-/// Run `duet train`.
-pub fn run(args: TrainArgs) -> anyhow::Result<()> {
-    match args.what {
-        What::Vq(args) => vq(&args)?,
+/// Train the transformer: sentence to the tokens of two people, and with it a small text tower.
+///
+/// Validation is the cross entropy of masked tokens of the held-out split (`val`) and the share guessed right. With few
+/// clips both stop improving long before the samples do: look at contact sheets (`duet eval contact-sheet`) too.
+///
+///   duet train transformer --data DATA --vq runs/vq --out runs/transformer
+///   duet train transformer ... --text models/interhuman     # a finished CLIP tower, frozen
+///
+/// The official size is --latent 384 --heads 6 --layers 6 --ff 1024 --token-dim 512 --text-head-ff 2048, --batch 52.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+struct TransformerArgs {
+    #[command(flatten)]
+    common: CommonArgs,
+    /// Run folder of the VQ-VAE; its best checkpoint is copied into the new run
+    #[arg(long, value_name = "RUN")]
+    vq: Option<PathBuf>,
+    /// `train` for a small text tower of its own, or the folder of a model package whose tower is used as it is
+    /// [default: train]
+    #[arg(long, value_name = "train|PACKAGE")]
+    text: Option<String>,
+    /// Channels of the trained text tower [default: 128]
+    #[arg(long)]
+    text_width: Option<usize>,
+    /// Attention heads of the trained text tower [default: 4]
+    #[arg(long)]
+    text_heads: Option<usize>,
+    /// Layers of the trained text tower [default: 3]
+    #[arg(long)]
+    text_layers: Option<usize>,
+    /// Layers of the text head [default: 1; official 2]
+    #[arg(long)]
+    text_head_layers: Option<usize>,
+    /// Attention heads of the text head [default: 4; official 8]
+    #[arg(long)]
+    text_head_heads: Option<usize>,
+    /// Feed-forward width of the text head [default: 256]
+    #[arg(long)]
+    text_head_ff: Option<usize>,
+    /// Width of the transformer [default: 192]
+    #[arg(long)]
+    latent: Option<usize>,
+    /// Attention heads [default: 6]
+    #[arg(long)]
+    heads: Option<usize>,
+    /// Blocks [default: 4]
+    #[arg(long)]
+    layers: Option<usize>,
+    /// Feed-forward width [default: 512]
+    #[arg(long)]
+    ff: Option<usize>,
+    /// Width of the token table [default: 128]
+    #[arg(long)]
+    token_dim: Option<usize>,
+    /// Longest clip, frames; of longer ones the beginning is used [default: 300]
+    #[arg(long)]
+    max_frames: Option<usize>,
+    /// Probability that a batch has one person wholly masked [default: 0.2]
+    #[arg(long)]
+    interaction_mask: Option<f32>,
+    /// Probability that a caption is dropped, for guidance [default: 0.1]
+    #[arg(long)]
+    drop_text: Option<f32>,
+    /// Weight of the second, unrolled pass; 0 leaves it out and halves the time [default: 1]
+    #[arg(long)]
+    step_unroll: Option<f64>,
+}
+
+impl TransformerArgs {
+    /// `codes` of the VQ-VAE; the tower's dimensions come from the flags or from its package.
+    fn defaults(&self, codes: usize) -> Result<TransformerTrainConfig> {
+        let text = match self.text.as_deref() {
+            None | Some("train") => TextTraining::Train {
+                tower: ClipTextConfig {
+                    width: 128,
+                    heads: 4,
+                    layers: 3,
+                    vocab: VOCABULARY,
+                    context: CONTEXT,
+                },
+            },
+            Some(folder) => {
+                let package = PathBuf::from(folder);
+                TextTraining::Frozen { tower: Package::open(&package)?.manifest().text.clone(), package }
+            }
+        };
+        Ok(TransformerTrainConfig {
+            common: Common {
+                data: self.common.need_data()?,
+                seed: 3407,
+                steps: 20_000,
+                batch: 16,
+                lr: 2e-4,
+                warmup: 200,
+                curve: Curve::Cosine,
+                weight_decay: 1e-5,
+                clip: 0.0,
+                dropout: None,
+                validate_every: 500,
+                save_every: 500,
+                log_every: 20,
+            },
+            vq: self.vq.clone().ok_or_else(|| {
+                Error::invalid("no_vq", "say whose tokens to learn: --vq RUN (made by `duet train vq`)")
+            })?,
+            model: InterMConfig {
+                codes,
+                code_dim: 128,
+                latent_dim: 192,
+                heads: 6,
+                layers: 4,
+                ff: 512,
+                text_dim: text.tower().width,
+                text_head: TextHeadConfig { layers: 1, heads: 4, ff: 256 },
+            },
+            text,
+            max_frames: 300,
+            interaction_probability: 0.2,
+            drop_text: 0.1,
+            step_unroll: 1.0,
+        })
     }
-    Ok(())
+
+    fn apply(&self, config: &mut TransformerTrainConfig) -> Result<()> {
+        self.common.apply(&mut config.common);
+        set(&mut config.vq, self.vq.clone());
+        match &mut config.text {
+            TextTraining::Train { tower } => {
+                set(&mut tower.width, self.text_width);
+                set(&mut tower.heads, self.text_heads);
+                set(&mut tower.layers, self.text_layers);
+                config.model.text_dim = tower.width;
+            }
+            TextTraining::Frozen { .. } => {
+                if self.text_width.or(self.text_heads).or(self.text_layers).is_some() {
+                    return Err(Error::invalid(
+                        "training_setting",
+                        "a finished text tower has its own dimensions: leave out --text-width, --text-heads and --text-layers",
+                    ));
+                }
+            }
+        }
+        set(&mut config.model.text_head.layers, self.text_head_layers);
+        set(&mut config.model.text_head.heads, self.text_head_heads);
+        set(&mut config.model.text_head.ff, self.text_head_ff);
+        set(&mut config.model.latent_dim, self.latent);
+        set(&mut config.model.heads, self.heads);
+        set(&mut config.model.layers, self.layers);
+        set(&mut config.model.ff, self.ff);
+        set(&mut config.model.code_dim, self.token_dim);
+        set(&mut config.max_frames, self.max_frames);
+        set(&mut config.interaction_probability, self.interaction_mask);
+        set(&mut config.drop_text, self.drop_text);
+        set(&mut config.step_unroll, self.step_unroll);
+        Ok(())
+    }
+}
+
+/// Pack a finished training as a model package: weights in half precision, checked and moved into place as a whole.
+///
+///   duet train package --transformer runs/transformer --out models/salsa --title "Salsa" \
+///     --knows "salsa and a handshake" --licence "..." --provenance "..." --card card.md
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+struct PackageArgs {
+    /// Run folder of the transformer; it keeps the VQ-VAE it was trained with
+    #[arg(long, value_name = "RUN")]
+    transformer: PathBuf,
+    /// Run folder of the VQ-VAE: refuse if the transformer was trained with another one
+    #[arg(long, value_name = "RUN")]
+    vq: Option<PathBuf>,
+    /// Folder of the package; its last part is the model's name unless --name is given
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Name of the model; the last part of --out
+    #[arg(long)]
+    name: Option<String>,
+    /// Which checkpoint of the transformer
+    #[arg(long, default_value = "latest")]
+    checkpoint: Which,
+    /// Name for people [default: the name]
+    #[arg(long)]
+    title: Option<String>,
+    /// One line: what the model knows
+    #[arg(long)]
+    knows: String,
+    /// Terms of the weights
+    #[arg(long)]
+    licence: String,
+    /// Where the weights come from: data, acknowledgment
+    #[arg(long)]
+    provenance: String,
+    /// Model card (Markdown), becomes README.md of the package
+    #[arg(long, value_name = "FILE")]
+    card: Option<PathBuf>,
+    /// Replace a package of that name
+    #[arg(long)]
+    replace: bool,
+}
+
+/// Run `duet train`.
+///
+/// # Errors
+/// Whatever stopped it, in words.
+pub fn run(args: TrainArgs) -> Result<()> {
+    match args.what {
+        What::Vq(args) => vq(&args),
+        What::Transformer(args) => transformer(&args),
+        What::Package(args) => package(&args),
+    }
 }
 
 fn vq(args: &VqArgs) -> Result<()> {
@@ -277,9 +492,7 @@ fn vq(args: &VqArgs) -> Result<()> {
         let mut config = saved.clone();
         args.apply(&mut config);
         let same = VqTrainConfig { common: saved.common.clone(), ..config.clone() } == saved;
-        if !(same && same_training(config.common.clone(), &saved.common)) {
-            return Err(settings_differ());
-        }
+        check_resumed(same, &config.common, &saved.common)?;
         config.check()?;
         run.write_config(&to_toml(&config)?)?;
         (config, run, Some(checkpoint))
@@ -291,19 +504,29 @@ fn vq(args: &VqArgs) -> Result<()> {
         (config, run, None)
     };
 
-    let folder = Folder::open(&config.common.data)?;
-    let stats = folder.stats()?;
     eprintln!("reading {}", config.common.data.display());
+    let folder = Folder::open(&config.common.data)?;
+    let stats = match &checkpoint {
+        Some(checkpoint) => stats_of(checkpoint)?,
+        None => folder.stats()?,
+    };
     let windows = windows(&folder, Split::Train, &stats, &config)?;
-    let held_out = windows_or_none(&folder, Split::Val, &stats, &config)?;
+    let held_out = or_none(windows_of(&folder, &stats, &config), || {
+        VqWindows::new(Vec::new(), &stats, config.window, config.stride)
+    })?;
     let device = Device::Cpu;
     let mut trainer = match &checkpoint {
         Some(checkpoint) => VqTrainer::resume(&config, &stats, checkpoint, &device)?,
         None => VqTrainer::new(&config, &stats, &device)?,
     };
+    drop(checkpoint);
     let outcome = vq_loop::train(&mut trainer, &windows, &held_out, &run, &Stop::on_signal())?;
     conclude("vq", outcome, config.common.steps, &run);
     Ok(())
+}
+
+fn windows_of(folder: &Folder, stats: &Stats, config: &VqTrainConfig) -> Result<VqWindows> {
+    windows(folder, Split::Val, stats, config)
 }
 
 fn windows(folder: &Folder, split: Split, stats: &Stats, config: &VqTrainConfig) -> Result<VqWindows> {
@@ -316,19 +539,97 @@ fn windows(folder: &Folder, split: Split, stats: &Stats, config: &VqTrainConfig)
 }
 
 /// A folder without a held-out split trains without validation.
-fn windows_or_none(
-    folder: &Folder,
-    split: Split,
-    stats: &Stats,
-    config: &VqTrainConfig,
-) -> Result<VqWindows> {
-    match windows(folder, split, stats, config) {
-        Err(error) if error.code() == "file_not_found" => {
-            eprintln!("no {} split in the training folder: training without validation", split.name());
-            Ok(VqWindows::new(Vec::new(), stats, config.window, config.stride))
+fn or_none<T>(held_out: Result<T>, none: impl FnOnce() -> T) -> Result<T> {
+    match held_out {
+        Err(error) if matches!(error.code(), "file_not_found" | "data_no_clips") => {
+            eprintln!("the training folder has no usable held-out split (val): training without validation");
+            Ok(none())
         }
         other => other,
     }
+}
+
+fn transformer(args: &TransformerArgs) -> Result<()> {
+    let out = &args.common.out;
+    let device = Device::Cpu;
+    let (config, run, checkpoint, vq) = if args.common.resume {
+        let run = RunFolder::at(out);
+        let checkpoint = run.load_latest(Kind::Transformer)?;
+        let saved: TransformerTrainConfig = from_toml(&checkpoint.meta.config)?;
+        let mut config = saved.clone();
+        args.apply(&mut config)?;
+        let same = TransformerTrainConfig { common: saved.common.clone(), ..config.clone() } == saved;
+        check_resumed(same, &config.common, &saved.common)?;
+        config.check()?;
+        run.write_config(&to_toml(&config)?)?;
+        let vq = Checkpoint::load(&run.vq(), Kind::Vq)?;
+        (config, run, Some(checkpoint), vq)
+    } else {
+        let mut config = args.defaults(0)?;
+        args.apply(&mut config)?;
+        let source = RunFolder::at(&config.vq);
+        let vq = source.load_best(Kind::Vq)?;
+        config.model.codes = from_toml::<VqTrainConfig>(&vq.meta.config)?.model.codes;
+        config.check()?;
+        let run = RunFolder::create(out, &to_toml(&config)?)?;
+        // Tensors sorted, so that the copy is the same bytes each time.
+        let mut tensors: Vec<_> = vq.tensors.iter().map(|(name, t)| (name.clone(), t.clone())).collect();
+        tensors.retain(|(name, _)| !name.starts_with("adam."));
+        tensors.sort_by(|a, b| a.0.cmp(&b.0));
+        Checkpoint::save(&run.vq(), &vq.meta, &tensors)?;
+        (config, run, None, vq)
+    };
+
+    eprintln!("reading {}", config.common.data.display());
+    let folder = Folder::open(&config.common.data)?;
+    let stats = stats_of(&vq)?;
+    let clips = TextClips::load(&folder, Split::Train, &stats, true, |_, _| ())?;
+    let held_out = TextClips::load(&folder, Split::Val, &stats, false, |_, _| ());
+    let held_out = or_none(held_out, || TextClips::new(stats.clone()))?;
+    let vq_config: VqTrainConfig = from_toml(&vq.meta.config)?;
+    let vq = VqVae::new(&vq_config.model, VarBuilder::from_tensors(vq.model(), DType::F32, &device))?;
+    let mut trainer = match &checkpoint {
+        Some(checkpoint) => TransformerTrainer::resume(&config, checkpoint, &device)?,
+        None => TransformerTrainer::new(&config, &clips, &device)?,
+    };
+    drop(checkpoint);
+    let outcome = transformer_loop::train(&mut trainer, &vq, &clips, &held_out, &run, &Stop::on_signal())?;
+    conclude("transformer", outcome, config.common.steps, &run);
+    Ok(())
+}
+
+fn package(args: &PackageArgs) -> Result<()> {
+    let wrong = || Error::invalid("model_name", "--out must end in the model's name, as in models/salsa");
+    let last = args.out.file_name().and_then(|name| name.to_str()).ok_or_else(wrong)?;
+    let name = args.name.clone().unwrap_or_else(|| last.to_owned());
+    if name != last {
+        return Err(wrong());
+    }
+    let card = match &args.card {
+        Some(path) => Some(std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?),
+        None => None,
+    };
+    let made = pack(&Packing {
+        transformer: args.transformer.clone(),
+        vq: args.vq.clone(),
+        which: args.checkpoint,
+        root: args.out.parent().map(PathBuf::from).unwrap_or_default(),
+        title: args.title.clone().unwrap_or_else(|| name.clone()),
+        name,
+        knows: args.knows.clone(),
+        licence: args.licence.clone(),
+        provenance: args.provenance.clone(),
+        card,
+        replace: args.replace,
+    })?;
+    let bytes: u64 = made.manifest().files.iter().map(|(_, file)| file.bytes).sum();
+    println!("{}: {:.1} MB", args.out.display(), bytes as f64 / 1e6);
+    Ok(())
+}
+
+/// Refuse to go on with other settings than the run was started with.
+fn check_resumed(same: bool, now: &Common, saved: &Common) -> Result<()> {
+    if same && same_training(now.clone(), saved) { Ok(()) } else { Err(settings_differ()) }
 }
 
 /// Say how it ended and what to do next.

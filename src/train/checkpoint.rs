@@ -1,8 +1,8 @@
 //! A training's whole state in one safetensors file, written beside its target and renamed into place: a reader never
 //! sees half a checkpoint, and a full disk leaves the last good one.
 //!
-//! Names: `model.<variable>`, `adam.<variable>` (2, n), `codebook.{codes,sum,count}`; the header's metadata holds
-//! [`Meta`] as JSON under `duet`.
+//! Names: `model.<variable>`, `adam.<variable>` (2, n); a VQ-VAE's also `codebook.{codes,sum,count}` and
+//! `stats.{mean,std}`, a trained text tower's `vocabulary`. The header's metadata holds [`Meta`] as JSON under `duet`.
 
 use crate::error::{Error, ErrorKind, Result};
 use candle_core::{Device, Tensor, Var};

@@ -13,6 +13,7 @@ pub mod losses;
 pub mod masking;
 pub mod optim;
 pub mod order;
+pub mod pack;
 pub mod quantizer;
 pub mod run_folder;
 pub mod schedule;

@@ -1,4 +1,5 @@
-//! The folder of one training: `config.toml`, `log.jsonl`, `latest.safetensors`, `best.safetensors`.
+//! The folder of one training: `config.toml`, `log.jsonl`, `latest.safetensors`, `best.safetensors`; a transformer's also
+//! `vq.safetensors`.
 
 use super::checkpoint::{Checkpoint, Kind};
 use crate::error::{Error, Result};
@@ -69,6 +70,11 @@ impl RunFolder {
     /// Newest checkpoint.
     pub fn latest(&self) -> PathBuf {
         self.0.join("latest.safetensors")
+    }
+
+    /// A transformer run's copy of the VQ-VAE checkpoint whose tokens it learns, so that it cannot change under it.
+    pub fn vq(&self) -> PathBuf {
+        self.0.join("vq.safetensors")
     }
 
     /// Checkpoint with the best validation value.

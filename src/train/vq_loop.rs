@@ -176,6 +176,11 @@ impl VqTrainer {
         let mut tensors = model_tensors(&self.params.vars());
         tensors.extend(self.adam.state());
         tensors.extend(self.codebook.state()?);
+        for (name, values) in
+            [("stats.mean", &self.objective.losses.mean), ("stats.std", &self.objective.losses.std)]
+        {
+            tensors.push((name.to_owned(), Tensor::from_slice(values, values.len(), &Device::Cpu)?));
+        }
         let meta = Meta::new(Kind::Vq, self.steps(), self.best, to_toml(&self.config)?);
         Checkpoint::save(path, &meta, &tensors)
     }

@@ -1,0 +1,145 @@
+//! From two finished trainings to one model package.
+
+use super::checkpoint::{Checkpoint, Kind};
+use super::config::{TextTraining, TransformerTrainConfig, VqTrainConfig, from_toml};
+use super::run_folder::RunFolder;
+use super::text_source::{PREFIX, frozen_tensors};
+use super::vocabulary::Vocabulary;
+use crate::data::Folder;
+use crate::error::{Error, Result};
+use crate::motion::{FPS, Stats};
+use crate::package::manifest::Part;
+use crate::package::weights::{Precision, Tensors};
+use crate::package::write::{Description, Writer};
+use crate::package::{Package, expected};
+use candle_core::Tensor;
+use std::path::PathBuf;
+
+/// Which checkpoint of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Which {
+    /// Best on the held-out split.
+    Best,
+    /// Newest.
+    Latest,
+}
+
+/// What to pack and what the package says about itself.
+#[derive(Clone, Debug)]
+pub struct Packing {
+    /// Run folder of the transformer; it keeps the VQ-VAE whose tokens it learned.
+    pub transformer: PathBuf,
+    /// Run folder of the VQ-VAE, to make sure that it is the one.
+    pub vq: Option<PathBuf>,
+    /// Checkpoint of the transformer run.
+    pub which: Which,
+    /// Folder that holds packages.
+    pub root: PathBuf,
+    /// Name of the package and of its folder.
+    pub name: String,
+    /// Name for people.
+    pub title: String,
+    /// What the model knows, one line.
+    pub knows: String,
+    /// Terms of the weights.
+    pub licence: String,
+    /// Where the weights come from.
+    pub provenance: String,
+    /// Model card, Markdown; written as README.md.
+    pub card: Option<String>,
+    /// Give way to an existing package of that name.
+    pub replace: bool,
+}
+
+/// Write the package, weights in half precision.
+///
+/// # Errors
+/// `package_mismatch` when the VQ-VAE run's best checkpoint is not the one that the transformer was trained with.
+pub fn pack(packing: &Packing) -> Result<Package> {
+    let run = RunFolder::at(&packing.transformer);
+    let transformer = match packing.which {
+        Which::Best => run.load_best(Kind::Transformer)?,
+        Which::Latest => run.load_latest(Kind::Transformer)?,
+    };
+    let vq = Checkpoint::load(&run.vq(), Kind::Vq)?;
+    if let Some(other) = &packing.vq {
+        let other = RunFolder::at(other).load_best(Kind::Vq)?;
+        if other.meta.step != vq.meta.step || other.meta.config != vq.meta.config {
+            return Err(Error::invalid(
+                "package_mismatch",
+                format!(
+                    "the transformer was trained on the tokens of the VQ-VAE's step {}, the run given has step {}; \
+                     leave out --vq to pack the one it was trained with",
+                    vq.meta.step, other.meta.step
+                ),
+            ));
+        }
+    }
+    let vq_config: VqTrainConfig = from_toml(&vq.meta.config)?;
+    let config: TransformerTrainConfig = from_toml(&transformer.meta.config)?;
+
+    let stats = stats_of(&vq)?;
+    let (transformer_tensors, text_tensors) = split_text(&transformer, &config)?;
+    let mut writer = Writer::begin(&packing.root, &packing.name, packing.replace)?;
+    let known = expected::vq(&vq_config.model);
+    writer.part(Part::Vq, &only(vq.model().into_iter().collect(), &known), Precision::Half)?;
+    let known = expected::transformer(&config.model);
+    writer.part(Part::Transformer, &only(transformer_tensors, &known), Precision::Half)?;
+    writer.part(Part::Text, &text_tensors, Precision::Half)?;
+    writer.statistics(&stats)?;
+    if let Some(card) = &packing.card {
+        writer.text_file("README.md", card)?;
+    }
+    writer.finish(Description {
+        title: packing.title.clone(),
+        knows: packing.knows.clone(),
+        licence: packing.licence.clone(),
+        provenance: packing.provenance.clone(),
+        fps: FPS as u32,
+        vq: vq_config.model,
+        transformer: config.model,
+        text: config.text.tower().clone(),
+    })
+}
+
+/// The statistics that the VQ-VAE was trained with: in the checkpoint, or else in its training folder.
+pub fn stats_of(vq: &Checkpoint) -> Result<Stats> {
+    match (vq.tensors.get("stats.mean"), vq.tensors.get("stats.std")) {
+        (Some(mean), Some(std)) => Stats::new(mean.to_vec1()?, std.to_vec1()?),
+        _ => Folder::open(&from_toml::<VqTrainConfig>(&vq.meta.config)?.common.data)?.stats(),
+    }
+}
+
+/// The transformer's own tensors, and the text tower at its full vocabulary.
+fn split_text(checkpoint: &Checkpoint, config: &TransformerTrainConfig) -> Result<(Tensors, Tensors)> {
+    let prefix = format!("{PREFIX}.");
+    let (mut own, mut text) = (Tensors::new(), Tensors::new());
+    for (name, tensor) in checkpoint.model() {
+        match name.strip_prefix(&prefix) {
+            Some(name) => text.insert(name.to_owned(), tensor),
+            None => own.insert(name, tensor),
+        };
+    }
+    match &config.text {
+        TextTraining::Train { .. } => {
+            let vocabulary = Vocabulary::restore(&checkpoint.tensors)?;
+            let table: &mut Tensor = text.get_mut("token_embedding.weight").ok_or_else(|| {
+                Error::corrupt(
+                    "checkpoint_tensor_missing",
+                    "the checkpoint has no token table of the text tower",
+                )
+            })?;
+            *table = vocabulary.expand(table)?;
+        }
+        TextTraining::Frozen { tower, package } => {
+            text = frozen_tensors(package, tower)?.into_iter().collect();
+        }
+    }
+    Ok((own, text))
+}
+
+/// Only what a package of these dimensions holds.
+fn only(mut tensors: Tensors, known: &expected::Expected) -> Tensors {
+    tensors.retain(|name, _| known.required.contains_key(name) || known.optional.contains_key(name));
+    tensors
+}
