@@ -29,6 +29,9 @@ pub struct Case {
 #[derive(Debug, Deserialize)]
 pub struct FileEntry {
     pub file: String,
+    /// Of torch files: dictionaries and how many tensors each has.
+    #[serde(default)]
+    pub roots: BTreeMap<String, usize>,
 }
 
 /// One run.

@@ -28,7 +28,7 @@ pub fn ids(ids: &Tensor) -> Result<Tensor> {
 pub fn tokenised(inputs: &Inputs<'_>) -> Result<Tensor> {
     let texts = inputs.texts()?.context("the item has no texts")?;
     let tokenizer = Tokenizer::clip();
-    let rows: Vec<Vec<u32>> = texts.iter().map(|(text, _)| tokenizer.encode(text).ids).collect();
+    let rows: Vec<Vec<u32>> = texts.iter().map(|text| tokenizer.encode(&text.text).ids).collect();
     Ok(Tensor::new(rows, &Device::Cpu)?)
 }
 

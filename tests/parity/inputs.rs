@@ -33,6 +33,13 @@ impl Files {
     }
 }
 
+/// A prompt or caption line.
+pub struct Text {
+    pub text: String,
+    /// Its token ids before start, end and truncation, where the case states them.
+    pub ids: Option<Vec<u32>>,
+}
+
 /// One item of one case, opened.
 pub struct Inputs<'a> {
     pub case: &'a Case,
@@ -103,20 +110,21 @@ impl<'a> Inputs<'a> {
         Ok(first.map(|(_, _, _, tensor)| tensor.clone()))
     }
 
+    /// The value of the item's own tensor `index`.
+    pub fn own_tensor(&self, index: usize) -> &Tensor {
+        // The item's tensors were read first, in their order.
+        &self.stored[index].3
+    }
+
     /// Whether `what` is given to the run (not expected of it).
     pub fn is_input(&self, what: &str) -> bool {
         self.stored.iter().any(|(name, _, role, _)| name == what && *role == Role::Input)
     }
 
-    /// All stored `what` with their arguments.
-    pub fn all(&self, what: &str) -> impl Iterator<Item = (&Args, &Tensor)> {
-        self.stored.iter().filter(move |(name, ..)| name == what).map(|(_, args, _, tensor)| (args, tensor))
-    }
-
     /// The prompts or caption lines of the item, with their expected untruncated token ids where the file has them.
-    pub fn texts(&self) -> Result<Option<Vec<(String, Option<Vec<u32>>)>>> {
+    pub fn texts(&self) -> Result<Option<Vec<Text>>> {
         let inline = self.item.texts.as_ref().map(|texts| {
-            texts.iter().map(|text| (text.clone(), None)).collect::<Vec<(String, Option<Vec<u32>>)>>()
+            texts.iter().map(|text| Text { text: text.clone(), ids: None }).collect::<Vec<Text>>()
         });
         let Some(source) = &self.item.texts_file else { return Ok(inline) };
         let text = std::fs::read_to_string(self.path(&source.file))
@@ -140,20 +148,15 @@ impl<'a> Inputs<'a> {
                 }
                 None => None,
             };
-            texts.push((text, ids));
+            texts.push(Text { text, ids });
         }
         if let Some(inline) = inline {
             ensure!(
-                inline.iter().map(|(text, _)| text).eq(texts.iter().map(|(text, _)| text)),
+                inline.iter().map(|text| &text.text).eq(texts.iter().map(|text| &text.text)),
                 "texts and texts_file of the item disagree"
             );
         }
         Ok(Some(texts))
-    }
-
-    /// Whether the item has weights for `part`.
-    pub fn has_weights(&self, part: &str) -> bool {
-        self.item.weights.contains_key(part)
     }
 
     /// The tensors of a model part, f32, under the names the models know.
@@ -161,7 +164,7 @@ impl<'a> Inputs<'a> {
         let source = self.item.weights.get(part).with_context(|| format!("no weights for {part:?}"))?;
         let tensors = match source {
             WeightSource::File(FileWeights::Torch { file, root, remove_prefix, naming }) => {
-                let tensors = torch(&self.path(file), root)?;
+                let tensors = self.torch(file, root)?;
                 renamed(cut_prefix(tensors, remove_prefix.as_deref(), false), *naming, part)
             }
             WeightSource::File(FileWeights::Safetensors { file, key_prefix, naming }) => {
@@ -181,6 +184,17 @@ impl<'a> Inputs<'a> {
             weights.insert(name, tensor.to_dtype(DType::F32)?);
         }
         Ok(weights)
+    }
+
+    /// The dictionary `root` of a torch.save file, all of it.
+    pub fn torch(&self, file: &str, root: &str) -> Result<Tensors> {
+        let tensors = torch(&self.path(file), root)?;
+        let listed = self.case.files.iter().find(|entry| entry.file == file);
+        if let Some(count) = listed.and_then(|entry| entry.roots.get(root)) {
+            let found = tensors.len();
+            ensure!(found == *count, "{file} has {found} tensors under {root:?}, declared are {count}");
+        }
+        Ok(tensors)
     }
 
     /// The `clip_*` tensors of another entry, still under those names.
@@ -220,7 +234,7 @@ impl<'a> Inputs<'a> {
 const CLIP_PREFIX: &str = "clip_";
 
 /// All tensors of the dictionary `root` in a torch.save file.
-pub fn torch(path: &Path, root: &str) -> Result<Tensors> {
+fn torch(path: &Path, root: &str) -> Result<Tensors> {
     let file =
         PthTensors::new(path, Some(root)).with_context(|| format!("cannot read {}", path.display()))?;
     let mut tensors = Tensors::new();

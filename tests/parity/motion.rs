@@ -138,7 +138,7 @@ pub fn item(inputs: &Inputs<'_>) -> Result<Box<dyn Quantities>> {
     let pair = raw_pair(inputs, params.str("clip")?)?;
     let captions = inputs.texts()?.context("the item has no captions")?;
     let mut clips = TextClips::new(stats(inputs)?);
-    let captions = captions.into_iter().map(|(caption, _)| caption).collect();
+    let captions = captions.into_iter().map(|caption| caption.text).collect();
     ensure!(clips.push(pair, captions, true, CaptionRule::Upstream), "the clip was left out");
     let draws = ItemDraws {
         caption: params.usize("text_choice_index")?,

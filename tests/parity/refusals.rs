@@ -33,6 +33,9 @@ fn run(case: &Value, rows: &[i64]) -> Report {
     report
 }
 
+/// A way to spoil a case.
+type Breakage = fn(&mut Value);
+
 const RIGHT: [i64; 4] = [0, 0, 1, 1];
 
 #[test]
@@ -43,10 +46,11 @@ fn a_right_case_passes_and_a_wrong_number_fails() {
 
 #[test]
 fn what_cannot_be_run_is_a_failure() {
-    let broken: [(&str, fn(&mut Value)); 12] = [
+    let broken: [(&str, Breakage); 13] = [
         ("schema", |case| case["schema"] = json!("intermask-parity/2")),
         ("precision", |case| case["precision"] = json!("bf16")),
         ("absent file", |case| case["files"][0]["file"] = json!("elsewhere")),
+        ("panic", |case| case["items"][0]["tensors"][0]["args"]["in_rows"] = json!(0)),
         ("absent data", |case| case["items"][0]["data"] = json!("elsewhere")),
         ("no items", |case| case["items"] = json!([])),
         ("no tensors", |case| case["items"][0]["tensors"] = json!([])),

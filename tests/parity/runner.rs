@@ -2,7 +2,7 @@
 
 use super::case::{Case, CheckpointAfter, Item, Role, TensorSpec, label};
 use super::compare::{Quantity, Rule, Tolerance, Verdict, compare};
-use super::inputs::{Args, Inputs, torch};
+use super::inputs::{Args, Inputs, Text};
 use super::report::Report;
 use super::tasks::{self, Task};
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -114,9 +114,9 @@ fn run_item(case: &Case, item: &Item, build: tasks::Build, rows: &mut Rows<'_>) 
     let inputs = Inputs::open(case, item)?;
     let own = build(&inputs)?;
     let own = own.as_ref();
-    for spec in item.tensors.iter().filter(|spec| spec.role == Role::Expected) {
+    for (index, spec) in item.tensors.iter().enumerate().filter(|(_, spec)| spec.role == Role::Expected) {
         let tolerance = spec.tol.as_ref().with_context(|| format!("{:?} has no tolerance", spec.name))?;
-        let verdict = guarded(|| check_tensor(&inputs, own, spec, tolerance));
+        let verdict = guarded(|| check_tensor(inputs.own_tensor(index), own, spec, tolerance));
         rows.verdict(&spec.what, &spec.label(), tolerance, verdict);
     }
     for (key, expected) in item.expect.iter().flatten() {
@@ -131,7 +131,7 @@ fn run_item(case: &Case, item: &Item, build: tasks::Build, rows: &mut Rows<'_>) 
             rows.same("expect_file", key, expected, guarded(|| own.value(key)));
         }
     }
-    for (text, ids) in inputs.texts()?.unwrap_or_default() {
+    for Text { text, ids } in inputs.texts()?.unwrap_or_default() {
         if let Some(ids) = ids {
             rows.same("text_ids", &format!("ids of {text:?}"), &ids, guarded(|| own.text_ids(&text)));
         }
@@ -143,22 +143,11 @@ fn run_item(case: &Case, item: &Item, build: tasks::Build, rows: &mut Rows<'_>) 
 }
 
 fn check_tensor(
-    inputs: &Inputs<'_>,
+    expected: &Tensor,
     own: &dyn Quantities,
     spec: &TensorSpec,
     tolerance: &Tolerance,
 ) -> Result<Verdict> {
-    let args: Vec<(&str, Value)> =
-        spec.args.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-    let expected = match inputs.find(&spec.what, &args) {
-        Ok(Some(tensor)) => tensor,
-        // Two quantities where the arguments of one are part of the other's: take it by position instead.
-        _ => inputs
-            .all(&spec.what)
-            .find(|(have, _)| **have == spec.args)
-            .map(|(_, tensor)| tensor.clone())
-            .with_context(|| format!("{:?} was not read", spec.name))?,
-    };
     let mut actual = own.quantity(&spec.what, &spec.args)?;
     if let Some(select) = &spec.select {
         actual = select.apply(&actual)?;
@@ -169,7 +158,7 @@ fn check_tensor(
         _ => None,
     };
     let looked_at = looked_at.as_ref().map(Quantity::of).transpose()?;
-    compare(&Quantity::of(&expected)?, &Quantity::of(&actual)?, tolerance, looked_at.as_ref())
+    compare(&Quantity::of(expected)?, &Quantity::of(&actual)?, tolerance, looked_at.as_ref())
 }
 
 /// The parameter that a training quantity is about.
@@ -184,7 +173,7 @@ fn check_checkpoint(
     after: &CheckpointAfter,
     rows: &mut Rows<'_>,
 ) -> Result<()> {
-    let checkpoint = torch(&inputs.path(&after.file), &after.root)?;
+    let checkpoint = inputs.torch(&after.file, &after.root)?;
     ensure!(!checkpoint.is_empty(), "{} holds no tensor under {:?}", after.file, after.root);
     let mut names: Vec<&String> = checkpoint.keys().collect();
     names.sort();

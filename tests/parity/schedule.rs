@@ -6,7 +6,7 @@ use super::runner::Quantities;
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::{Device, Tensor};
 use duet::data::interx::{
-    self, CHANNELS, CropDraws, FRAME, InterXClip, InterXItem, MAX_FRAMES, ROWS, UNIT, window_indices,
+    self, CHANNELS, CropDraws, InterXClip, InterXItem, MAX_FRAMES, ROWS, UNIT, window_indices,
 };
 use duet::train::schedule::Schedule;
 
