@@ -1,10 +1,5 @@
 //! `duet models` as a person runs it: the real binary, its words and exit codes.
 
-#[path = "support/loopback_hub.rs"]
-mod loopback_hub;
-
-use duet::package::import::hub::FILES;
-use loopback_hub::{Fault, LoopbackHub};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -13,30 +8,17 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/parity").join(name)
 }
 
-/// The binary in an empty surrounding: its own models folder, cache and home.
-fn duet(world: &Path, args: &[&str], extra: &[(&str, &str)]) -> Output {
+/// The binary in an empty surrounding: its own models folder and home.
+fn duet(world: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_duet"));
-    for name in [
-        "HF_TOKEN",
-        "HF_HUB_CACHE",
-        "HF_ENDPOINT",
-        "HF_HUB_OFFLINE",
-        "HTTP_PROXY",
-        "http_proxy",
-        "CARGO_MANIFEST_DIR",
-    ] {
-        command.env_remove(name);
-    }
+    // Under `cargo test` this would make the repository one of the places.
+    command.env_remove("CARGO_MANIFEST_DIR");
     command
         .args(args)
         .env("DUET_MODELS", world.join("models"))
         .env("HOME", world.join("home"))
-        .env("HF_HOME", world.join("hf"))
-        .env("NO_PROXY", "127.0.0.1");
-    for (name, value) in extra {
-        command.env(name, value);
-    }
-    command.output().unwrap()
+        .output()
+        .unwrap()
 }
 
 fn out(output: &Output) -> String {
@@ -54,7 +36,7 @@ fn import_list_info_verify() {
     let world = tempfile::tempdir().unwrap();
     let hub = fixture("hub_layout");
     let source = hub.to_str().unwrap();
-    let run = |args: &[&str]| duet(world.path(), args, &[]);
+    let run = |args: &[&str]| duet(world.path(), args);
 
     let done =
         run(&[&["models", "import", source, "--name", "small", "--title", "A small one"], &HEADS[..]]
@@ -98,7 +80,7 @@ fn import_list_info_verify() {
 fn mistakes_are_told_in_words() {
     let world = tempfile::tempdir().unwrap();
     let fails = |args: &[&str], word: &str| {
-        let failed = duet(world.path(), args, &[]);
+        let failed = duet(world.path(), args);
         let text = err(&failed);
         assert!(!failed.status.success(), "{args:?}");
         assert!(
@@ -111,7 +93,8 @@ fn mistakes_are_told_in_words() {
     fails(&["models", "import", "nowhere", "--name", "x"], "not a folder");
     fails(&["models", "import", fixture("official_layout").to_str().unwrap(), "--name", "x"], "--clip");
     fails(&["models", "import", fixture("hub_layout").to_str().unwrap(), "--name", "../x"], "name");
-    fails(&["models", "pull"], "--repo");
+    fails(&["models", "pull"], "MODEL");
+    fails(&["models", "pull", "--repo", "not-a-repository"], "OWNER/NAME");
     fails(&["models", "pull", "momask"], "interhuman");
     assert!(!world.path().join("models/x").exists());
 }
@@ -119,7 +102,7 @@ fn mistakes_are_told_in_words() {
 #[test]
 fn help_is_a_manual() {
     let world = tempfile::tempdir().unwrap();
-    let help = |args: &[&str]| out(&duet(world.path(), &[args, &["--help"]].concat(), &[]));
+    let help = |args: &[&str]| out(&duet(world.path(), &[args, &["--help"]].concat()));
     for (args, words) in [
         (&["models"][..], &["DUET_MODELS", "import", "pull", "verify"][..]),
         (&["models", "import"], &["opt.txt", "--clip", "--checkpoint", "Examples"]),
@@ -128,38 +111,10 @@ fn help_is_a_manual() {
             &["HF_ENDPOINT", "HF_TOKEN", "HF_HOME", "HF_HUB_OFFLINE", "--clip-repo", "1.7 GB"],
         ),
     ] {
-        let text = help(args);
+        // Where lines break depends on the terminal.
+        let text = help(args).split_whitespace().collect::<Vec<_>>().join(" ");
         for word in words {
             assert!(text.contains(word), "{args:?} lacks {word}:\n{text}");
         }
     }
-}
-
-/// The standard variables reach the hub: the address, the token, the cache, and the wish for no network.
-#[test]
-fn pull_follows_the_standard_variables() {
-    let world = tempfile::tempdir().unwrap();
-    let hub = LoopbackHub::start();
-    for file in FILES {
-        hub.put("me/small", file, fs::read(fixture("hub_layout").join(file)).unwrap());
-    }
-    hub.fail(Fault::NeedsToken("hf_test"));
-    let args = [&["models", "pull", "--repo", "me/small", "--name", "small"], &HEADS[..]].concat();
-    let endpoint = ("HF_ENDPOINT", hub.endpoint.as_str());
-
-    let failed = duet(world.path(), &args, &[endpoint]);
-    assert!(!failed.status.success() && err(&failed).contains("HF_TOKEN"), "{}", err(&failed));
-    let failed = duet(world.path(), &args, &[endpoint, ("HF_HUB_OFFLINE", "1")]);
-    assert!(!failed.status.success() && err(&failed).contains("HF_HUB_OFFLINE"), "{}", err(&failed));
-
-    let done = duet(world.path(), &args, &[endpoint, ("HF_TOKEN", "hf_test")]);
-    assert!(done.status.success(), "{}", err(&done));
-    assert!(err(&done).contains("transformer.safetensors"), "{}", err(&done));
-    assert!(world.path().join("hf/hub/models--me--small/snapshots").is_dir());
-    assert!(duet(world.path(), &["models", "verify", "small"], &[]).status.success());
-
-    let offline = [&args[..], &["--replace"]].concat();
-    let done =
-        duet(world.path(), &offline, &[("HF_ENDPOINT", "http://127.0.0.1:9"), ("HF_HUB_OFFLINE", "true")]);
-    assert!(done.status.success(), "{}", err(&done));
 }

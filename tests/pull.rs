@@ -18,6 +18,7 @@ use loopback_hub::{COMMIT, Fault, LoopbackHub};
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 const REPO: &str = "ZeyuLing/motius-intermask-interhuman";
 const CLIP_FILE: &str = "model.safetensors";
@@ -362,4 +363,62 @@ fn a_full_or_forbidden_place_and_a_taken_name_are_said() {
     assert_eq!(error.kind(), ErrorKind::Io, "{error}");
     // The old one still stands.
     Package::open(&world.root().join("interhuman")).unwrap().verify(|_, _| ()).unwrap();
+}
+
+/// The real binary in an empty surrounding: its own models folder, cache and home.
+fn duet(world: &Path, args: &[&str], extra: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_duet"));
+    for name in [
+        "HF_TOKEN",
+        "HF_TOKEN_PATH",
+        "HF_HUB_CACHE",
+        "HUGGINGFACE_HUB_CACHE",
+        "HF_ENDPOINT",
+        "HF_HUB_OFFLINE",
+    ] {
+        command.env_remove(name);
+    }
+    command
+        .args(args)
+        .envs(extra.iter().copied())
+        .env("DUET_MODELS", world.join("models"))
+        .env("HOME", world.join("home"))
+        .env("HF_HOME", world.join("hf"))
+        .output()
+        .unwrap()
+}
+
+fn words(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The standard variables reach the hub: the address, the token, the cache, and the wish for no network.
+#[test]
+fn pull_follows_the_standard_variables() {
+    let world = tempfile::tempdir().unwrap();
+    let hub = LoopbackHub::start();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/parity/hub_layout");
+    for file in FILES {
+        hub.put("me/small", file, fs::read(fixture.join(file)).unwrap());
+    }
+    hub.fail(Fault::NeedsToken("hf_test"));
+    let args: Vec<&str> =
+        "models pull --repo me/small --name small --text-heads 4 --text-head-heads 4".split(' ').collect();
+    let endpoint = ("HF_ENDPOINT", hub.endpoint.as_str());
+
+    let failed = duet(world.path(), &args, &[endpoint]);
+    assert!(!failed.status.success() && words(&failed).contains("HF_TOKEN"), "{}", words(&failed));
+    let failed = duet(world.path(), &args, &[endpoint, ("HF_HUB_OFFLINE", "1")]);
+    assert!(!failed.status.success() && words(&failed).contains("HF_HUB_OFFLINE"), "{}", words(&failed));
+
+    let done = duet(world.path(), &args, &[endpoint, ("HF_TOKEN", "hf_test")]);
+    assert!(done.status.success(), "{}", words(&done));
+    assert!(words(&done).contains("transformer.safetensors"), "{}", words(&done));
+    assert!(world.path().join("hf/hub/models--me--small/snapshots").is_dir());
+    assert!(duet(world.path(), &["models", "verify", "small"], &[]).status.success());
+
+    let offline = [&args[..], &["--replace"]].concat();
+    let done =
+        duet(world.path(), &offline, &[("HF_ENDPOINT", "http://127.0.0.1:9"), ("HF_HUB_OFFLINE", "true")]);
+    assert!(done.status.success(), "{}", words(&done));
 }

@@ -1,6 +1,5 @@
 //! `duet models`: list, show, import, fetch and check model packages.
 
-use crate::error::Error;
 use crate::package::find::Found;
 use crate::package::import::{About, ImportOptions, Imported, describe_unknown, import};
 use crate::package::manifest::{MANIFEST, Manifest};
@@ -25,15 +24,15 @@ pub struct ModelsArgs {
 }
 
 const PLACES_HELP: &str = "\
-Where models are looked for, the first of a name wins:
+Where models are looked for; the first of a name wins:
   1. the folders of DUET_MODELS (separated as in PATH)
   2. models/ beside the program
   3. models/ of the repository, when run from one
   4. models/ in the user's data folder (on Linux ~/.local/share/duet/models)
   5. the model that the program carries, if it was built with one
 
-import and pull write into the first folder of DUET_MODELS, else the user's data folder; --into names another.
-Nothing is ever written half: a model appears when it is complete and checked.";
+import and pull write into the first folder of DUET_MODELS, else the user's data folder;
+--into names another. Nothing is written half: a model appears when it is complete and checked.";
 
 #[derive(Debug, Subcommand)]
 enum ModelsCommand {
@@ -86,8 +85,11 @@ Examples:
   HF_HUB_OFFLINE=1 duet models pull interhuman      from the cache, without a network
   duet models pull --repo me/my-intermask --name mine
 
-The usual variables hold: HF_ENDPOINT (a mirror), HF_TOKEN (private repositories), HF_HOME and HF_HUB_CACHE (where files
-are kept), HF_HUB_OFFLINE=1.";
+The usual variables hold:
+  HF_ENDPOINT               another hub or a mirror
+  HF_TOKEN                  for private repositories
+  HF_HOME, HF_HUB_CACHE     where files are kept
+  HF_HUB_OFFLINE=1          take everything from there";
 
 #[derive(Debug, Args)]
 struct ImportArgs {
@@ -123,8 +125,8 @@ struct PullArgs {
     /// Branch, tag or commit of --clip-repo.
     #[arg(long, value_name = "REVISION", default_value = "main")]
     clip_revision: String,
-    /// Name of the model here [default: the published name].
-    #[arg(long, required_unless_present = "model")]
+    /// Name of the model here [default: the published name, or that of the repository in lower case].
+    #[arg(long)]
     name: Option<String>,
     #[command(flatten)]
     common: CommonArgs,
@@ -305,13 +307,12 @@ fn run_import(args: &ImportArgs, places: &SearchPath) -> Result<()> {
 }
 
 fn run_pull(args: &PullArgs, places: &SearchPath) -> Result<()> {
-    let usual = args.model.as_deref().map(Request::known);
-    let mut request = match (&args.repo, usual) {
-        (None, Some(usual)) => usual?,
-        (Some(repo), _) => Request::from_repo(repo, args.model.as_deref().unwrap_or_default()),
-        (None, None) => {
-            return Err(Error::invalid("no_model", "name a published model, or --repo OWNER/NAME").into());
+    let mut request = match (&args.repo, args.model.as_deref()) {
+        (Some(repo), Some(name)) => Request::from_repo(repo, name),
+        (Some(repo), None) => {
+            Request::from_repo(repo, &repo.rsplit('/').next().unwrap_or_default().to_ascii_lowercase())
         }
+        (None, name) => Request::known(name.unwrap_or_default())?,
     };
     request.revision.clone_from(&args.revision);
     request.clip_repo.clone_from(&args.clip_repo);
