@@ -14,6 +14,7 @@ use duet::package::import::hub::{FILES, TRANSFORMER, VQ};
 use duet::package::pull::{CLIP_REPO, Event, Hub, Request, pull};
 use duet::package::weights::{Precision, Tensors, write};
 use duet::package::{Package, Part};
+use duet::rng::CounterRng;
 use loopback_hub::{COMMIT, Fault, LoopbackHub};
 use std::fs;
 use std::ops::ControlFlow;
@@ -53,10 +54,15 @@ fn transformer() -> InterMConfig {
     }
 }
 
-/// Random weights with a small spread.
+/// Random weights with a small spread, the same in every run.
 fn random(expected: &Expected) -> Tensors {
-    let make = |shape: &[usize]| Tensor::randn(0f32, 0.05, shape, &Device::Cpu).unwrap();
-    expected.required.iter().map(|(name, shape)| (name.clone(), make(shape))).collect()
+    let make = |name: &str, shape: &[usize]| {
+        let rng = CounterRng::new(7, name);
+        let values: Vec<f32> =
+            (0..shape.iter().product::<usize>()).map(|i| 0.05 * rng.normal_at(i as u64)).collect();
+        Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+    };
+    expected.required.iter().map(|(name, shape)| (name.clone(), make(name, shape))).collect()
 }
 
 fn bytes(tensors: &Tensors) -> Vec<u8> {

@@ -49,7 +49,7 @@ impl LoopbackHub {
     pub fn start() -> Self {
         let shared = Arc::new(Mutex::new(Shared::default()));
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let (tell, told) = std::sync::mpsc::channel();
+        let (tell, told) = std::sync::mpsc::sync_channel(1);
         let state = shared.clone();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
