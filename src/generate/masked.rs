@@ -67,7 +67,7 @@ pub fn decode(
     } else {
         (clips.sentence.clone(), clips.lengths.to_vec())
     };
-    let lengths = Lengths::new(&lengths, frames, device)?;
+    let lengths = Lengths::new(&lengths, frames);
     let modulation = model.modulation(&model.condition(&sentence)?, &mut ())?;
     let codes = model.config().codes;
     let keep = sampling::kept(codes, settings.top_k_ratio);

@@ -1,10 +1,10 @@
 //! Multi-head attention with PyTorch's packed in-projection.
 
 use super::dropout::Dropout;
-use super::linear::ZERO;
-use super::ops;
-use candle_core::{DType, Device, Module, Result, Tensor};
-use candle_nn::{Init, Linear, VarBuilder};
+use super::linear::{Linear, ZERO};
+use super::ops::{self, Mask};
+use candle_core::{Module, Result, Tensor};
+use candle_nn::{Init, VarBuilder};
 
 /// Standard multi-head attention; weights are named as in `torch.nn.MultiheadAttention`.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub struct MultiHead {
 impl MultiHead {
     /// `in_proj_weight` (3d, d), `in_proj_bias` (3d), `out_proj.{weight,bias}`; `dropout` acts on attention weights.
     pub fn new(d: usize, heads: usize, dropout: f32, init: Init, vb: VarBuilder) -> Result<Self> {
-        if heads == 0 || d % heads != 0 {
+        if heads == 0 || !d.is_multiple_of(heads) {
             candle_core::bail!("attention width {d} is not a multiple of {heads} heads");
         }
         Ok(Self {
@@ -31,8 +31,8 @@ impl MultiHead {
         })
     }
 
-    /// Attention of `x` (B, N, d) to itself. `mask` is added to the scores (broadcast against (B, heads, N, N)).
-    pub fn to_self(&self, x: &Tensor, mask: Option<&Tensor>, drop: &mut dyn Dropout) -> Result<Tensor> {
+    /// Attention of `x` (B, N, d) to itself.
+    pub fn to_self(&self, x: &Tensor, mask: &Mask, drop: &mut dyn Dropout) -> Result<Tensor> {
         let d = self.width()?;
         let qkv = project(x, &self.in_weight, &self.in_bias)?;
         let part = |i: usize| qkv.narrow(2, i * d, d);
@@ -44,7 +44,7 @@ impl MultiHead {
         &self,
         x: &Tensor,
         other: &Tensor,
-        mask: Option<&Tensor>,
+        mask: &Mask,
         drop: &mut dyn Dropout,
     ) -> Result<Tensor> {
         let d = self.width()?;
@@ -62,44 +62,16 @@ impl MultiHead {
         q: &Tensor,
         k: &Tensor,
         v: &Tensor,
-        mask: Option<&Tensor>,
+        mask: &Mask,
         drop: &mut dyn Dropout,
     ) -> Result<Tensor> {
-        let (b, n, d) = q.dims3()?;
-        let head = d / self.heads;
-        let split = |t: &Tensor| t.reshape((b, t.dim(1)?, self.heads, head))?.transpose(1, 2)?.contiguous();
-        let (q, k, v) = (split(q)?, split(k)?, split(v)?);
-        let scores = q.matmul(&k.t()?)?;
-        let scale = 1.0 / (head as f32).sqrt();
-        let weights = match mask {
-            // The mask is added before the scale is applied; it holds only 0 and -inf.
-            Some(mask) => ops::softmax(&scores.broadcast_add(mask)?, scale)?,
-            None => ops::softmax(&scores, scale)?,
-        };
-        let weights = if self.dropout > 0.0 { drop.apply(&weights, self.dropout)? } else { weights };
-        let mixed = weights.matmul(&v)?.transpose(1, 2)?.reshape((b, n, d))?;
-        self.out.forward(&mixed)
+        let drop = if self.dropout > 0.0 { drop.mask(self.dropout) } else { None };
+        self.out.forward(&ops::attention(q, k, v, self.heads, mask, drop)?)
     }
 }
 
 /// x·wᵀ + b over the last axis as one matrix product.
 fn project(x: &Tensor, w: &Tensor, b: &Tensor) -> Result<Tensor> {
     let (batch, n, d) = x.dims3()?;
-    x.reshape((batch * n, d))?.matmul(&w.t()?)?.broadcast_add(b)?.reshape((batch, n, w.dim(0)?))
-}
-
-/// Key mask (B, 1, 1, N): 0 where `valid`, −inf elsewhere. `None` when everything is valid.
-pub fn key_mask(valid: &[Vec<bool>], device: &Device) -> Result<Option<Tensor>> {
-    if valid.iter().flatten().all(|&v| v) {
-        return Ok(None);
-    }
-    let n = valid.first().map_or(0, Vec::len);
-    let values: Vec<f32> = valid.iter().flatten().map(|&v| if v { 0.0 } else { f32::NEG_INFINITY }).collect();
-    Ok(Some(Tensor::from_vec(values, (valid.len(), 1, 1, n), device)?))
-}
-
-/// Causal mask (N, N): −inf above the diagonal.
-pub fn causal_mask(n: usize, device: &Device) -> Result<Tensor> {
-    let values: Vec<f32> = (0..n * n).map(|i| if i % n > i / n { f32::NEG_INFINITY } else { 0.0 }).collect();
-    Tensor::from_vec(values, (n, n), device)?.to_dtype(DType::F32)
+    ops::add_bias(&x.reshape((batch * n, d))?.matmul(&w.t()?)?, b)?.reshape((batch, n, w.dim(0)?))
 }

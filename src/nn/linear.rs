@@ -1,7 +1,37 @@
 //! Linear layers and parameter initialisation.
 
-use candle_core::{Result, Tensor};
-use candle_nn::{Init, Linear, VarBuilder};
+use super::ops;
+use candle_core::{Module, Result, Tensor};
+use candle_nn::{Init, VarBuilder};
+
+/// x·weightᵀ + bias over the last axis.
+#[derive(Clone, Debug)]
+pub struct Linear {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Linear {
+    /// (output, input)
+    pub fn weight(&self) -> &Tensor {
+        &self.weight
+    }
+
+    /// (output)
+    pub fn bias(&self) -> &Tensor {
+        &self.bias
+    }
+}
+
+impl Module for Linear {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let mut shape = x.dims().to_vec();
+        let input = shape.pop().unwrap_or_default();
+        shape.push(self.weight.dim(0)?);
+        let rows = x.elem_count() / input.max(1);
+        ops::add_bias(&x.reshape((rows, input))?.matmul(&self.weight.t()?)?, &self.bias)?.reshape(shape)
+    }
+}
 
 /// Uniform in ±1/sqrt(fan_in): PyTorch's default for linear and convolution layers.
 pub fn torch_default(fan_in: usize) -> Init {
@@ -20,7 +50,7 @@ pub const ONE: Init = Init::Const(1.0);
 pub fn linear(input: usize, output: usize, weight: Init, bias: Init, vb: VarBuilder) -> Result<Linear> {
     let weight = vb.get_with_hints((output, input), "weight", weight)?;
     let bias = vb.get_with_hints(output, "bias", bias)?;
-    Ok(Linear::new(weight, Some(bias)))
+    Ok(Linear { weight, bias })
 }
 
 /// A table of `rows` vectors under `name`, looked up by integer ids of any shape: (…) -> (…, width).

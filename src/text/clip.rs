@@ -1,13 +1,14 @@
 //! The CLIP text tower (Radford et al. 2021; InterMask spec §4.2): hidden states of all positions, no projection.
 
 use crate::models::config::ClipTextConfig;
-use crate::nn::attention::{MultiHead, causal_mask};
+use crate::nn::attention::MultiHead;
 use crate::nn::dropout::Keep;
-use crate::nn::linear::{ZERO, embed, linear};
+use crate::nn::linear::{Linear, ZERO, embed, linear};
 use crate::nn::norm::LayerNorm;
+use crate::nn::ops::Mask;
 use crate::nn::probe::Probe;
 use candle_core::{Module, Result, Tensor};
-use candle_nn::{Init, Linear, VarBuilder};
+use candle_nn::{Init, VarBuilder};
 
 const EPS: f32 = 1e-5;
 
@@ -17,7 +18,6 @@ pub struct ClipText {
     positions: Tensor,
     blocks: Vec<Block>,
     last: LayerNorm,
-    mask: Tensor,
     vocab: usize,
 }
 
@@ -54,7 +54,6 @@ impl ClipText {
             positions: vb.get_with_hints((config.context, w), "positional_embedding", normal(0.01))?,
             blocks,
             last: LayerNorm::new(w, EPS, vb.pp("ln_final"))?,
-            mask: causal_mask(config.context, vb.device())?,
             vocab: config.vocab,
         })
     }
@@ -68,7 +67,7 @@ impl ClipText {
         let mut x = embed(&self.tokens, ids)?.broadcast_add(&self.positions)?;
         probe.see("embedded", &x);
         for (i, block) in self.blocks.iter().enumerate() {
-            let h = block.attention.to_self(&block.ln_1.forward(&x)?, Some(&self.mask), &mut Keep)?;
+            let h = block.attention.to_self(&block.ln_1.forward(&x)?, &Mask::Causal, &mut Keep)?;
             x = (x + h)?;
             let h = block.proj.forward(&quick_gelu(&block.fc.forward(&block.ln_2.forward(&x)?)?)?)?;
             x = (x + h)?;

@@ -72,7 +72,7 @@ pub fn transformer_pass(
 ) -> Result<TransformerPass> {
     let (width, codes) = (batch.width(), model.config().codes);
     let special = SpecialIds::of(codes);
-    let lengths = Lengths::new(&batch.lengths, batch.frames, sentence.device())?;
+    let lengths = Lengths::new(&batch.lengths, batch.frames);
 
     let guess =
         first_pass(&batch.ids, &batch.lengths, width, objective.interaction_probability, special, draws);
@@ -132,7 +132,7 @@ pub fn evaluate(
     sentence: &Tensor,
     draws: &Draws,
 ) -> Result<(f64, f64, usize)> {
-    let lengths = Lengths::new(&batch.lengths, batch.frames, sentence.device())?;
+    let lengths = Lengths::new(&batch.lengths, batch.frames);
     let special = SpecialIds::of(model.config().codes);
     let guess = first_pass(&batch.ids, &batch.lengths, batch.width(), 0.0, special, draws);
     let none = vec![false; batch.lengths.len()];

@@ -61,7 +61,7 @@ pub fn forward(inputs: &Inputs<'_>) -> Result<Box<dyn Quantities>> {
     let lengths = lengths(inputs)?;
     let padded = ids.dim(1)? / 2 / PARTS;
     check_padding(inputs, &lengths, padded)?;
-    let lengths = Lengths::new(&lengths, padded, &Device::Cpu)?;
+    let lengths = Lengths::new(&lengths, padded);
     let mut seen = Recorder::default();
     let condition = model.condition(&text.sentence)?;
     let modulation = model.modulation(&condition, &mut seen)?;

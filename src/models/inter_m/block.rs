@@ -7,11 +7,11 @@ use crate::models::config::InterMConfig;
 use crate::models::vqvae::PARTS;
 use crate::nn::attention::MultiHead;
 use crate::nn::dropout::Dropout;
-use crate::nn::linear::{NORMAL_02, ZERO, linear};
-use crate::nn::ops;
+use crate::nn::linear::{Linear, NORMAL_02, ZERO, linear};
+use crate::nn::ops::{self, Mask, modulate};
 use crate::nn::probe::Probe;
 use candle_core::{Module, Result, Tensor};
-use candle_nn::{Linear, VarBuilder};
+use candle_nn::VarBuilder;
 
 pub struct Block {
     modulate_joint: Linear,
@@ -24,14 +24,14 @@ pub struct Block {
     ffn_split: FeedForward,
 }
 
-/// Key masks; `None` where every position is real.
+/// Which keys are real.
 pub struct Masks {
-    /// (B, 1, 1, 10L+1)
-    pub joint: Option<Tensor>,
-    /// (2B, 1, 1, 5L)
-    pub person: Option<Tensor>,
-    /// (2B·5, 1, 1, L)
-    pub temporal: Option<Tensor>,
+    /// (B, 10L+1)
+    pub joint: Mask,
+    /// (2B, 5L)
+    pub person: Mask,
+    /// (2B·5, L)
+    pub temporal: Mask,
 }
 
 /// Shifts, scales and gates of one block for one batch of conditions, (B or 2B, 1, d) each.
@@ -84,11 +84,11 @@ impl Block {
     ) -> Result<Tensor> {
         let [shift_a, scale_a, gate_a, shift_f, scale_f, gate_f] = &m.joint;
         let h = modulate(&ops::layer_norm(x, EPS)?, shift_a, scale_a)?;
-        let h = self.self_attention.to_self(&h, masks.joint.as_ref(), drop)?;
-        let x = (x + h.broadcast_mul(gate_a)?)?;
+        let h = self.self_attention.to_self(&h, &masks.joint, drop)?;
+        let x = ops::gated(x, &h, gate_a)?;
         probe.see(&format!("{name}.self_attn"), &x);
         let h = self.ffn_joint.forward(&modulate(&ops::layer_norm(&x, EPS)?, shift_f, scale_f)?, drop)?;
-        let x = (x + h.broadcast_mul(gate_f)?)?;
+        let x = ops::gated(&x, &h, gate_f)?;
         probe.see(&format!("{name}.ffn_combined"), &x);
 
         // Both persons as one batch: they share weights and modulation.
@@ -122,25 +122,22 @@ impl Block {
             Ok(())
         };
         let normed = ops::layer_norm(own, EPS)?;
-        let spatial =
-            self.spatial(&modulate(&normed, shift_s, scale_s)?, frames, drop)?.broadcast_mul(gate_s)?;
-        let temporal = self
-            .temporal(&modulate(&normed, shift_t, scale_t)?, frames, masks, drop)?
-            .broadcast_mul(gate_t)?;
+        let spatial = self.spatial(&modulate(&normed, shift_s, scale_s)?, frames, drop)?;
+        let temporal = self.temporal(&modulate(&normed, shift_t, scale_t)?, frames, masks, drop)?;
         // Upstream adds two streams that each hold the residual, so it counts twice; weights depend on it.
-        let y = ((own * 2.0)? + (spatial + temporal)?)?;
+        let y = (ops::gated(own, &spatial, gate_s)? + ops::gated(own, &temporal, gate_t)?)?;
         show("spa_temp_attn", &y, probe)?;
 
         // Keys come from the other person as it was before spatio-temporal attention.
         let other = Tensor::cat(&[normed.narrow(0, b, b)?, normed.narrow(0, 0, b)?], 0)?;
         let q = modulate(&ops::layer_norm(&y, EPS)?, shift_q, scale_q)?;
         let kv = modulate(&other, shift_kv, scale_kv)?;
-        let h = self.cross.to_other(&q, &kv, masks.person.as_ref(), drop)?;
-        let z = (y + h.broadcast_mul(gate_c)?)?;
+        let h = self.cross.to_other(&q, &kv, &masks.person, drop)?;
+        let z = ops::gated(&y, &h, gate_c)?;
         show("local_inter_attn", &z, probe)?;
 
         let h = self.ffn_split.forward(&modulate(&ops::layer_norm(&z, EPS)?, shift_f, scale_f)?, drop)?;
-        let out = (z + h.broadcast_mul(gate_f)?)?;
+        let out = ops::gated(&z, &h, gate_f)?;
         show("ffn_split", &out, probe)?;
         Ok(out)
     }
@@ -149,7 +146,7 @@ impl Block {
     fn spatial(&self, x: &Tensor, frames: usize, drop: &mut dyn Dropout) -> Result<Tensor> {
         let (n, _, d) = x.dims3()?;
         let x = x.reshape((n, PARTS, frames, d))?.transpose(1, 2)?.reshape((n * frames, PARTS, d))?;
-        let y = self.spatial.to_self(&x, None, drop)?;
+        let y = self.spatial.to_self(&x, &Mask::None, drop)?;
         y.reshape((n, frames, PARTS, d))?.transpose(1, 2)?.reshape((n, PARTS * frames, d))
     }
 
@@ -157,13 +154,8 @@ impl Block {
     fn temporal(&self, x: &Tensor, frames: usize, masks: &Masks, drop: &mut dyn Dropout) -> Result<Tensor> {
         let (n, _, d) = x.dims3()?;
         let x = x.reshape((n * PARTS, frames, d))?;
-        self.temporal.to_self(&x, masks.temporal.as_ref(), drop)?.reshape((n, PARTS * frames, d))
+        self.temporal.to_self(&x, &masks.temporal, drop)?.reshape((n, PARTS * frames, d))
     }
-}
-
-/// x·(1 + scale) + shift
-pub fn modulate(x: &Tensor, shift: &Tensor, scale: &Tensor) -> Result<Tensor> {
-    x.broadcast_mul(&(scale + 1.0)?)?.broadcast_add(shift)
 }
 
 /// (B, N·d) -> N tensors (B, 1, d).

@@ -4,9 +4,9 @@ use super::DROPOUT;
 use crate::models::config::InterMConfig;
 use crate::models::vqvae::PARTS;
 use crate::nn::dropout::Dropout;
-use crate::nn::linear::{NORMAL_02, ZERO, embed, linear};
+use crate::nn::linear::{Linear, NORMAL_02, ZERO, embed, linear};
 use candle_core::{Device, Module, Result, Tensor};
-use candle_nn::{Linear, VarBuilder};
+use candle_nn::VarBuilder;
 
 pub struct TokenEmbedding {
     table: Tensor,

@@ -2,10 +2,10 @@
 
 use super::DROPOUT;
 use crate::nn::dropout::Dropout;
-use crate::nn::linear::{NORMAL_02, ZERO, linear};
+use crate::nn::linear::{Linear, NORMAL_02, ZERO, linear};
 use crate::nn::ops;
 use candle_core::{Module, Result, Tensor};
-use candle_nn::{Linear, VarBuilder};
+use candle_nn::VarBuilder;
 
 pub struct FeedForward {
     up: Linear,

@@ -1,12 +1,11 @@
 //! Hidden states to logits (InterMask spec §4.3, last paragraph).
 
 use super::EPS;
-use super::block::modulate;
 use crate::models::config::InterMConfig;
-use crate::nn::linear::{NORMAL_02, ZERO, linear};
+use crate::nn::linear::{Linear, NORMAL_02, ZERO, linear};
 use crate::nn::ops;
 use candle_core::{Module, Result, Tensor};
-use candle_nn::{Linear, VarBuilder};
+use candle_nn::VarBuilder;
 
 pub struct OutputHead {
     dense: Linear,
@@ -39,6 +38,6 @@ impl OutputHead {
 
     pub fn forward(&self, x: &Tensor, m: &HeadModulation) -> Result<Tensor> {
         let h = ops::gelu(&self.dense.forward(x)?)?;
-        self.last.forward(&modulate(&ops::layer_norm(&h, EPS)?, &m.shift, &m.scale)?)
+        self.last.forward(&ops::modulate(&ops::layer_norm(&h, EPS)?, &m.shift, &m.scale)?)
     }
 }

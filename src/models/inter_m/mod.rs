@@ -11,12 +11,12 @@ pub use text_head::TextHead;
 
 use super::config::InterMConfig;
 use super::vqvae::PARTS;
-use crate::nn::attention::key_mask;
 use crate::nn::dropout::Dropout;
-use crate::nn::linear::{NORMAL_02, ZERO, linear};
+use crate::nn::linear::{Linear, NORMAL_02, ZERO, linear};
+use crate::nn::ops::Mask;
 use crate::nn::probe::Probe;
 use candle_core::{Module, Result, Tensor};
-use candle_nn::{Linear, VarBuilder};
+use candle_nn::VarBuilder;
 
 /// Upstream's dropout in embedding, attention and feed-forward layers.
 const DROPOUT: f32 = 0.2;
@@ -51,7 +51,7 @@ pub struct Lengths {
 
 impl Lengths {
     /// Clips of `lengths` token frames in maps of `padded` token frames.
-    pub fn new(lengths: &[usize], padded: usize, device: &candle_core::Device) -> Result<Self> {
+    pub fn new(lengths: &[usize], padded: usize) -> Self {
         let frames = |l: usize| (0..padded).map(move |t| t < l);
         let person: Vec<Vec<bool>> =
             lengths.iter().map(|&l| (0..PARTS).flat_map(|_| frames(l)).collect()).collect();
@@ -67,11 +67,11 @@ impl Lengths {
             .flat_map(|&l| (0..PARTS).map(move |_| frames(l).collect()))
             .collect();
         let masks = block::Masks {
-            joint: key_mask(&joint, device)?,
-            person: key_mask(&both, device)?,
-            temporal: key_mask(&temporal, device)?,
+            joint: Mask::keys(&joint),
+            person: Mask::keys(&both),
+            temporal: Mask::keys(&temporal),
         };
-        Ok(Self { lengths: lengths.to_vec(), padded, masks })
+        Self { lengths: lengths.to_vec(), padded, masks }
     }
 }
 

@@ -3,11 +3,11 @@
 use crate::models::config::InterMConfig;
 use crate::nn::attention::MultiHead;
 use crate::nn::dropout::Dropout;
-use crate::nn::linear::{linear, torch_default};
+use crate::nn::linear::{Linear, linear, torch_default};
 use crate::nn::norm::LayerNorm;
-use crate::nn::ops;
+use crate::nn::ops::{self, Mask};
 use candle_core::{Module, Result, Tensor};
-use candle_nn::{Init, Linear, VarBuilder};
+use candle_nn::{Init, VarBuilder};
 
 const EPS: f32 = 1e-5;
 const DROPOUT: f32 = 0.1;
@@ -57,7 +57,7 @@ impl TextHead {
     pub fn forward(&self, hidden: &Tensor, drop: &mut dyn Dropout) -> Result<Tensor> {
         let mut x = hidden.clone();
         for layer in &self.layers {
-            let h = layer.attention.to_self(&x, None, drop)?;
+            let h = layer.attention.to_self(&x, &Mask::None, drop)?;
             x = layer.norm1.forward(&(x + drop.apply(&h, DROPOUT)?)?)?;
             let h = drop.apply(&ops::gelu(&layer.linear1.forward(&x)?)?, DROPOUT)?;
             let h = layer.linear2.forward(&h)?;

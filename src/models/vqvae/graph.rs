@@ -1,8 +1,9 @@
 //! The GraphSAGE layers at both ends of the InterHuman VQ-VAE (InterMask spec §3.2).
 
-use crate::nn::linear::{linear, torch_default};
+use crate::nn::linear::{Linear, linear, torch_default};
+use crate::nn::ops;
 use candle_core::{Device, Module, Result, Tensor};
-use candle_nn::{Linear, VarBuilder};
+use candle_nn::VarBuilder;
 
 /// Which frames get messages from neighbouring joints.
 ///
@@ -68,8 +69,7 @@ impl GraphSage {
     pub fn forward(&self, x: &Tensor, mode: GraphMode) -> Result<Tensor> {
         let (b, t, j, c) = x.dims4()?;
         let own = x.reshape((b * t * j, c))?.matmul(&self.lin_r.t()?)?;
-        let bias = self.lin_l.bias().expect("lin_l is built with a bias");
-        let own = own.broadcast_add(bias)?.reshape((b, t, j, own.dim(1)?))?;
+        let own = ops::add_bias(&own, self.lin_l.bias())?.reshape((b, t, j, ()))?;
         let clips = match mode {
             GraphMode::PerClip => b,
             GraphMode::UpstreamBatch => 1,

@@ -1,6 +1,8 @@
 //! Own CPU kernels, each with its backward pass. candle's versions are several times slower on CPU or drop gradients
 //! silently (`docs/performance.md`); on other devices each function falls back to candle's.
 
+mod affine;
+mod attention;
 mod conv2d;
 mod exp;
 mod gelu;
@@ -8,6 +10,8 @@ mod gemm;
 mod layer_norm;
 mod softmax;
 
+pub use affine::{add_bias, gated, modulate};
+pub use attention::{Mask, attention};
 pub use conv2d::{ConvGeometry, conv2d};
 pub use gelu::gelu;
 pub use layer_norm::layer_norm;

@@ -37,6 +37,29 @@ fn rows_per_chunk(width: usize) -> usize {
     (16 * 1024 / width.max(1)).max(1)
 }
 
+/// softmax(scale·x) of each row of `width` numbers, in place, on this thread.
+pub(super) fn softmax_rows(rows: &mut [f32], width: usize, scale: f32) {
+    pulp::Arch::new().dispatch(|| {
+        for row in rows.chunks_exact_mut(width) {
+            let max = scale * reduce(row, f32::NEG_INFINITY, |a, b| if a > b { a } else { b });
+            row.iter_mut().for_each(|x| *x = exp_negative(scale * *x - max));
+            let total = 1.0 / reduce(row, 0.0, |a, b| a + b);
+            row.iter_mut().for_each(|x| *x *= total);
+        }
+    });
+}
+
+/// dx = scale·y·(dy − Σ y·dy) of each row, given the softmax `y`; `dy` becomes dx.
+pub(super) fn softmax_rows_gradient(y: &[f32], dy: &mut [f32], width: usize, scale: f32) {
+    pulp::Arch::new().dispatch(|| {
+        for (y, dy) in y.chunks_exact(width).zip(dy.chunks_exact_mut(width)) {
+            dy.iter_mut().zip(y).for_each(|(g, y)| *g *= y);
+            let dot = reduce(dy, 0.0, |a, b| a + b);
+            dy.iter_mut().zip(y).for_each(|(g, y)| *g = scale * (*g - y * dot));
+        }
+    });
+}
+
 struct Softmax(f32);
 
 impl CustomOp1 for Softmax {
@@ -51,16 +74,8 @@ impl CustomOp1 for Softmax {
         let mut out = vec![0f32; x.len()];
         let chunk = rows_per_chunk(width) * width;
         out.par_chunks_mut(chunk).zip(x.par_chunks(chunk)).for_each(|(out, x)| {
-            pulp::Arch::new().dispatch(|| {
-                for (out, x) in out.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
-                    let max = scale * reduce(x, f32::NEG_INFINITY, |a, b| if a > b { a } else { b });
-                    for (o, &x) in out.iter_mut().zip(x) {
-                        *o = exp_negative(scale * x - max);
-                    }
-                    let total = 1.0 / reduce(out, 0.0, |a, b| a + b);
-                    out.iter_mut().for_each(|o| *o *= total);
-                }
-            });
+            out.copy_from_slice(x);
+            softmax_rows(out, width, scale);
         });
         Ok((CpuStorage::F32(out), layout.shape().clone()))
     }
@@ -92,19 +107,8 @@ impl CustomOp2 for SoftmaxGradient {
         let chunk = rows_per_chunk(width) * width;
         out.par_chunks_mut(chunk).zip(y.par_chunks(chunk)).zip(g.par_chunks(chunk)).for_each(
             |((out, y), g)| {
-                pulp::Arch::new().dispatch(|| {
-                    let rows =
-                        out.chunks_exact_mut(width).zip(y.chunks_exact(width)).zip(g.chunks_exact(width));
-                    for ((out, y), g) in rows {
-                        for ((o, &y), &g) in out.iter_mut().zip(y).zip(g) {
-                            *o = y * g;
-                        }
-                        let dot = reduce(out, 0.0, |a, b| a + b);
-                        for (o, &y) in out.iter_mut().zip(y) {
-                            *o = scale * (*o - y * dot);
-                        }
-                    }
-                });
+                out.copy_from_slice(g);
+                softmax_rows_gradient(y, out, width, scale);
             },
         );
         Ok((CpuStorage::F32(out), yl.shape().clone()))
