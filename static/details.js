@@ -78,11 +78,12 @@ function downloads(clip) {
 }
 
 export class Details {
-  /** `again(request)` puts the clip's request into the prompt line; `tell` shows words. */
-  constructor({ again, tell }) {
+  /** `again(request)` puts the clip's request into the prompt line; `tell` shows words; `opened()` when it opens. */
+  constructor({ again, tell, opened }) {
     this.panel = byId("details");
     this.opener = byId("details-open");
     this.clip = null;
+    this.opened = opened;
     this.opener.addEventListener("click", () => this.toggle());
     byId("details-close").addEventListener("click", () => this.toggle(false));
     byId("reuse").addEventListener("click", () => again(this.clip));
@@ -107,6 +108,7 @@ export class Details {
     this.panel.hidden = !open;
     this.opener.setAttribute("aria-expanded", String(open));
     document.body.toggleAttribute("data-details", open);
+    if (open) this.opened();
     if (open) byId("details-close").focus({ preventScroll: true });
     else if (inside) this.opener.focus();
   }
