@@ -48,11 +48,11 @@ function facts(clip) {
   return rows.filter(([, value]) => value !== undefined && value !== "");
 }
 
-/** What a file is, in words, by its name. */
+/** What a file is, in words: InterMask's names end in the person, 0 or 1, and start with ik_ after the foot fix. */
 function describe(name) {
-  const person = /person[-_]?([12])/.exec(name)?.[1] ?? (/_([01])\.npy$/.exec(name) ? Number(RegExp.$1) + 1 : null);
-  const kind = /ik/.test(name) ? ", feet fixed" : "";
-  return person ? `Person ${person}${kind}` : "";
+  const person = /_([01])\.npy$/.exec(name)?.[1];
+  const kind = name.startsWith("ik_") ? ", feet fixed" : "";
+  return person === undefined ? "" : `Person ${Number(person) + 1}${kind}`;
 }
 
 /** Where the whole motion can be fetched as JSON, and under which name it is saved. */
