@@ -9,23 +9,16 @@ export class ApiError extends Error {
   }
 }
 
-const WORDS = {
-  413: "That is too long for the server. Shorten the prompt to 1000 characters and try again.",
-  429: "The queue is full.",
-  503: "The server is busy or still starting. Wait a moment and try again.",
-  504: "This took longer than the server allows. Ask for fewer seconds or samples.",
-};
-
 async function refusal(response) {
   const type = response.headers.get("content-type") ?? "";
   let problem = {};
   if (type.includes("json")) problem = await response.json().catch(() => ({}));
   const said = typeof problem.detail === "string" && problem.detail !== "" ? problem.detail : problem.title;
   const fallback = response.status >= 500
-    ? "The server failed to make this motion. Try again; if it keeps failing, its log has the cause."
-    : "The server refused this request.";
+    ? "The server failed to make this motion. Try again; if it keeps failing, its log has the cause"
+    : "The server refused this request";
   const retry = Number.parseFloat(response.headers.get("retry-after"));
-  let message = WORDS[response.status] ?? (typeof said === "string" && said !== "" ? said : fallback);
+  let message = typeof said === "string" && said !== "" ? said : fallback;
   if (!/[.!?]$/.test(message)) message += ".";
   return new ApiError(message[0].toUpperCase() + message.slice(1), {
     code: typeof problem.code === "string" ? problem.code : "",

@@ -214,9 +214,15 @@ const details = new Details({
     byId("prompt").focus();
   },
   tell: (words) => say(words, { seconds: 5 }),
+  opened: () => composer.closeSettings(),
 });
 const earlier = new History(byId("earlier"), (chosen) => show(chosen));
-const composer = new Composer({ submit, cancel: () => running?.abort(), complain });
+const composer = new Composer({
+  submit,
+  cancel: () => running?.abort(),
+  complain,
+  opened: () => details.toggle(false),
+});
 
 function setSpeed(speed) {
   player.speed = speed;

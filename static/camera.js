@@ -1,6 +1,6 @@
 // The viewer's eye: orbits, pans and zooms around a point, eased, and can keep both people in view.
 
-import { clamp, cross, dot, lookAt, madd, mix, multiply, perspective } from "./math.js";
+import { clamp, cross, dot, lookAt, madd, mix, multiply, perspective, sub } from "./math.js";
 
 const FIELD = (34 * Math.PI) / 180;
 const TILT = [-0.02, Math.PI / 2 - 0.01];
@@ -90,17 +90,16 @@ export class Camera {
     this.now = { ...this.goal };
   }
 
-  /** Moves towards the goal; returns whether it is still moving. */
+  /** Moves towards the goal; returns whether it has yet to arrive. */
   advance(seconds) {
     const share = 1 - Math.exp(-seconds / EASE);
     const { now, goal } = this;
-    const before = [now.yaw, now.tilt, now.distance, ...now.target];
     now.yaw += (goal.yaw - now.yaw) * share;
     now.tilt += (goal.tilt - now.tilt) * share;
     now.distance *= (goal.distance / now.distance) ** share;
     now.target = mix(now.target, goal.target, share);
-    const after = [now.yaw, now.tilt, now.distance, ...now.target];
-    return after.some((value, i) => Math.abs(value - before[i]) > 1e-4);
+    const left = [goal.yaw - now.yaw, goal.tilt - now.tilt, goal.distance - now.distance];
+    return [...left, ...sub(goal.target, now.target)].some((gap) => Math.abs(gap) > 5e-4);
   }
 
   /** Where the eye is and the matrix from the world to the screen. */

@@ -25,8 +25,11 @@ function number(id, name, low, high, { whole = false, open = false } = {}) {
 }
 
 export class Composer {
-  /** `submit(request)` is called with a checked request; `cancel()` when the person gives up; `complain` shows words. */
-  constructor({ submit, cancel, complain }) {
+  /**
+   * `submit(request)` is called with a checked request; `cancel()` when the person gives up; `complain` shows words;
+   * `opened()` is called when the settings open.
+   */
+  constructor({ submit, cancel, complain, opened }) {
     this.form = byId("composer");
     this.button = byId("generate");
     this.busy = false;
@@ -49,6 +52,7 @@ export class Composer {
       const open = settings.hidden;
       settings.hidden = !open;
       event.currentTarget.setAttribute("aria-expanded", String(open));
+      if (open) opened();
     });
     this.explainModel();
     byId("model")?.addEventListener("change", () => this.explainModel());

@@ -48,11 +48,11 @@ function facts(clip) {
   return rows.filter(([, value]) => value !== undefined && value !== "");
 }
 
-/** What a file is, in words, by its name. */
+/** What a file is, in words: InterMask's names end in the person, 0 or 1, and start with ik_ after the foot fix. */
 function describe(name) {
-  const person = /person[-_]?([12])/.exec(name)?.[1] ?? (/_([01])\.npy$/.exec(name) ? Number(RegExp.$1) + 1 : null);
-  const kind = /ik/.test(name) ? ", feet fixed" : "";
-  return person ? `Person ${person}${kind}` : "";
+  const person = /_([01])\.npy$/.exec(name)?.[1];
+  const kind = name.startsWith("ik_") ? ", feet fixed" : "";
+  return person === undefined ? "" : `Person ${Number(person) + 1}${kind}`;
 }
 
 /** Where the whole motion can be fetched as JSON, and under which name it is saved. */
@@ -78,11 +78,12 @@ function downloads(clip) {
 }
 
 export class Details {
-  /** `again(request)` puts the clip's request into the prompt line; `tell` shows words. */
-  constructor({ again, tell }) {
+  /** `again(request)` puts the clip's request into the prompt line; `tell` shows words; `opened()` when it opens. */
+  constructor({ again, tell, opened }) {
     this.panel = byId("details");
     this.opener = byId("details-open");
     this.clip = null;
+    this.opened = opened;
     this.opener.addEventListener("click", () => this.toggle());
     byId("details-close").addEventListener("click", () => this.toggle(false));
     byId("reuse").addEventListener("click", () => again(this.clip));
@@ -107,6 +108,7 @@ export class Details {
     this.panel.hidden = !open;
     this.opener.setAttribute("aria-expanded", String(open));
     document.body.toggleAttribute("data-details", open);
+    if (open) this.opened();
     if (open) byId("details-close").focus({ preventScroll: true });
     else if (inside) this.opener.focus();
   }

@@ -160,7 +160,10 @@ export class Stage {
 
   /** A small picture of the stage as it is, as a data URL; the people in the middle. */
   picture(width, height) {
+    const { fade } = this;
+    this.fade = 0;
     this.render();
+    this.fade = fade;
     const small = document.createElement("canvas");
     small.width = width;
     small.height = height;

@@ -1,0 +1,197 @@
+//! The page in a real browser, served by the real binary: type a prompt, watch, pause, step, scrub, orbit, take home.
+//!
+//! Needs Chromium and chromedriver on the PATH. Without them the test says so and passes, except where CI=true.
+//! `DUET_PICTURES=<folder>` keeps what was seen.
+
+#[path = "support/small_model.rs"]
+mod small_model;
+#[path = "support/webdriver.rs"]
+mod webdriver;
+
+use image::RgbImage;
+use small_model::{duet, models};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+use webdriver::Browser;
+
+const SECONDS: Duration = Duration::from_secs(1);
+const PROMPT: &str = "two people walk toward each other and shake hands";
+
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(models: &Path) -> Self {
+        let mut child = duet(models)
+            .args(["serve", "--port", "0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("Duet is ready: http://").expect(&line).to_owned();
+        Self { child, address }
+    }
+
+    fn get(&self, path: &str) -> Vec<u8> {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(60 * SECONDS)).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        answer
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The browser, or None after one loud line.
+fn browser() -> Option<Browser> {
+    let Some(programs) = webdriver::programs() else {
+        let words = "THE PAGE WAS NOT TESTED: chromium and chromedriver are not on the PATH";
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "{words}");
+        // Written past the test harness, which keeps the words of tests that pass to itself.
+        let _ = writeln!(std::io::stderr(), "{words}");
+        return None;
+    };
+    Some(Browser::open(programs, 1000, 720))
+}
+
+/// The frame that the page says it shows, from 1.
+fn frame(browser: &Browser) -> i64 {
+    browser.text("#frame").split_once(' ').map_or(0, |(frame, _)| frame.parse().unwrap())
+}
+
+/// The middle of the window, where the stage is and no control covers it.
+fn stage(browser: &Browser, name: &str) -> RgbImage {
+    let picture = browser.picture();
+    if let Some(folder) = std::env::var_os("DUET_PICTURES") {
+        picture.save(Path::new(&folder).join(format!("{name}.png"))).unwrap();
+    }
+    let (width, height) = picture.dimensions();
+    image::imageops::crop_imm(&picture, width / 8, height / 6, width * 3 / 4, height / 2).to_image()
+}
+
+/// Share of the pixels that differ by more than a shade.
+fn difference(a: &RgbImage, b: &RgbImage) -> f64 {
+    assert_eq!(a.dimensions(), b.dimensions());
+    let differ = |(a, b): &(&image::Rgb<u8>, &image::Rgb<u8>)| (0..3).any(|i| a[i].abs_diff(b[i]) > 8);
+    a.pixels().zip(b.pixels()).filter(differ).count() as f64 / f64::from(a.width() * a.height())
+}
+
+/// Pixels of person 1 (amber: red far above blue) and of person 2 (teal: blue and green far above red).
+fn people(picture: &RgbImage) -> [usize; 2] {
+    let count = |is: fn(i32, i32, i32) -> bool| {
+        picture.pixels().filter(|p| is(p[0].into(), p[1].into(), p[2].into())).count()
+    };
+    [count(|r, _, b| r > b + 60), count(|r, g, b| g > r + 40 && b > r + 40)]
+}
+
+#[test]
+fn a_person_makes_a_motion_and_plays_with_it() {
+    let Some(browser) = browser() else { return };
+    let models = models();
+    let server = Server::start(models.path());
+    browser.visit(&format!("http://{}/", server.address));
+
+    // What cannot be asked for is said in words, before anything is sent.
+    browser.wait("the page", 60 * SECONDS, |b| {
+        (b.run("return document.readyState") == "complete").then_some(())
+    });
+    browser.wait("words for an empty prompt", 30 * SECONDS, |b| {
+        b.click("#generate");
+        b.text("#words").contains("press Generate").then_some(())
+    });
+
+    browser.fill("#prompt", PROMPT);
+    browser.fill("#seconds", "2");
+    browser.fill("#seed", "7");
+    browser.click("#generate");
+    browser.wait("the motion", 120 * SECONDS, |b| (b.text("#title") == PROMPT).then_some(()));
+    assert!(browser.text("#subtitle").contains("seed 7"), "{}", browser.text("#subtitle"));
+    assert!(browser.text("#frame").ends_with(" / 60"), "{}", browser.text("#frame"));
+
+    // It plays by itself, and both people are there.
+    let start = frame(&browser);
+    browser.wait("the next frames", 30 * SECONDS, |b| (frame(b) != start).then_some(()));
+    browser.click("#play");
+    browser.keys("#timeline", "\u{E011}");
+    let first = settled(&browser, "first");
+    let [amber, teal] = people(&first);
+    assert!(amber > 200 && teal > 200, "amber {amber}, teal {teal}");
+
+    // Paused means still.
+    assert_eq!(frame(&browser), 1);
+    std::thread::sleep(SECONDS / 2);
+    assert_eq!(frame(&browser), 1);
+
+    // Steps of a frame and of a second, and the strip under the stage.
+    browser.keys("#timeline", "\u{E014}\u{E014}\u{E012}");
+    assert_eq!(frame(&browser), 2);
+    browser.keys("#timeline", "\u{E008}\u{E014}");
+    assert_eq!(frame(&browser), 32);
+    let width = browser.run("return document.getElementById('timeline').clientWidth").as_i64().unwrap();
+    browser.drag("#timeline", (0, 0), (width / 4, 0));
+    let scrubbed = frame(&browser);
+    assert!((43..=48).contains(&scrubbed), "three quarters of 60 frames, not {scrubbed}");
+    let later = settled(&browser, "later");
+    assert!(
+        difference(&first, &later) > 0.003,
+        "another frame looks different: {}",
+        difference(&first, &later)
+    );
+
+    // A drag on the stage looks from elsewhere and leaves the frame alone.
+    browser.drag("#stage", (0, -60), (220, 40));
+    let turned = settled(&browser, "turned");
+    assert!(difference(&later, &turned) > 0.01, "orbiting changes the view: {}", difference(&later, &turned));
+    assert_eq!(frame(&browser), scrubbed);
+
+    // Both people's files, to take home.
+    browser.click("#details-open");
+    let links = browser
+        .run("return [...document.querySelectorAll('#downloads a')].map((a) => a.getAttribute('href'))");
+    let links: Vec<&str> = links.as_array().unwrap().iter().map(|link| link.as_str().unwrap()).collect();
+    let files: Vec<_> = links.iter().filter(|link| link.ends_with(".npy")).collect();
+    assert!(files.len() >= 2, "{links:?}");
+    for file in files {
+        let answer = server.get(file);
+        let body = answer.windows(4).position(|end| end == b"\r\n\r\n").expect("a whole answer") + 4;
+        assert!(answer.starts_with(b"HTTP/1.1 200"), "{file}");
+        assert_eq!(duet::formats::npy::read_person(&answer[body..]).unwrap().positions.len(), 60);
+    }
+    assert!(links.iter().any(|link| link.starts_with("/motions/") && !link.ends_with(".npy")), "{links:?}");
+
+    let has_intro = Path::new(env!("CARGO_MANIFEST_DIR")).join("static/intro.json").exists();
+    let errors: Vec<_> = browser
+        .console()
+        .into_iter()
+        .filter(|(level, message)| {
+            level == "SEVERE" && (has_intro || !message.contains("/static/intro.json"))
+        })
+        .collect();
+    assert!(errors.is_empty(), "{errors:?}");
+}
+
+/// The stage once the camera has come to rest: two pictures in a row that are the same.
+fn settled(browser: &Browser, name: &str) -> RgbImage {
+    let mut before = stage(browser, name);
+    browser.wait("a still picture", 60 * SECONDS, |b| {
+        let now = stage(b, name);
+        let still = difference(&before, &now) < 0.0005;
+        before = now;
+        still.then_some(())
+    });
+    before
+}
