@@ -2,6 +2,7 @@
 
 pub mod data;
 mod device;
+pub mod eval;
 mod exit;
 mod generate;
 mod logging;
@@ -42,6 +43,7 @@ enum Command {
     Models(models::ModelsArgs),
     Data(data::DataArgs),
     Train(train::TrainArgs),
+    Eval(eval::EvalArgs),
 }
 
 impl Command {
@@ -60,6 +62,7 @@ impl Command {
             Self::Models(args) => models::run(args)?,
             Self::Data(args) => data::run(args)?,
             Self::Train(args) => train::run(args)?,
+            Self::Eval(args) => eval::run(args)?,
         }
         Ok(())
     }

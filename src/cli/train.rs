@@ -21,7 +21,7 @@ use crate::train::run_folder::RunFolder;
 use crate::train::stop::Stop;
 use crate::train::transformer_loop::{self, TransformerTrainer};
 use crate::train::vq_loop::{self, VqTrainer};
-use candle_core::{DType, Device};
+use candle_core::DType;
 use candle_nn::VarBuilder;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -514,7 +514,7 @@ fn vq(args: &VqArgs) -> Result<()> {
     let held_out = or_none(windows_of(&folder, &stats, &config), || {
         VqWindows::new(Vec::new(), &stats, config.window, config.stride)
     })?;
-    let device = Device::Cpu;
+    let device = super::device::best();
     let mut trainer = match &checkpoint {
         Some(checkpoint) => VqTrainer::resume(&config, &stats, checkpoint, &device)?,
         None => VqTrainer::new(&config, &stats, &device)?,
@@ -551,7 +551,7 @@ fn or_none<T>(held_out: Result<T>, none: impl FnOnce() -> T) -> Result<T> {
 
 fn transformer(args: &TransformerArgs) -> Result<()> {
     let out = &args.common.out;
-    let device = Device::Cpu;
+    let device = super::device::best();
     let (config, run, checkpoint, vq) = if args.common.resume {
         let run = RunFolder::at(out);
         let checkpoint = run.load_latest(Kind::Transformer)?;

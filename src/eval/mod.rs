@@ -1,1 +1,8 @@
-//! See ARCHITECTURE.md.
+//! How good is it? Numbers and pictures of what the models make.
+
+pub mod generated;
+pub mod reconstruct;
+pub mod sheet;
+pub mod skate;
+
+pub use skate::Skate;

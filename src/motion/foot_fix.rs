@@ -101,7 +101,7 @@ impl FootFix {
 /// Mean of the 25–50 % quantile slice of each frame's lowest foot joint; 0 above [`HIGHEST_FLOOR`].
 ///
 /// Below two frames the slice is empty (upstream yields NaN): then the floor stays where it is.
-fn floor_height(joints: &[Pose]) -> f32 {
+pub fn floor_height(joints: &[Pose]) -> f32 {
     let mut lowest: Vec<f32> =
         joints.iter().map(|pose| FEET.iter().map(|&j| pose[j][1]).fold(f32::INFINITY, f32::min)).collect();
     lowest.sort_by(f32::total_cmp);

@@ -1,0 +1,139 @@
+//! How much motion survives the VQ-VAE: whole clips encoded, quantised, decoded.
+
+use super::Skate;
+use crate::data::RawPair;
+use crate::error::Result;
+use crate::models::vqvae::{GraphMode, TIME_STRIDE, VqVae};
+use crate::motion::canonical::canonicalise_pair;
+use crate::motion::contact::ContactRule;
+use crate::motion::export::post_process;
+use crate::motion::{FEATURES, Features, JOINTS, Pose, Stats};
+use candle_core::{Device, Tensor};
+use serde::Serialize;
+
+/// Errors and skating over a set of clips.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Reconstruction {
+    /// Pairs looked at.
+    pub clips: usize,
+    /// Frames of one person, summed over people and clips.
+    pub frames: usize,
+    /// Mean distance (cm) of a reconstructed joint to the real one.
+    pub joint_error_cm: f64,
+    /// The same with both pelvises put in one place: the error of the pose alone.
+    pub pose_error_cm: f64,
+    /// Mean distance of the pelvis (cm): the error of the path.
+    pub path_error_cm: f64,
+    /// Skating of the real motion.
+    pub skate_real: Skate,
+    /// Skating of the decoded motion as a generation would be written: smoothed.
+    pub skate_reconstructed: Skate,
+    /// The same after the foot fix.
+    pub skate_foot_fixed: Skate,
+}
+
+/// Sums of distances in metres.
+#[derive(Default)]
+struct Sums {
+    joint: f64,
+    pose: f64,
+    path: f64,
+}
+
+/// Reconstruct both people of each pair. Frames beyond the last multiple of four are left out. `progress` is told clips done.
+///
+/// # Errors
+/// As [`canonicalise_pair`] and the model.
+pub fn reconstruct(
+    vq: &VqVae,
+    stats: &Stats,
+    pairs: &[RawPair],
+    device: &Device,
+    mut progress: impl FnMut(usize),
+) -> Result<Reconstruction> {
+    let mut report = Reconstruction::default();
+    let mut sums = Sums::default();
+    for pair in pairs {
+        let [first, second] = &pair.persons;
+        let real = canonicalise_pair([first, second], &ContactRule::default())?.features;
+        let frames = real[0].frames() / TIME_STRIDE * TIME_STRIDE;
+        if frames == 0 {
+            continue;
+        }
+        let made = decode(vq, stats, &real, frames, device)?;
+        for (real, made) in real.iter().zip(&made) {
+            let (real, made) = (real.positions(), made.positions());
+            report.skate_real = report.skate_real.and(Skate::of(&real[..frames]));
+            for (real, made) in real.iter().zip(&made) {
+                sums.add(real, made);
+            }
+        }
+        let written = post_process([&made[0], &made[1]])?;
+        for person in 0..2 {
+            let (plain, fixed) = (&written.plain.persons[person], &written.fixed.persons[person]);
+            report.skate_reconstructed = report.skate_reconstructed.and(Skate::of(&plain.positions));
+            report.skate_foot_fixed = report.skate_foot_fixed.and(Skate::of(&fixed.positions));
+        }
+        report.clips += 1;
+        report.frames += 2 * frames;
+        progress(report.clips);
+    }
+    let frames = report.frames.max(1) as f64;
+    report.joint_error_cm = 100.0 * sums.joint / (frames * JOINTS as f64);
+    report.pose_error_cm = 100.0 * sums.pose / (frames * JOINTS as f64);
+    report.path_error_cm = 100.0 * sums.path / frames;
+    Ok(report)
+}
+
+/// Both people through the autoencoder, denormalised.
+fn decode(
+    vq: &VqVae,
+    stats: &Stats,
+    real: &[Features; 2],
+    frames: usize,
+    device: &Device,
+) -> Result<[Features; 2]> {
+    let mut values = Vec::with_capacity(2 * frames * FEATURES);
+    for person in real {
+        values.extend_from_slice(&stats.normalise(person).data()[..frames * FEATURES]);
+    }
+    let motion = Tensor::from_vec(values, (2, frames, FEATURES), device)?;
+    let made = vq.reconstruct(&motion, GraphMode::PerClip)?.motion;
+    let person = |i: usize| -> Result<Features> {
+        Ok(stats.denormalise(&Features::new(made.get(i)?.flatten_all()?.to_vec1()?)?))
+    };
+    Ok([person(0)?, person(1)?])
+}
+
+impl Sums {
+    fn add(&mut self, real: &Pose, made: &Pose) {
+        let offset: [f32; 3] = std::array::from_fn(|a| made[0][a] - real[0][a]);
+        for (real, made) in real.iter().zip(made) {
+            self.joint += distance(real, made, [0.0; 3]);
+            self.pose += distance(real, made, offset);
+        }
+        self.path += distance(&real[0], &made[0], [0.0; 3]);
+    }
+}
+
+/// |made − offset − real|.
+fn distance(real: &[f32; 3], made: &[f32; 3], offset: [f32; 3]) -> f64 {
+    (0..3).map(|a| f64::from(made[a] - offset[a] - real[a]).powi(2)).sum::<f64>().sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shifted_body_has_a_path_error_and_no_pose_error() {
+        let real = [[0.1, 0.9, 0.2]; JOINTS];
+        let mut made = real;
+        made.iter_mut().for_each(|joint| joint[0] += 0.03);
+        let mut sums = Sums::default();
+        sums.add(&real, &made);
+        assert!((sums.joint / JOINTS as f64 - 0.03).abs() < 1e-6);
+        assert!((sums.path - 0.03).abs() < 1e-6);
+        assert!(sums.pose < 1e-6);
+    }
+}

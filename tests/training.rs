@@ -1,0 +1,289 @@
+//! Training through the real program, at toy size: what it writes, that it resumes bit for bit, that what it packs can
+//! generate.
+
+use candle_core::Device;
+use duet::data::{Folder, Split, TextClips, VqWindows};
+use duet::formats::npy;
+use duet::models::config::{
+    Activation, ClipTextConfig, InterMConfig, MotionLayout, TextHeadConfig, VqConfig,
+};
+use duet::motion::raw::RawPerson;
+use duet::motion::skeleton::{PARENTS, REST_OFFSETS};
+use duet::motion::{JOINTS, Person};
+use duet::train::checkpoint::{Checkpoint, Kind};
+use duet::train::config::{Common, Curve, TextTraining, TransformerTrainConfig, VqTrainConfig};
+use duet::train::transformer_loop::TransformerTrainer;
+use duet::train::vq_loop::{VqTrainer, gather};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const CLIPS: [&str; 3] = ["wave", "bow", "step"];
+
+/// A swaying, drifting rest pose; rotations are the identity.
+fn person(frames: usize, phase: f32) -> RawPerson {
+    let positions = (0..frames)
+        .map(|frame| {
+            let time = frame as f32 / 30.0;
+            let mut pose = [[0f32; 3]; JOINTS];
+            for joint in 0..JOINTS {
+                let base = PARENTS[joint].map_or([phase + 0.3 * time, 0.95, 0.0], |parent| pose[parent]);
+                let sway = 0.05 * (2.0 * time + phase + joint as f32).sin();
+                pose[joint] = std::array::from_fn(|a| base[a] + REST_OFFSETS[joint][a]);
+                pose[joint][2] += sway;
+            }
+            pose
+        })
+        .collect();
+    let rotations = vec![[[1.0, 0.0, 0.0, 0.0, 1.0, 0.0]; JOINTS - 1]; frames];
+    RawPerson::from_y_up(&Person { positions, rotations })
+}
+
+/// A training folder; with a held-out split or without.
+fn data(root: &Path, held_out: bool) -> PathBuf {
+    let data = root.join("data");
+    for part in ["motions_processed/person1", "motions_processed/person2", "annots", "split", "stats"] {
+        std::fs::create_dir_all(data.join(part)).unwrap();
+    }
+    for (n, id) in CLIPS.iter().enumerate() {
+        for side in 1..=2 {
+            let raw = person(40 + 8 * n, n as f32 + 1.7 * side as f32);
+            let bytes = npy::write_f32(&[raw.frames(), 492], &raw.to_file_rows()).unwrap();
+            std::fs::write(data.join(format!("motions_processed/person{side}/{id}.npy")), bytes).unwrap();
+        }
+        let captions = format!("two people {id}.\none {id}s to the left of the other.\n");
+        std::fs::write(data.join(format!("annots/{id}.txt")), captions).unwrap();
+    }
+    std::fs::write(data.join("split/train.txt"), "wave\nbow\nstep\n").unwrap();
+    if held_out {
+        std::fs::write(data.join("split/val.txt"), "step\n").unwrap();
+    }
+    let constant = |value: f32| npy::write_f32(&[262], &[value; 262]).unwrap();
+    std::fs::write(data.join("stats/global_mean.npy"), constant(0.2)).unwrap();
+    std::fs::write(data.join("stats/global_std.npy"), constant(0.5)).unwrap();
+    data
+}
+
+fn duet(root: &Path, args: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_duet"))
+        .current_dir(root)
+        .env("RAYON_NUM_THREADS", "2")
+        .args(args.split_whitespace())
+        .output()
+        .unwrap()
+}
+
+fn succeeds(root: &Path, args: &str) -> String {
+    let output = duet(root, args);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "duet {args}: {told}");
+    told
+}
+
+fn refused(root: &Path, args: &str) -> String {
+    let output = duet(root, args);
+    assert!(!output.status.success(), "duet {args} should have been refused");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+// The warm-up is longer than the training, so that the learning rate of a step does not depend on --steps.
+const VQ: &str = "train vq --data data --width 8 --codes 16 --code-dim 8 --depth 1 --window 16 --batch 2 \
+                  --warmup 100 --log-every 1";
+const TRANSFORMER: &str = "train transformer --data data --vq vq --latent 16 --heads 2 --layers 1 --ff 16 \
+                           --token-dim 8 --text-width 16 --text-heads 2 --text-layers 1 --text-head-heads 2 \
+                           --text-head-ff 16 --batch 2 --warmup 100 --log-every 1";
+
+#[test]
+fn a_resumed_training_is_the_same_training() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    data(root, false);
+    let latest = |run: &str| std::fs::read(root.join(run).join("latest.safetensors")).unwrap();
+
+    succeeds(root, &format!("{VQ} --out vq --steps 6"));
+    succeeds(root, &format!("{VQ} --out vq-halves --steps 3"));
+    succeeds(root, "train vq --out vq-halves --resume --steps 6");
+    assert!(latest("vq") == latest("vq-halves"), "the VQ-VAE differs after 3 + 3 steps");
+
+    succeeds(root, &format!("{TRANSFORMER} --out whole --steps 6"));
+    succeeds(root, &format!("{TRANSFORMER} --out halves --steps 3"));
+    succeeds(root, "train transformer --out halves --resume --steps 6");
+    assert!(latest("whole") == latest("halves"), "the transformer differs after 3 + 3 steps");
+
+    // Every step once in the log, and a finished run resumes to nothing.
+    let log = std::fs::read_to_string(root.join("halves/log.jsonl")).unwrap();
+    assert_eq!(log.lines().filter(|line| line.contains("\"train\"")).count(), 6);
+    succeeds(root, "train vq --out vq --resume");
+}
+
+#[test]
+fn a_trained_pair_is_packed_and_generates() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    data(root, true);
+    let told = succeeds(root, &format!("{VQ} --out vq --steps 2 --validate-every 1"));
+    assert!(told.contains("held-out joint error"), "{told}");
+    let told = succeeds(root, &format!("{TRANSFORMER} --out transformer --steps 2 --validate-every 1"));
+    assert!(told.contains("held-out cross entropy"), "{told}");
+    let pack = "train package --transformer transformer --out models/toy --knows nothing --licence none \
+                --provenance test";
+    succeeds(root, &format!("{pack} --vq vq"));
+    succeeds(root, "models verify models/toy");
+    succeeds(root, "generate wave --model models/toy --seconds 1 --steps 2 --seed 7 --out out");
+    let files = std::fs::read_dir(root.join("out")).unwrap().count();
+    assert!(files >= 2, "{files} files");
+
+    // The VQ-VAE moves on: its tokens are no longer those that the transformer learned.
+    std::fs::copy(root.join("vq/latest.safetensors"), root.join("vq/best.safetensors")).unwrap();
+    succeeds(root, "train vq --out vq --resume --steps 3");
+    std::fs::copy(root.join("vq/latest.safetensors"), root.join("vq/best.safetensors")).unwrap();
+    let told = refused(root, &format!("{pack} --vq vq --replace"));
+    assert!(told.contains("leave out --vq"), "{told}");
+}
+
+#[test]
+fn what_cannot_be_trained_is_refused_in_words() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    data(root, false);
+    assert!(refused(root, "train vq --out run").contains("--data"));
+    assert!(refused(root, "train vq --data nowhere --out run").contains("nowhere"));
+    assert!(refused(root, &format!("{VQ} --out run --lr 0")).contains("--lr"));
+    assert!(refused(root, "train vq --out nothing --resume").contains("nothing"));
+    succeeds(root, &format!("{VQ} --out run --steps 1"));
+    assert!(refused(root, &format!("{VQ} --out run --steps 1")).contains("--resume"));
+    assert!(refused(root, "train vq --out run --resume --width 16").contains("other settings"));
+    assert!(refused(root, "train transformer --data data --vq nowhere --out t").contains("nowhere"));
+    assert!(refused(root, "train transformer --out run --resume").contains("Vq"));
+    let path = root.join("run/latest.safetensors");
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    assert!(refused(root, "train vq --out run --resume").contains("not a usable checkpoint"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_polite_kill_saves_and_says_how_to_go_on() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    data(root, false);
+    let child = Command::new(env!("CARGO_BIN_EXE_duet"))
+        .current_dir(root)
+        .args(format!("{VQ} --out run --steps 1000000").split_whitespace())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The log's first line shows that the training runs.
+    let log = root.join("run/log.jsonl");
+    let started = std::time::Instant::now();
+    while std::fs::read_to_string(&log).unwrap_or_default().is_empty() {
+        assert!(started.elapsed().as_secs() < 60, "the training did not start");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    assert!(told.contains("go on with: duet train vq --out run --resume"), "{told}");
+    let checkpoint = Checkpoint::load(&root.join("run/latest.safetensors"), Kind::Vq).unwrap();
+    assert!(checkpoint.meta.step > 0);
+}
+
+fn common(data: PathBuf) -> Common {
+    Common {
+        data,
+        seed: 1,
+        steps: 10,
+        batch: 2,
+        lr: 1e-2,
+        warmup: 0,
+        curve: Curve::Multistep,
+        weight_decay: 1e-5,
+        clip: 1.0,
+        dropout: None,
+        validate_every: 1,
+        save_every: 1,
+        log_every: 1,
+    }
+}
+
+fn vq_config(data: PathBuf) -> VqTrainConfig {
+    VqTrainConfig {
+        common: common(data),
+        model: VqConfig {
+            layout: MotionLayout::InterHuman,
+            width: 8,
+            code_dim: 8,
+            codes: 16,
+            depth: 1,
+            dilation_growth: 3,
+            activation: Activation::Relu,
+        },
+        window: 16,
+        stride: 8,
+        criterion: Default::default(),
+        weights: Default::default(),
+        code_temperature: 0.5,
+        mu: 0.99,
+    }
+}
+
+/// candle stops gradients without a word in several fused operations; here a variable without one is an error, and
+/// every one of them must receive one that is not zero.
+#[test]
+fn every_variable_is_trained() {
+    let root = tempfile::tempdir().unwrap();
+    let data = data(root.path(), false);
+    let folder = Folder::open(&data).unwrap();
+    let stats = folder.stats().unwrap();
+    let is_moved = |gradients: &duet::train::optim::Gradients, name: &str| {
+        gradients[name].abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap() > 0.0
+    };
+
+    let config = vq_config(data.clone());
+    let pairs: Vec<_> = CLIPS.iter().map(|id| folder.pair(id).unwrap()).collect();
+    let windows = VqWindows::from_pairs(&pairs, &stats, 16, 8).unwrap();
+    let mut trainer = VqTrainer::new(&config, &stats, &Device::Cpu).unwrap();
+    let motion = gather(&windows, &[0, 1], 16, &Device::Cpu).unwrap();
+    let (pass, ..) = trainer.step(&motion).unwrap();
+    let still: Vec<_> = pass.gradients.keys().filter(|name| !is_moved(&pass.gradients, name)).collect();
+    assert!(pass.gradients.len() > 40 && still.is_empty(), "VQ-VAE variables without gradient: {still:?}");
+
+    let clips = TextClips::load(&folder, Split::Train, &stats, true, |_, _| ()).unwrap();
+    let tower = ClipTextConfig { width: 16, heads: 2, layers: 1, vocab: 49408, context: 77 };
+    let config = TransformerTrainConfig {
+        common: common(data),
+        vq: PathBuf::new(),
+        model: InterMConfig {
+            codes: 16,
+            code_dim: 8,
+            latent_dim: 16,
+            heads: 2,
+            layers: 1,
+            ff: 16,
+            text_dim: 16,
+            text_head: TextHeadConfig { layers: 1, heads: 2, ff: 16 },
+        },
+        text: TextTraining::Train { tower },
+        max_frames: 300,
+        interaction_probability: 0.2,
+        drop_text: 0.0,
+        step_unroll: 1.0,
+    };
+    let mut trainer = TransformerTrainer::new(&config, &clips, &Device::Cpu).unwrap();
+    let ids: Vec<u32> = (0..2 * 40).map(|i| i % 16).collect();
+    let batch = duet::train::transformer_step::TokenBatch { ids, lengths: vec![4, 3], frames: 4 };
+    // Modulation layers start at zero, so that blocks pass their input on unchanged: what lies behind a gate hears
+    // of the loss once the gate has opened.
+    let mut heard = std::collections::BTreeSet::new();
+    let mut all = 0;
+    for _ in 0..8 {
+        let (pass, ..) = trainer.step(&batch, &["two people wave.", "two people bow."]).unwrap();
+        all = pass.gradients.len();
+        heard.extend(pass.gradients.keys().filter(|name| is_moved(&pass.gradients, name)).cloned());
+    }
+    assert!(
+        all > 50 && heard.len() == all,
+        "{} of {all} transformer variables heard of the loss: {heard:?}",
+        heard.len()
+    );
+}
