@@ -65,6 +65,10 @@ impl MultiHead {
         mask: Option<&Tensor>,
         drop: &mut dyn Dropout,
     ) -> Result<Tensor> {
+        let dropout = if self.dropout > 0.0 { drop.mask(self.dropout) } else { None };
+        if q.device().is_cpu() {
+            return self.out.forward(&ops::attention(q, k, v, self.heads, mask, dropout)?);
+        }
         let (b, n, d) = q.dims3()?;
         let head = d / self.heads;
         let split = |t: &Tensor| t.reshape((b, t.dim(1)?, self.heads, head))?.transpose(1, 2)?.contiguous();
@@ -76,7 +80,10 @@ impl MultiHead {
             Some(mask) => ops::softmax(&scores.broadcast_add(mask)?, scale)?,
             None => ops::softmax(&scores, scale)?,
         };
-        let weights = if self.dropout > 0.0 { drop.apply(&weights, self.dropout)? } else { weights };
+        let weights = match dropout {
+            Some(mask) => mask.apply(&weights)?,
+            None => weights,
+        };
         let mixed = weights.matmul(&v)?.transpose(1, 2)?.reshape((b, n, d))?;
         self.out.forward(&mixed)
     }

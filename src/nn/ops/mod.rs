@@ -1,6 +1,7 @@
 //! Own CPU kernels, each with its backward pass. candle's versions are several times slower on CPU or drop gradients
 //! silently (`docs/performance.md`); on other devices each function falls back to candle's.
 
+mod attention;
 mod conv2d;
 mod exp;
 mod gelu;
@@ -8,6 +9,7 @@ mod gemm;
 mod layer_norm;
 mod softmax;
 
+pub use attention::attention;
 pub use conv2d::{ConvGeometry, conv2d};
 pub use gelu::gelu;
 pub use layer_norm::layer_norm;

@@ -33,6 +33,15 @@ fn reduce(row: &[f32], start: f32, op: impl Fn(f32, f32) -> f32 + Copy) -> f32 {
     lanes.into_iter().fold(start, op)
 }
 
+/// softmax(scale·row) in place; `scale` > 0. To be called where vector code is dispatched.
+#[inline(always)]
+pub(super) fn softmax_row(row: &mut [f32], scale: f32) {
+    let max = scale * reduce(row, f32::NEG_INFINITY, |a, b| if a > b { a } else { b });
+    row.iter_mut().for_each(|v| *v = exp_negative(scale * *v - max));
+    let total = 1.0 / reduce(row, 0.0, |a, b| a + b);
+    row.iter_mut().for_each(|v| *v *= total);
+}
+
 fn rows_per_chunk(width: usize) -> usize {
     (16 * 1024 / width.max(1)).max(1)
 }
@@ -53,12 +62,8 @@ impl CustomOp1 for Softmax {
         out.par_chunks_mut(chunk).zip(x.par_chunks(chunk)).for_each(|(out, x)| {
             pulp::Arch::new().dispatch(|| {
                 for (out, x) in out.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
-                    let max = scale * reduce(x, f32::NEG_INFINITY, |a, b| if a > b { a } else { b });
-                    for (o, &x) in out.iter_mut().zip(x) {
-                        *o = exp_negative(scale * x - max);
-                    }
-                    let total = 1.0 / reduce(out, 0.0, |a, b| a + b);
-                    out.iter_mut().for_each(|o| *o *= total);
+                    out.copy_from_slice(x);
+                    softmax_row(out, scale);
                 }
             });
         });
