@@ -47,7 +47,7 @@ pub struct TrainArgs {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    Vq(VqArgs),
+    Vq(Box<VqArgs>),
     Transformer(Box<TransformerArgs>),
     Package(PackageArgs),
 }

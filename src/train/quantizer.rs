@@ -157,8 +157,8 @@ impl Codebook {
         }
         let replacement = self.rows(vectors, rng);
         let mu = self.mu;
-        for code in 0..k {
-            self.count[code] = mu * self.count[code] + (1.0 - mu) * count[code];
+        for (code, assigned) in count.iter().enumerate() {
+            self.count[code] = mu * self.count[code] + (1.0 - mu) * assigned;
             let alive = self.count[code] >= 1.0;
             for i in code * dim..(code + 1) * dim {
                 self.sum[i] = mu * self.sum[i] + (1.0 - mu) * sum[i];

@@ -263,12 +263,12 @@ pub fn train(
         let captions: Vec<&str> = items.iter().map(|(index, draws)| caption(clips, *index, draws)).collect();
         let (pass, norm, rate) = trainer.step(&batch, &captions)?;
         journal.step(step, &format!("loss {:.4}  accuracy {:.1} %", pass.loss, 100.0 * pass.accuracy));
-        if step % common.log_every == 0 || step == 1 {
+        if step.is_multiple_of(common.log_every) || step == 1 {
             journal.log("train", step, metrics(&pass, norm, rate, journal.rate()))?;
         }
 
         let last = step == common.steps || stop.requested();
-        if (step % common.validate_every == 0 || step == common.steps) && !held_out.is_empty() {
+        if (step.is_multiple_of(common.validate_every) || step == common.steps) && !held_out.is_empty() {
             let score = trainer.validate(held_out, &mut held_out_tokens)?;
             let metrics = json!({"cross_entropy": score.cross_entropy, "accuracy": score.accuracy});
             journal.log("validate", step, metrics.as_object().cloned().unwrap_or_default())?;
@@ -282,7 +282,7 @@ pub fn train(
                 trainer.save(&run.best())?;
             }
         }
-        if step % common.save_every == 0 || last {
+        if step.is_multiple_of(common.save_every) || last {
             trainer.save(&run.latest())?;
         }
         if last && step < common.steps {

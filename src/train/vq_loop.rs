@@ -250,12 +250,12 @@ pub fn train(
         let motion = gather(windows, &order.batch(step), config.window, &trainer.device)?;
         let (pass, norm, rate) = trainer.step(&motion)?;
         journal.step(step, &format!("loss {:.4}  codes {:.0}", pass.total, pass.perplexity));
-        if step % common.log_every == 0 || step == 1 {
+        if step.is_multiple_of(common.log_every) || step == 1 {
             journal.log("train", step, metrics(&pass, norm, rate, journal.rate()))?;
         }
 
         let last = step == common.steps || stop.requested();
-        if (step % common.validate_every == 0 || step == common.steps) && !held_out.is_empty() {
+        if (step.is_multiple_of(common.validate_every) || step == common.steps) && !held_out.is_empty() {
             let error = trainer.validate(held_out)?;
             journal.log("validate", step, Map::from_iter([("joint_error_cm".to_owned(), error.into())]))?;
             journal.say(&format!("step {step}: held-out joint error {error:.2} cm"));
@@ -264,7 +264,7 @@ pub fn train(
                 trainer.save(&run.best())?;
             }
         }
-        if step % common.save_every == 0 || last {
+        if step.is_multiple_of(common.save_every) || last {
             trainer.save(&run.latest())?;
         }
         if last && step < common.steps {

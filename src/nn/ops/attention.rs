@@ -277,7 +277,7 @@ impl CustomOp3 for Attention {
 }
 
 #[cfg(test)]
-#[allow(clippy::disallowed_methods)]
+#[allow(clippy::disallowed_methods, reason = "held against candle's own functions on its own random numbers")]
 mod tests {
     use super::*;
     use crate::rng::CounterRng;

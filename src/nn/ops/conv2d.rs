@@ -257,6 +257,7 @@ impl CustomOp2 for KernelGradient {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "held against candle's own functions on its own random numbers")]
 mod tests {
     use super::*;
     use candle_core::{Device, Var};

@@ -116,6 +116,7 @@ impl CustomOp2 for SoftmaxGradient {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "held against candle's own functions on its own random numbers")]
 mod tests {
     use super::*;
     use candle_core::{Device, Var};
