@@ -3,6 +3,8 @@
 //! Needs Chromium and chromedriver on the PATH. Without them the test says so and passes, except where CI=true.
 //! `DUET_PICTURES=<folder>` keeps what was seen.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot set itself up has to stop")]
+
 #[path = "support/small_model.rs"]
 mod small_model;
 #[path = "support/webdriver.rs"]

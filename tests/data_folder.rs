@@ -1,5 +1,7 @@
 //! Captures to a training folder and back, through the library and the program, on a small synthetic pair.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot set itself up has to stop")]
+
 use duet::data::folder::Reader;
 use duet::data::prepare::prepare;
 use duet::data::{Folder, ItemDraws, Recipe, Split, TextClips, VqWindows};

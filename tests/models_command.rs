@@ -1,5 +1,7 @@
 //! `duet models` as a person runs it: the real binary, its words and exit codes.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot set itself up has to stop")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

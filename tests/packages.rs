@@ -1,5 +1,7 @@
 //! Model packages through the public API: the two layouts that can be imported, and what happens to files that lie.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot set itself up has to stop")]
+
 use candle_core::{Device, Tensor};
 use duet::package::import::options::parse_options;
 use duet::package::import::{ImportOptions, Imported, import};

@@ -1,5 +1,7 @@
 //! `duet models pull` against a hub on loopback: whole, interrupted, damaged, incomplete, offline.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot set itself up has to stop")]
+
 #[path = "support/loopback_hub.rs"]
 mod loopback_hub;
 

@@ -1,5 +1,7 @@
 //! The real binary with a real (small, random-weight) model: `duet generate` twice, `duet serve` from start to stop.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot set itself up has to stop")]
+
 #[path = "support/small_model.rs"]
 mod small_model;
 

@@ -1,6 +1,8 @@
 //! Training through the real program, at toy size: what it writes, that it resumes bit for bit, that what it packs can
 //! generate.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot set itself up has to stop")]
+
 use candle_core::Device;
 use duet::data::{Folder, Split, TextClips, VqWindows};
 use duet::formats::npy;

@@ -49,7 +49,7 @@ pub struct TrainArgs {
 enum What {
     Vq(Box<VqArgs>),
     Transformer(Box<TransformerArgs>),
-    Package(PackageArgs),
+    Package(Box<PackageArgs>),
 }
 
 /// Settings of both trainings. What is not given takes its default in a new run, and the run's own value in a resumed one.

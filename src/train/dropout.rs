@@ -41,7 +41,7 @@ mod tests {
         let gradient = y.sum_all().unwrap().backward().unwrap();
         let gradient = gradient.get(x.as_tensor()).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
         assert_eq!(gradient, y.flatten_all().unwrap().to_vec1::<f32>().unwrap());
-        assert!(gradient.iter().any(|g| *g == 0.0));
+        assert!(gradient.contains(&0.0));
     }
 
     #[test]

@@ -13,7 +13,9 @@
 //! are those of the normalised skeleton. Only the foot term sees metres. The Inter-X losses need the SMPL-X body model and are
 //! not built.
 
-use crate::motion::{FEATURES, JOINTS};
+use crate::models::vqvae::BONES;
+use crate::motion::contact::{ContactRule, Contacts, FEET, detect};
+use crate::motion::{FEATURES, JOINTS, Pose};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -23,35 +25,6 @@ const POSITIONS: usize = JOINTS * 3;
 const ROTATIONS: usize = 2 * POSITIONS;
 /// Numbers that the reconstruction loss sees: all but the four contacts.
 const RECONSTRUCTED: usize = FEATURES - 4;
-/// Bones as (parent, child) in the order of the kinematic chains (InterMask spec §1).
-pub const BONES: [(usize, usize); JOINTS - 1] = [
-    (0, 2),
-    (2, 5),
-    (5, 8),
-    (8, 11),
-    (0, 1),
-    (1, 4),
-    (4, 7),
-    (7, 10),
-    (0, 3),
-    (3, 6),
-    (6, 9),
-    (9, 12),
-    (12, 15),
-    (9, 14),
-    (14, 17),
-    (17, 19),
-    (19, 21),
-    (9, 13),
-    (13, 16),
-    (16, 18),
-    (18, 20),
-];
-/// Foot joints and the height (m) under which each may be in contact (InterMask spec §1.2).
-const FEET: [(usize, f32); 4] = [(7, 0.12), (10, 0.05), (8, 0.12), (11, 0.05)];
-/// Squared displacement a frame (m²) under which a foot may be in contact.
-const CONTACT_SPEED: f32 = 0.001;
-
 /// How one difference becomes a penalty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 pub enum Criterion {
@@ -182,7 +155,7 @@ impl Losses {
         assert!(frames >= 2 && prediction.len() == target.len() && prediction.len().is_multiple_of(clip));
         let clips = prediction.len() / clip;
         let contacts: Vec<Vec<[bool; 4]>> =
-            target.par_chunks(clip).map(|motion| self.contacts(motion, frames)).collect();
+            target.par_chunks(clip).map(|motion| self.contacts(motion)).collect();
         let standing: usize = contacts.iter().flatten().flatten().filter(|c| **c).count();
         let scale = Scale {
             rec: 1.0 / (clips * frames * RECONSTRUCTED) as f64,
@@ -212,28 +185,23 @@ impl Losses {
         self.compare(prediction, target, frames).terms.foot
     }
 
-    /// Which feet stand between frame t and t+1, by the rule of InterMask spec §1.2 on denormalised positions.
-    fn contacts(&self, motion: &[f32], frames: usize) -> Vec<[bool; 4]> {
-        let metre = |frame: usize, joint: usize, axis: usize| {
-            let k = joint * 3 + axis;
-            motion[frame * FEATURES + k] * self.std[k] + self.mean[k]
-        };
-        (0..frames - 1)
-            .map(|t| {
-                FEET.map(|(joint, height)| {
-                    let moved: f32 =
-                        (0..3).map(|a| (metre(t + 1, joint, a) - metre(t, joint, a)).powi(2)).sum();
-                    moved < CONTACT_SPEED && metre(t, joint, 1) < height
-                })
+    /// Which feet stand between frame t and t+1, on denormalised positions.
+    fn contacts(&self, motion: &[f32]) -> Vec<Contacts> {
+        let metre = |frame: &[f32], k: usize| frame[k] * self.std[k] + self.mean[k];
+        let poses: Vec<Pose> = motion
+            .chunks_exact(FEATURES)
+            .map(|frame| {
+                std::array::from_fn(|joint| std::array::from_fn(|axis| metre(frame, joint * 3 + axis)))
             })
-            .collect()
+            .collect();
+        detect(&poses, &ContactRule::default())
     }
 
     fn compare_clip(
         &self,
         prediction: &[f32],
         target: &[f32],
-        contacts: &[[bool; 4]],
+        contacts: &[Contacts],
         scale: &Scale,
         gradient: &mut [f32],
     ) -> LossTerms {
@@ -261,7 +229,7 @@ impl Losses {
                 sum.geo += geodesic(&p[k..k + 6], &g[k..k + 6], w.geo * scale.geo, &mut out[k..k + 6]);
             }
         }
-        for (t, contacts) in contacts.iter().enumerate().take(frames - 1) {
+        for (t, contacts) in contacts.iter().enumerate() {
             let (now, next) = (t * FEATURES, (t + 1) * FEATURES);
             for k in 0..POSITIONS {
                 let moved = f64::from(prediction[next + k]) - f64::from(prediction[now + k]);
@@ -271,7 +239,7 @@ impl Losses {
                 gradient[next + k] += slope;
                 gradient[now + k] -= slope;
             }
-            for (_, (joint, _)) in FEET.iter().enumerate().filter(|(foot, _)| contacts[*foot]) {
+            for (joint, _) in FEET.iter().zip(contacts).filter(|(_, down)| **down) {
                 for k in joint * 3..joint * 3 + 3 {
                     let std = f64::from(self.std[k]);
                     let d = (f64::from(prediction[next + k]) - f64::from(prediction[now + k])) * std;

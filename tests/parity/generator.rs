@@ -83,6 +83,7 @@ pub fn weights(shapes: &Shapes, key_prefix: &str, seed: u64) -> Result<HashMap<S
 
 #[cfg(test)]
 mod tests {
+    #[allow(unused_imports, reason = "benches include this file without a test harness")]
     use super::*;
 
     /// Weights that the reference's own generator made (seed 103).

@@ -18,7 +18,7 @@ pub enum GraphMode {
 }
 
 /// The 21 bones of the kinematic chains (InterMask spec §1).
-const BONES: [(usize, usize); 21] = [
+pub const BONES: [(usize, usize); 21] = [
     (0, 2),
     (2, 5),
     (5, 8),

@@ -10,7 +10,7 @@ mod quantizer;
 mod residual;
 
 pub use decoder::nearest_rows;
-pub use graph::GraphMode;
+pub use graph::{BONES, GraphMode};
 pub use layout::{FEATURES, INTERX_ROWS};
 pub use quantizer::Quantizer;
 
