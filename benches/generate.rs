@@ -139,6 +139,7 @@ fn full_size(root: &std::path::Path) -> Result<Package, Box<dyn std::error::Erro
             layers: 6,
             ff: 1024,
             text_dim: 768,
+            person_embedding: false,
             text_head: TextHeadConfig { layers: 2, heads: 8, ff: 2048 },
         },
         text: ClipTextConfig { width: 768, heads: 12, layers: 12, vocab: 49408, context: 77 },

@@ -52,6 +52,7 @@ fn transformer() -> InterMConfig {
         layers: 1,
         ff: 32,
         text_dim: 64,
+        person_embedding: false,
         text_head: TextHeadConfig { layers: 1, heads: 8, ff: 32 },
     }
 }

@@ -263,6 +263,7 @@ fn every_variable_is_trained() {
             layers: 1,
             ff: 16,
             text_dim: 16,
+            person_embedding: false,
             text_head: TextHeadConfig { layers: 1, heads: 2, ff: 16 },
         },
         text: TextTraining::Train { tower },

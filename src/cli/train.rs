@@ -325,6 +325,10 @@ struct TransformerArgs {
     /// Width of the token table [default: 128]
     #[arg(long)]
     token_dim: Option<usize>,
+    /// Tell the two people apart by a learned vector each; the official model does not, and needs far longer to learn
+    /// that two people are never in one place
+    #[arg(long)]
+    person_embedding: bool,
     /// Longest clip, frames; of longer ones the beginning is used [default: 300]
     #[arg(long)]
     max_frames: Option<usize>,
@@ -384,6 +388,7 @@ impl TransformerArgs {
                 layers: 4,
                 ff: 512,
                 text_dim: text.tower().width,
+                person_embedding: false,
                 text_head: TextHeadConfig { layers: 1, heads: 4, ff: 256 },
             },
             text,
@@ -413,6 +418,7 @@ impl TransformerArgs {
                 }
             }
         }
+        config.model.person_embedding |= self.person_embedding;
         set(&mut config.model.text_head.layers, self.text_head_layers);
         set(&mut config.model.text_head.heads, self.text_head_heads);
         set(&mut config.model.text_head.ff, self.text_head_ff);

@@ -76,6 +76,10 @@ pub struct InterMConfig {
     pub ff: usize,
     /// Width of the text tower (official 768).
     pub text_dim: usize,
+    /// Tell the two people apart by a learned vector each. Off = official architecture, which treats them alike and leaves
+    /// it to sampling noise to give them different parts (InterMask spec §4.1).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub person_embedding: bool,
     /// The trained text head.
     pub text_head: TextHeadConfig,
 }

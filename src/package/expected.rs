@@ -85,6 +85,9 @@ pub fn transformer(config: &InterMConfig) -> Expected {
     list.add("token_emb.weight", &[config.codes + 3, config.code_dim]);
     list.layer("input_process.poseEmbedding", &[d, config.code_dim]);
     list.optional("position_enc.positional_encoding.inv_freq", &[d.div_ceil(4)]);
+    if config.person_embedding {
+        list.add("person_emb.weight", &[2, d]);
+    }
     list.layer("cond_emb", &[d, t]);
     for i in 0..config.layers {
         let block = format!("Transformer.blocks.{i}");
@@ -211,6 +214,7 @@ mod tests {
             layers: 6,
             ff: 1024,
             text_dim: 768,
+            person_embedding: false,
             text_head: TextHeadConfig { layers: 2, heads: 8, ff: 2048 },
         };
         assert_eq!(count(&transformer(&inter_m)), 54_272_896);

@@ -361,6 +361,7 @@ pub(crate) mod tests {
                 layers: 1,
                 ff: 16,
                 text_dim: 8,
+                person_embedding: false,
                 text_head: TextHeadConfig { layers: 1, heads: 2, ff: 16 },
             },
             text: ClipTextConfig { width: 8, heads: 2, layers: 1, vocab: 64, context: 77 },

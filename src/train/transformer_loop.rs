@@ -152,7 +152,12 @@ impl TransformerTrainer {
         for (n, some) in all.chunks(VALIDATION_BATCH).enumerate() {
             let items: Vec<(usize, ItemDraws)> = some
                 .iter()
-                .map(|index| Ok((*index, draw(clips, *index, &rng.nth(*index as u64))?)))
+                .map(|index| {
+                    Ok((
+                        *index,
+                        draw(clips, *index, &rng.nth(*index as u64), self.config.model.person_embedding)?,
+                    ))
+                })
                 .collect::<Result<_>>()?;
             let batch = tokens.batch(&items)?;
             let captions: Vec<&str> =
@@ -187,7 +192,9 @@ impl TransformerTrainer {
         batch
             .iter()
             .enumerate()
-            .map(|(n, index)| Ok((*index, draw(clips, *index, &rng.nth(n as u64))?)))
+            .map(|(n, index)| {
+                Ok((*index, draw(clips, *index, &rng.nth(n as u64), self.config.model.person_embedding)?))
+            })
             .collect()
     }
 }
@@ -212,11 +219,18 @@ fn silence_unknown(params: &Params) -> Result<()> {
     Ok(())
 }
 
-fn draw(clips: &TextClips, index: usize, rng: &CounterRng) -> Result<ItemDraws> {
+/// What is random about one look at clip `index`. A model that tells people apart (`ordered`) sees them as the captions name
+/// them: "the first person" first.
+fn draw(clips: &TextClips, index: usize, rng: &CounterRng, ordered: bool) -> Result<ItemDraws> {
     let uniform = std::array::from_fn(|k| f64::from(rng.uniform_at(k as u64)));
-    clips.draws(index, uniform).ok_or_else(|| {
+    let mut draws = clips.draws(index, uniform).ok_or_else(|| {
         Error::internal("no_such_clip", format!("the order asked for clip {index} of {}", clips.len()))
-    })
+    })?;
+    if ordered {
+        draws.exchange_before = false;
+        draws.exchange_after = false;
+    }
+    Ok(draws)
 }
 
 fn caption<'a>(clips: &'a TextClips, index: usize, draws: &ItemDraws) -> &'a str {

@@ -95,6 +95,7 @@ pub fn inter_m(weights: &Tensors, params: &Params<'_>) -> Result<InterMConfig> {
         layers,
         ff,
         text_dim: condition[1],
+        person_embedding: false,
         text_head: TextHeadConfig {
             layers: count(weights, "clipTrans.layers."),
             heads: params.usize("clip_trans_heads")?,

@@ -12,9 +12,14 @@ use candle_nn::{Init, VarBuilder};
 /// than the encoding of their place, and a short training spends its first hundreds of steps making them heard.
 const TABLE: Init = Init::Randn { mean: 0.0, stdev: 1.0 };
 
+/// Start of the person vectors: as loud as the encoding of place.
+const PERSONS: Init = Init::Randn { mean: 0.0, stdev: 0.5 };
+
 pub struct TokenEmbedding {
     table: Tensor,
     project: Linear,
+    /// (2, d), where the model tells people apart.
+    persons: Option<Tensor>,
     separator: u32,
     width: usize,
 }
@@ -32,19 +37,28 @@ impl TokenEmbedding {
                 ZERO,
                 vb.pp("input_process.poseEmbedding"),
             )?,
+            persons: if config.person_embedding {
+                Some(vb.get_with_hints((2, config.latent_dim), "person_emb.weight", PERSONS)?)
+            } else {
+                None
+            },
             separator: config.codes as u32 + 2,
             width: config.latent_dim,
         })
     }
 
-    /// Ids (B, 10L) -> (B, 10L+1, d), a separator between the persons. There is no person embedding: the network treats
+    /// Ids (B, 10L) -> (B, 10L+1, d), a separator between the persons. The official model has no person embedding: it treats
     /// both people alike, and only sampling noise tells them apart.
     pub fn forward(&self, ids: &Tensor, drop: &mut dyn Dropout) -> Result<Tensor> {
         let (b, n) = ids.dims2()?;
         let place = positions(n / 2 / PARTS, self.width, ids.device())?;
         let person = |i: usize| {
             let ids = ids.narrow(1, i * n / 2, n / 2)?;
-            self.project.forward(&embed(&self.table, &ids)?)?.broadcast_add(&place)
+            let x = self.project.forward(&embed(&self.table, &ids)?)?.broadcast_add(&place)?;
+            match &self.persons {
+                Some(persons) => x.broadcast_add(&persons.get(i)?),
+                None => Ok(x),
+            }
         };
         let separator = Tensor::full(self.separator, (b, 1), ids.device())?;
         let separator = self.project.forward(&embed(&self.table, &separator)?)?;

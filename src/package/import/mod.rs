@@ -271,6 +271,7 @@ fn transformer_config(
         layers: options.size("n_layers")?,
         ff: options.size("ff_size")?,
         text_dim,
+        person_embedding: false,
         text_head: TextHeadConfig {
             layers: count_layers(tensors, "clipTrans.layers."),
             heads: text_head_heads.unwrap_or(8),
