@@ -134,6 +134,18 @@ fn a_trained_pair_is_packed_and_generates() {
     let files = std::fs::read_dir(root.join("out")).unwrap().count();
     assert!(files >= 2, "{files} files");
 
+    // It can be measured and looked at.
+    let output = duet(root, "eval reconstruct --data data --model models/toy --generated 1 --json");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(report["reconstruction"]["joint_error_cm"].as_f64().unwrap() > 0.0, "{report}");
+    assert_eq!(report["generation"]["clips"], 1);
+    succeeds(root, "eval contact-sheet --data data --clip step --out real.png");
+    succeeds(root, "eval contact-sheet --model models/toy --prompt wave --seconds 1 --out made.png");
+    for sheet in ["real.png", "made.png"] {
+        assert!(image::open(root.join(sheet)).unwrap().width() > 100);
+    }
+    assert!(refused(root, "eval contact-sheet --out none.png").contains("--prompt"));
+
     // The VQ-VAE moves on: its tokens are no longer those that the transformer learned.
     std::fs::copy(root.join("vq/latest.safetensors"), root.join("vq/best.safetensors")).unwrap();
     succeeds(root, "train vq --out vq --resume --steps 3");

@@ -1,0 +1,137 @@
+//! What both trainings have in common at the command line.
+
+use crate::error::{Error, Result};
+use crate::train::Outcome;
+use crate::train::config::{Common, Curve};
+use crate::train::run_folder::RunFolder;
+use clap::Args;
+use std::path::PathBuf;
+
+/// Settings of both trainings. What is not given takes its default in a new run, and the run's own value in a resumed one.
+#[derive(Debug, Args)]
+pub struct CommonArgs {
+    /// Training folder made by `duet data prepare`, or InterHuman's own
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Run folder: settings, log and checkpoints
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Go on with the run in --out; only steps and the three intervals may differ from what it was started with
+    #[arg(long)]
+    pub resume: bool,
+    /// Steps in all
+    #[arg(long)]
+    steps: Option<u64>,
+    /// Clips a step
+    #[arg(long)]
+    batch: Option<usize>,
+    /// Peak learning rate
+    #[arg(long)]
+    lr: Option<f64>,
+    /// Steps in which the rate rises
+    #[arg(long)]
+    warmup: Option<u64>,
+    /// How the rate falls afterwards
+    #[arg(long)]
+    curve: Option<Curve>,
+    /// Decoupled weight decay of AdamW
+    #[arg(long)]
+    weight_decay: Option<f64>,
+    /// Bound of the gradient's global norm, 0 for none
+    #[arg(long)]
+    clip: Option<f64>,
+    /// Replaces the model's own dropout rates (0.2 in the VQ-VAE and the transformer, 0.1 in the text head)
+    #[arg(long)]
+    dropout: Option<f32>,
+    /// Seed of everything random [default: 3407]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Steps between validations
+    #[arg(long)]
+    validate_every: Option<u64>,
+    /// Steps between saves of latest.safetensors
+    #[arg(long)]
+    save_every: Option<u64>,
+    /// Steps between training lines in log.jsonl
+    #[arg(long)]
+    log_every: Option<u64>,
+}
+
+impl CommonArgs {
+    /// Put what was given over `common`.
+    pub fn apply(&self, common: &mut Common) {
+        set(&mut common.data, self.data.clone());
+        set(&mut common.seed, self.seed);
+        set(&mut common.steps, self.steps);
+        set(&mut common.batch, self.batch);
+        set(&mut common.lr, self.lr);
+        set(&mut common.warmup, self.warmup);
+        set(&mut common.curve, self.curve);
+        set(&mut common.weight_decay, self.weight_decay);
+        set(&mut common.clip, self.clip);
+        set(&mut common.validate_every, self.validate_every);
+        set(&mut common.save_every, self.save_every);
+        set(&mut common.log_every, self.log_every);
+        common.dropout = self.dropout.or(common.dropout);
+    }
+
+    pub fn need_data(&self) -> Result<PathBuf> {
+        self.data.clone().ok_or_else(|| {
+            Error::invalid(
+                "no_data",
+                "say where the training folder is: --data DIR (made by `duet data prepare`)",
+            )
+        })
+    }
+}
+
+pub fn set<T>(slot: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *slot = given;
+    }
+}
+
+/// A resumed run may change how long it runs and how often it reports, nothing else.
+fn same_training(mut a: Common, b: &Common) -> bool {
+    a.steps = b.steps;
+    a.validate_every = b.validate_every;
+    a.save_every = b.save_every;
+    a.log_every = b.log_every;
+    a == *b
+}
+
+fn settings_differ() -> Error {
+    Error::invalid(
+        "run_settings",
+        "the run was started with other settings; leave them out to go on with it, or start a new one with another --out",
+    )
+}
+
+/// Refuse to go on with other settings than the run was started with.
+pub fn check_resumed(same: bool, now: &Common, saved: &Common) -> Result<()> {
+    if same && same_training(now.clone(), saved) { Ok(()) } else { Err(settings_differ()) }
+}
+
+/// A folder without a held-out split trains without validation.
+pub fn or_none<T>(held_out: Result<T>, none: impl FnOnce() -> T) -> Result<T> {
+    match held_out {
+        Err(error) if matches!(error.code(), "file_not_found" | "data_no_clips") => {
+            eprintln!("the training folder has no usable held-out split (val): training without validation");
+            Ok(none())
+        }
+        other => other,
+    }
+}
+
+/// Say how it ended and what to do next.
+pub fn conclude(what: &str, outcome: Outcome, steps: u64, run: &RunFolder) {
+    let folder = run.path().display();
+    match outcome {
+        Outcome::Finished => eprintln!("finished all {steps} steps; checkpoints are in {folder}"),
+        Outcome::Stopped(step) => {
+            eprintln!(
+                "stopped after step {step} of {steps}; go on with: duet train {what} --out {folder} --resume"
+            );
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! `duet train`: teach the models.
+
+mod common;
+mod package;
+mod transformer;
+mod vq;
+
+use crate::error::Result;
+use clap::{Args, Subcommand};
+
+/// Teach the models, or pack what they learned.
+///
+/// A model is trained in two halves, each in a folder of its own:
+///
+///   duet data prepare --source CAPTURES --out DATA
+///   duet train vq --data DATA --out runs/vq
+///   duet train transformer --data DATA --vq runs/vq --out runs/transformer
+///   duet train package --transformer runs/transformer --out models/NAME --knows ... (see its --help)
+///
+/// A run folder holds config.toml (every setting), log.jsonl (every metric), latest.safetensors and best.safetensors.
+/// Ctrl-C finishes the step and saves; `--resume` goes on from there as if nothing had happened, bit for bit on the same
+/// machine. See docs/training.md.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct TrainArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    Vq(Box<vq::VqArgs>),
+    Transformer(Box<transformer::TransformerArgs>),
+    Package(Box<package::PackageArgs>),
+}
+
+/// Run `duet train`.
+///
+/// # Errors
+/// Whatever stopped it, in words.
+pub fn run(args: TrainArgs) -> Result<()> {
+    match args.what {
+        What::Vq(args) => vq::run(&args),
+        What::Transformer(args) => transformer::run(&args),
+        What::Package(args) => package::run(&args),
+    }
+}

@@ -1,0 +1,235 @@
+//! `duet train transformer`.
+
+use super::common::{CommonArgs, check_resumed, conclude, or_none, set};
+use crate::cli::device;
+use crate::data::{Folder, Split, TextClips};
+use crate::error::{Error, Result};
+use crate::models::config::{ClipTextConfig, InterMConfig, TextHeadConfig};
+use crate::models::vqvae::VqVae;
+use crate::package::Package;
+use crate::text::tokenizer::{CONTEXT, VOCABULARY};
+use crate::train::checkpoint::{Checkpoint, Kind};
+use crate::train::config::{
+    Common, Curve, TextTraining, TransformerTrainConfig, VqTrainConfig, from_toml, to_toml,
+};
+use crate::train::pack::stats_of;
+use crate::train::run_folder::RunFolder;
+use crate::train::stop::Stop;
+use crate::train::transformer_loop::{self, TransformerTrainer};
+use candle_core::DType;
+use candle_nn::VarBuilder;
+use clap::Args;
+use std::path::PathBuf;
+
+/// Train the transformer: sentence to the tokens of two people, and with it a small text tower.
+///
+/// Validation is the cross entropy of masked tokens of the held-out split (`val`) and the share guessed right. With few
+/// clips both stop improving long before the samples do: look at contact sheets (`duet eval contact-sheet`) too.
+///
+///   duet train transformer --data DATA --vq runs/vq --out runs/transformer
+///   duet train transformer ... --text models/interhuman     # a finished CLIP tower, frozen
+///
+/// The official size is --latent 384 --heads 6 --layers 6 --ff 1024 --token-dim 512 --text-head-ff 2048, --batch 52.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct TransformerArgs {
+    #[command(flatten)]
+    common: CommonArgs,
+    /// Run folder of the VQ-VAE; its best checkpoint is copied into the new run
+    #[arg(long, value_name = "RUN")]
+    vq: Option<PathBuf>,
+    /// `train` for a small text tower of its own, or the folder of a model package whose tower is used as it is
+    /// [default: train]
+    #[arg(long, value_name = "train|PACKAGE")]
+    text: Option<String>,
+    /// Channels of the trained text tower [default: 128]
+    #[arg(long)]
+    text_width: Option<usize>,
+    /// Attention heads of the trained text tower [default: 4]
+    #[arg(long)]
+    text_heads: Option<usize>,
+    /// Layers of the trained text tower [default: 3]
+    #[arg(long)]
+    text_layers: Option<usize>,
+    /// Layers of the text head [default: 1; official 2]
+    #[arg(long)]
+    text_head_layers: Option<usize>,
+    /// Attention heads of the text head [default: 4; official 8]
+    #[arg(long)]
+    text_head_heads: Option<usize>,
+    /// Feed-forward width of the text head [default: 256]
+    #[arg(long)]
+    text_head_ff: Option<usize>,
+    /// Width of the transformer [default: 192]
+    #[arg(long)]
+    latent: Option<usize>,
+    /// Attention heads [default: 6]
+    #[arg(long)]
+    heads: Option<usize>,
+    /// Blocks [default: 4]
+    #[arg(long)]
+    layers: Option<usize>,
+    /// Feed-forward width [default: 512]
+    #[arg(long)]
+    ff: Option<usize>,
+    /// Width of the token table [default: 128]
+    #[arg(long)]
+    token_dim: Option<usize>,
+    /// Tell the two people apart by a learned vector each; the official model does not, and needs far longer to learn
+    /// that two people are never in one place
+    #[arg(long)]
+    person_embedding: bool,
+    /// Longest clip, frames; of longer ones the beginning is used [default: 300]
+    #[arg(long)]
+    max_frames: Option<usize>,
+    /// Probability that a batch has one person wholly masked [default: 0.2]
+    #[arg(long)]
+    interaction_mask: Option<f32>,
+    /// Probability that a caption is dropped, for guidance [default: 0.1]
+    #[arg(long)]
+    drop_text: Option<f32>,
+    /// Weight of the second, unrolled pass; 0 leaves it out and halves the time [default: 1]
+    #[arg(long)]
+    step_unroll: Option<f64>,
+}
+
+impl TransformerArgs {
+    /// `codes` of the VQ-VAE; the tower's dimensions come from the flags or from its package.
+    fn defaults(&self, codes: usize) -> Result<TransformerTrainConfig> {
+        let text = match self.text.as_deref() {
+            None | Some("train") => TextTraining::Train {
+                tower: ClipTextConfig {
+                    width: 128,
+                    heads: 4,
+                    layers: 3,
+                    vocab: VOCABULARY,
+                    context: CONTEXT,
+                },
+            },
+            Some(folder) => {
+                let package = PathBuf::from(folder);
+                TextTraining::Frozen { tower: Package::open(&package)?.manifest().text.clone(), package }
+            }
+        };
+        Ok(TransformerTrainConfig {
+            common: Common {
+                data: self.common.need_data()?,
+                seed: 3407,
+                steps: 20_000,
+                batch: 16,
+                lr: 2e-4,
+                warmup: 200,
+                curve: Curve::Cosine,
+                weight_decay: 1e-5,
+                clip: 0.0,
+                dropout: None,
+                validate_every: 500,
+                save_every: 500,
+                log_every: 20,
+            },
+            vq: self.vq.clone().ok_or_else(|| {
+                Error::invalid("no_vq", "say whose tokens to learn: --vq RUN (made by `duet train vq`)")
+            })?,
+            model: InterMConfig {
+                codes,
+                code_dim: 128,
+                latent_dim: 192,
+                heads: 6,
+                layers: 4,
+                ff: 512,
+                text_dim: text.tower().width,
+                person_embedding: false,
+                text_head: TextHeadConfig { layers: 1, heads: 4, ff: 256 },
+            },
+            text,
+            max_frames: 300,
+            interaction_probability: 0.2,
+            drop_text: 0.1,
+            step_unroll: 1.0,
+        })
+    }
+
+    fn apply(&self, config: &mut TransformerTrainConfig) -> Result<()> {
+        self.common.apply(&mut config.common);
+        set(&mut config.vq, self.vq.clone());
+        match &mut config.text {
+            TextTraining::Train { tower } => {
+                set(&mut tower.width, self.text_width);
+                set(&mut tower.heads, self.text_heads);
+                set(&mut tower.layers, self.text_layers);
+                config.model.text_dim = tower.width;
+            }
+            TextTraining::Frozen { .. } => {
+                if self.text_width.or(self.text_heads).or(self.text_layers).is_some() {
+                    return Err(Error::invalid(
+                        "training_setting",
+                        "a finished text tower has its own dimensions: leave out --text-width, --text-heads and --text-layers",
+                    ));
+                }
+            }
+        }
+        config.model.person_embedding |= self.person_embedding;
+        set(&mut config.model.text_head.layers, self.text_head_layers);
+        set(&mut config.model.text_head.heads, self.text_head_heads);
+        set(&mut config.model.text_head.ff, self.text_head_ff);
+        set(&mut config.model.latent_dim, self.latent);
+        set(&mut config.model.heads, self.heads);
+        set(&mut config.model.layers, self.layers);
+        set(&mut config.model.ff, self.ff);
+        set(&mut config.model.code_dim, self.token_dim);
+        set(&mut config.max_frames, self.max_frames);
+        set(&mut config.interaction_probability, self.interaction_mask);
+        set(&mut config.drop_text, self.drop_text);
+        set(&mut config.step_unroll, self.step_unroll);
+        Ok(())
+    }
+}
+
+pub fn run(args: &TransformerArgs) -> Result<()> {
+    let out = &args.common.out;
+    let device = device::best();
+    let (config, run, checkpoint, vq) = if args.common.resume {
+        let run = RunFolder::at(out);
+        let checkpoint = run.load_latest(Kind::Transformer)?;
+        let saved: TransformerTrainConfig = from_toml(&checkpoint.meta.config)?;
+        let mut config = saved.clone();
+        args.apply(&mut config)?;
+        let same = TransformerTrainConfig { common: saved.common.clone(), ..config.clone() } == saved;
+        check_resumed(same, &config.common, &saved.common)?;
+        config.check()?;
+        run.write_config(&to_toml(&config)?)?;
+        let vq = Checkpoint::load(&run.vq(), Kind::Vq)?;
+        (config, run, Some(checkpoint), vq)
+    } else {
+        let mut config = args.defaults(0)?;
+        args.apply(&mut config)?;
+        let source = RunFolder::at(&config.vq);
+        let vq = source.load_best(Kind::Vq)?;
+        config.model.codes = from_toml::<VqTrainConfig>(&vq.meta.config)?.model.codes;
+        config.check()?;
+        let run = RunFolder::create(out, &to_toml(&config)?)?;
+        // Tensors sorted, so that the copy is the same bytes each time.
+        let mut tensors: Vec<_> = vq.tensors.iter().map(|(name, t)| (name.clone(), t.clone())).collect();
+        tensors.retain(|(name, _)| !name.starts_with("adam."));
+        tensors.sort_by(|a, b| a.0.cmp(&b.0));
+        Checkpoint::save(&run.vq(), &vq.meta, &tensors)?;
+        (config, run, None, vq)
+    };
+
+    eprintln!("reading {}", config.common.data.display());
+    let folder = Folder::open(&config.common.data)?;
+    let stats = stats_of(&vq)?;
+    let clips = TextClips::load(&folder, Split::Train, &stats, true, |_, _| ())?;
+    let held_out = TextClips::load(&folder, Split::Val, &stats, false, |_, _| ());
+    let held_out = or_none(held_out, || TextClips::new(stats.clone()))?;
+    let vq_config: VqTrainConfig = from_toml(&vq.meta.config)?;
+    let vq = VqVae::new(&vq_config.model, VarBuilder::from_tensors(vq.model(), DType::F32, &device))?;
+    let mut trainer = match &checkpoint {
+        Some(checkpoint) => TransformerTrainer::resume(&config, checkpoint, &device)?,
+        None => TransformerTrainer::new(&config, &clips, &device)?,
+    };
+    drop(checkpoint);
+    let outcome = transformer_loop::train(&mut trainer, &vq, &clips, &held_out, &run, &Stop::on_signal())?;
+    conclude("transformer", outcome, config.common.steps, &run);
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! `duet train vq`.
+
+use super::common::{CommonArgs, check_resumed, conclude, or_none, set};
+use crate::cli::device;
+use crate::data::folder::Reader;
+use crate::data::{Folder, Split, VqWindows};
+use crate::error::Result;
+use crate::models::config::{Activation, MotionLayout, VqConfig};
+use crate::motion::Stats;
+use crate::train::checkpoint::Kind;
+use crate::train::config::{Common, Curve, VqTrainConfig, from_toml, to_toml};
+use crate::train::losses::{Criterion, LossWeights};
+use crate::train::pack::stats_of;
+use crate::train::run_folder::RunFolder;
+use crate::train::stop::Stop;
+use crate::train::vq_loop::{self, VqTrainer};
+use clap::Args;
+
+/// Train the motion VQ-VAE: motion to tokens and back.
+///
+/// Validation is the mean joint error in centimetres of reconstructed windows of the held-out split (`val`).
+///
+///   duet train vq --data DATA --out runs/vq --width 96 --codes 512 --code-dim 128 --steps 20000
+///
+/// The official size is --width 512 --codes 1024 --code-dim 512, --batch 256, --curve multistep.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct VqArgs {
+    #[command(flatten)]
+    common: CommonArgs,
+    /// Channels inside encoder and decoder [default: 96]
+    #[arg(long)]
+    width: Option<usize>,
+    /// Codes in the codebook [default: 512]
+    #[arg(long)]
+    codes: Option<usize>,
+    /// Numbers of a code [default: 128]
+    #[arg(long)]
+    code_dim: Option<usize>,
+    /// Residual blocks a stage [default: 2]
+    #[arg(long)]
+    depth: Option<usize>,
+    /// Growth of the dilation from block to block [default: 3]
+    #[arg(long)]
+    dilation_growth: Option<usize>,
+    /// Frames of a training window [default: 64]
+    #[arg(long)]
+    window: Option<usize>,
+    /// Frames between the starts of neighbouring windows [default: 10]
+    #[arg(long)]
+    stride: Option<usize>,
+    /// Penalty of a difference [default: l1_smooth]
+    #[arg(long)]
+    criterion: Option<Criterion>,
+    /// Weight of the commitment loss [default: 0.02]
+    #[arg(long)]
+    commit: Option<f64>,
+    /// Weight of the position loss [default: 1]
+    #[arg(long)]
+    explicit: Option<f64>,
+    /// Weight of the velocity loss [default: 100]
+    #[arg(long)]
+    vel: Option<f64>,
+    /// Weight of the bone-length loss [default: 5]
+    #[arg(long)]
+    bone: Option<f64>,
+    /// Weight of the rotation loss [default: 0.01]
+    #[arg(long)]
+    geo: Option<f64>,
+    /// Weight of the foot-contact loss [default: 500]
+    #[arg(long)]
+    foot: Option<f64>,
+    /// Temperature of the codes drawn while training; 0 takes the nearest, upstream 0.5 [default: 0]
+    #[arg(long)]
+    code_temperature: Option<f32>,
+    /// Decay of the codebook's running statistics [default: 0.99]
+    #[arg(long)]
+    mu: Option<f32>,
+}
+
+impl VqArgs {
+    fn defaults(&self) -> Result<VqTrainConfig> {
+        Ok(VqTrainConfig {
+            common: Common {
+                data: self.common.need_data()?,
+                seed: 3407,
+                steps: 20_000,
+                batch: 32,
+                lr: 2e-4,
+                warmup: 200,
+                curve: Curve::Cosine,
+                weight_decay: 0.0,
+                clip: 1.0,
+                dropout: None,
+                validate_every: 500,
+                save_every: 500,
+                log_every: 20,
+            },
+            model: VqConfig {
+                layout: MotionLayout::InterHuman,
+                width: 96,
+                code_dim: 128,
+                codes: 512,
+                depth: 2,
+                dilation_growth: 3,
+                activation: Activation::Relu,
+            },
+            window: 64,
+            stride: 10,
+            criterion: Criterion::SmoothL1,
+            weights: LossWeights::default(),
+            code_temperature: 0.0,
+            mu: 0.99,
+        })
+    }
+
+    fn apply(&self, config: &mut VqTrainConfig) {
+        self.common.apply(&mut config.common);
+        set(&mut config.model.width, self.width);
+        set(&mut config.model.codes, self.codes);
+        set(&mut config.model.code_dim, self.code_dim);
+        set(&mut config.model.depth, self.depth);
+        set(&mut config.model.dilation_growth, self.dilation_growth);
+        set(&mut config.window, self.window);
+        set(&mut config.stride, self.stride);
+        set(&mut config.criterion, self.criterion);
+        set(&mut config.weights.commit, self.commit);
+        set(&mut config.weights.explicit, self.explicit);
+        set(&mut config.weights.vel, self.vel);
+        set(&mut config.weights.bone, self.bone);
+        set(&mut config.weights.geo, self.geo);
+        set(&mut config.weights.foot, self.foot);
+        set(&mut config.code_temperature, self.code_temperature);
+        set(&mut config.mu, self.mu);
+    }
+}
+
+pub fn run(args: &VqArgs) -> Result<()> {
+    let out = &args.common.out;
+    let (config, run, checkpoint) = if args.common.resume {
+        let run = RunFolder::at(out);
+        let checkpoint = run.load_latest(Kind::Vq)?;
+        let saved: VqTrainConfig = from_toml(&checkpoint.meta.config)?;
+        let mut config = saved.clone();
+        args.apply(&mut config);
+        let same = VqTrainConfig { common: saved.common.clone(), ..config.clone() } == saved;
+        check_resumed(same, &config.common, &saved.common)?;
+        config.check()?;
+        run.write_config(&to_toml(&config)?)?;
+        (config, run, Some(checkpoint))
+    } else {
+        let mut config = args.defaults()?;
+        args.apply(&mut config);
+        config.check()?;
+        let run = RunFolder::create(out, &to_toml(&config)?)?;
+        (config, run, None)
+    };
+
+    eprintln!("reading {}", config.common.data.display());
+    let folder = Folder::open(&config.common.data)?;
+    let stats = match &checkpoint {
+        Some(checkpoint) => stats_of(checkpoint)?,
+        None => folder.stats()?,
+    };
+    let windows = windows(&folder, Split::Train, &stats, &config)?;
+    let held_out = or_none(windows_of(&folder, &stats, &config), || {
+        VqWindows::new(Vec::new(), &stats, config.window, config.stride)
+    })?;
+    let device = device::best();
+    let mut trainer = match &checkpoint {
+        Some(checkpoint) => VqTrainer::resume(&config, &stats, checkpoint, &device)?,
+        None => VqTrainer::new(&config, &stats, &device)?,
+    };
+    drop(checkpoint);
+    let outcome = vq_loop::train(&mut trainer, &windows, &held_out, &run, &Stop::on_signal())?;
+    conclude("vq", outcome, config.common.steps, &run);
+    Ok(())
+}
+
+fn windows_of(folder: &Folder, stats: &Stats, config: &VqTrainConfig) -> Result<VqWindows> {
+    windows(folder, Split::Val, stats, config)
+}
+
+fn windows(folder: &Folder, split: Split, stats: &Stats, config: &VqTrainConfig) -> Result<VqWindows> {
+    let mut ids = folder.ids(split, Reader::Motion)?;
+    // Windows of a clip that is listed twice are the same windows.
+    ids.sort_unstable();
+    ids.dedup();
+    let pairs = ids.iter().map(|id| folder.pair(id)).collect::<Result<Vec<_>>>()?;
+    VqWindows::from_pairs(&pairs, stats, config.window, config.stride)
+}
