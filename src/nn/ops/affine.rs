@@ -4,6 +4,7 @@
 //! step on CPU. Here a vector (B, 1, d) meets rows (B, N, d) directly.
 
 use super::values;
+use super::vectorise::vectorise;
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
@@ -40,12 +41,15 @@ const ROWS: usize = 64;
 /// Calls `each(batch item, output row, row index)` for all rows of width `d`, `n` rows a batch item.
 fn rows(out: &mut [f32], n: usize, d: usize, each: impl Fn(usize, &mut [f32], usize) + Sync) {
     out.par_chunks_mut(ROWS * d).enumerate().for_each(|(chunk, out)| {
-        pulp::Arch::new().dispatch(|| {
-            for (i, out) in out.chunks_exact_mut(d).enumerate() {
-                let row = chunk * ROWS + i;
-                each(row / n, out, row);
-            }
-        });
+        vectorise(
+            #[inline(always)]
+            || {
+                for (i, out) in out.chunks_exact_mut(d).enumerate() {
+                    let row = chunk * ROWS + i;
+                    each(row / n, out, row);
+                }
+            },
+        );
     });
 }
 
@@ -53,18 +57,21 @@ fn rows(out: &mut [f32], n: usize, d: usize, each: impl Fn(usize, &mut [f32], us
 fn column_sums(a: &[f32], b: Option<&[f32]>, n: usize, d: usize) -> Vec<f32> {
     let mut out = vec![0f32; a.len() / n];
     out.par_chunks_mut(d).enumerate().for_each(|(item, out)| {
-        pulp::Arch::new().dispatch(|| {
-            for row in item * n..(item + 1) * n {
-                let a = &a[row * d..][..d];
-                match b {
-                    Some(b) => {
-                        let b = &b[row * d..][..d];
-                        out.iter_mut().zip(a.iter().zip(b)).for_each(|(o, (a, b))| *o += a * b);
+        vectorise(
+            #[inline(always)]
+            || {
+                for row in item * n..(item + 1) * n {
+                    let a = &a[row * d..][..d];
+                    match b {
+                        Some(b) => {
+                            let b = &b[row * d..][..d];
+                            out.iter_mut().zip(a.iter().zip(b)).for_each(|(o, (a, b))| *o += a * b);
+                        }
+                        None => out.iter_mut().zip(a).for_each(|(o, a)| *o += a),
                     }
-                    None => out.iter_mut().zip(a).for_each(|(o, a)| *o += a),
                 }
-            }
-        });
+            },
+        );
     });
     out
 }
@@ -97,10 +104,16 @@ impl CustomOp2 for AddBias {
             candle_core::bail!("{}: rows {:?} do not fit a bias of {d}", self.name(), xl.dims());
         }
         let mut out = vec![0f32; x.len()];
-        rows(&mut out, 1, d, |_, out, row| {
-            let x = &x[row * d..][..d];
-            out.iter_mut().zip(x.iter().zip(bias)).for_each(|(o, (x, b))| *o = x + b);
-        });
+        rows(
+            &mut out,
+            1,
+            d,
+            #[inline(always)]
+            |_, out, row| {
+                let x = &x[row * d..][..d];
+                out.iter_mut().zip(x.iter().zip(bias)).for_each(|(o, (x, b))| *o = x + b);
+            },
+        );
         Ok((CpuStorage::F32(out), xl.shape().clone()))
     }
 
@@ -162,12 +175,19 @@ impl CustomOp3 for Modulate {
         let x = values(x, xl, self.name())?;
         let (shift, scale) = (values(shift, shift_l, self.name())?, values(scale, scale_l, self.name())?);
         let mut out = vec![0f32; x.len()];
-        rows(&mut out, n, d, |item, out, row| {
-            let (x, shift, scale) = (&x[row * d..][..d], &shift[item * d..][..d], &scale[item * d..][..d]);
-            for ((o, x), (shift, scale)) in out.iter_mut().zip(x).zip(shift.iter().zip(scale)) {
-                *o = x * (1.0 + scale) + shift;
-            }
-        });
+        rows(
+            &mut out,
+            n,
+            d,
+            #[inline(always)]
+            |item, out, row| {
+                let (x, shift, scale) =
+                    (&x[row * d..][..d], &shift[item * d..][..d], &scale[item * d..][..d]);
+                for ((o, x), (shift, scale)) in out.iter_mut().zip(x).zip(shift.iter().zip(scale)) {
+                    *o = x * (1.0 + scale) + shift;
+                }
+            },
+        );
         Ok((CpuStorage::F32(out), xl.shape().clone()))
     }
 
@@ -210,12 +230,18 @@ impl CustomOp3 for Gated {
         let (x, h) = (values(x, xl, self.name())?, values(h, hl, self.name())?);
         let gate = values(gate, gate_l, self.name())?;
         let mut out = vec![0f32; x.len()];
-        rows(&mut out, n, d, |item, out, row| {
-            let (x, h, gate) = (&x[row * d..][..d], &h[row * d..][..d], &gate[item * d..][..d]);
-            for ((o, x), (h, gate)) in out.iter_mut().zip(x).zip(h.iter().zip(gate)) {
-                *o = x + h * gate;
-            }
-        });
+        rows(
+            &mut out,
+            n,
+            d,
+            #[inline(always)]
+            |item, out, row| {
+                let (x, h, gate) = (&x[row * d..][..d], &h[row * d..][..d], &gate[item * d..][..d]);
+                for ((o, x), (h, gate)) in out.iter_mut().zip(x).zip(h.iter().zip(gate)) {
+                    *o = x + h * gate;
+                }
+            },
+        );
         Ok((CpuStorage::F32(out), xl.shape().clone()))
     }
 

@@ -2,6 +2,7 @@
 
 use super::exp::exp_negative;
 use super::values;
+use super::vectorise::vectorise;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
@@ -42,11 +43,14 @@ impl CustomOp1 for Gelu {
         let x = values(storage, layout, self.name())?;
         let mut out = vec![0f32; x.len()];
         out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(out, x)| {
-            pulp::Arch::new().dispatch(|| {
-                for (o, &x) in out.iter_mut().zip(x) {
-                    *o = x * normal_cdf(x);
-                }
-            });
+            vectorise(
+                #[inline(always)]
+                || {
+                    for (o, &x) in out.iter_mut().zip(x) {
+                        *o = x * normal_cdf(x);
+                    }
+                },
+            );
         });
         Ok((CpuStorage::F32(out), layout.shape().clone()))
     }
@@ -74,11 +78,14 @@ impl CustomOp2 for GeluGradient {
         let mut out = vec![0f32; x.len()];
         out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).zip(g.par_chunks(CHUNK)).for_each(
             |((out, x), g)| {
-                pulp::Arch::new().dispatch(|| {
-                    for ((o, &x), &g) in out.iter_mut().zip(x).zip(g) {
-                        *o = g * derivative(x);
-                    }
-                });
+                vectorise(
+                    #[inline(always)]
+                    || {
+                        for ((o, &x), &g) in out.iter_mut().zip(x).zip(g) {
+                            *o = g * derivative(x);
+                        }
+                    },
+                );
             },
         );
         Ok((CpuStorage::F32(out), xl.shape().clone()))

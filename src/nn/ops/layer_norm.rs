@@ -1,6 +1,7 @@
 //! Layer norm over the last axis, without gain or shift (callers modulate).
 
 use super::values;
+use super::vectorise::vectorise;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, D, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
@@ -49,14 +50,17 @@ impl CustomOp1 for LayerNorm {
         let mut out = vec![0f32; x.len()];
         let chunk = (16 * 1024 / width.max(1)).max(1) * width;
         out.par_chunks_mut(chunk).zip(x.par_chunks(chunk)).for_each(|(out, x)| {
-            pulp::Arch::new().dispatch(|| {
-                for (out, x) in out.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
-                    let (mean, scale) = moments(x, self.0);
-                    for (o, &x) in out.iter_mut().zip(x) {
-                        *o = (x - mean) * scale;
+            vectorise(
+                #[inline(always)]
+                || {
+                    for (out, x) in out.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
+                        let (mean, scale) = moments(x, self.0);
+                        for (o, &x) in out.iter_mut().zip(x) {
+                            *o = (x - mean) * scale;
+                        }
                     }
-                }
-            });
+                },
+            );
         });
         Ok((CpuStorage::F32(out), layout.shape().clone()))
     }
@@ -87,19 +91,22 @@ impl CustomOp2 for LayerNormGradient {
         let chunk = (16 * 1024 / width.max(1)).max(1) * width;
         out.par_chunks_mut(chunk).zip(x.par_chunks(chunk)).zip(g.par_chunks(chunk)).for_each(
             |((out, x), g)| {
-                pulp::Arch::new().dispatch(|| {
-                    let rows =
-                        out.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(g.chunks_exact(width));
-                    for ((out, x), g) in rows {
-                        let n = width as f32;
-                        let (mean, scale) = moments(x, self.0);
-                        let mean_g = sum_by(g, |_, g| g) / n;
-                        let mean_gy = sum_by(x, |i, x| (x - mean) * scale * g[i]) / n;
-                        for ((o, &x), &g) in out.iter_mut().zip(x).zip(g) {
-                            *o = scale * (g - mean_g - (x - mean) * scale * mean_gy);
+                vectorise(
+                    #[inline(always)]
+                    || {
+                        let rows =
+                            out.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(g.chunks_exact(width));
+                        for ((out, x), g) in rows {
+                            let n = width as f32;
+                            let (mean, scale) = moments(x, self.0);
+                            let mean_g = sum_by(g, |_, g| g) / n;
+                            let mean_gy = sum_by(x, |i, x| (x - mean) * scale * g[i]) / n;
+                            for ((o, &x), &g) in out.iter_mut().zip(x).zip(g) {
+                                *o = scale * (g - mean_g - (x - mean) * scale * mean_gy);
+                            }
                         }
-                    }
-                });
+                    },
+                );
             },
         );
         Ok((CpuStorage::F32(out), xl.shape().clone()))

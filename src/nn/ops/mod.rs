@@ -9,6 +9,7 @@ mod gelu;
 mod gemm;
 mod layer_norm;
 mod softmax;
+mod vectorise;
 
 pub use affine::{add_bias, gated, modulate};
 pub use attention::{Mask, attention};

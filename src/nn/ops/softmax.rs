@@ -2,6 +2,7 @@
 
 use super::exp::exp_negative;
 use super::values;
+use super::vectorise::vectorise;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, D, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
@@ -39,25 +40,31 @@ fn rows_per_chunk(width: usize) -> usize {
 
 /// softmax(scale·x) of each row of `width` numbers, in place, on this thread.
 pub(super) fn softmax_rows(rows: &mut [f32], width: usize, scale: f32) {
-    pulp::Arch::new().dispatch(|| {
-        for row in rows.chunks_exact_mut(width) {
-            let max = scale * reduce(row, f32::NEG_INFINITY, |a, b| if a > b { a } else { b });
-            row.iter_mut().for_each(|x| *x = exp_negative(scale * *x - max));
-            let total = 1.0 / reduce(row, 0.0, |a, b| a + b);
-            row.iter_mut().for_each(|x| *x *= total);
-        }
-    });
+    vectorise(
+        #[inline(always)]
+        || {
+            for row in rows.chunks_exact_mut(width) {
+                let max = scale * reduce(row, f32::NEG_INFINITY, |a, b| if a > b { a } else { b });
+                row.iter_mut().for_each(|x| *x = exp_negative(scale * *x - max));
+                let total = 1.0 / reduce(row, 0.0, |a, b| a + b);
+                row.iter_mut().for_each(|x| *x *= total);
+            }
+        },
+    );
 }
 
 /// dx = scale·y·(dy − Σ y·dy) of each row, given the softmax `y`; `dy` becomes dx.
 pub(super) fn softmax_rows_gradient(y: &[f32], dy: &mut [f32], width: usize, scale: f32) {
-    pulp::Arch::new().dispatch(|| {
-        for (y, dy) in y.chunks_exact(width).zip(dy.chunks_exact_mut(width)) {
-            dy.iter_mut().zip(y).for_each(|(g, y)| *g *= y);
-            let dot = reduce(dy, 0.0, |a, b| a + b);
-            dy.iter_mut().zip(y).for_each(|(g, y)| *g = scale * (*g - y * dot));
-        }
-    });
+    vectorise(
+        #[inline(always)]
+        || {
+            for (y, dy) in y.chunks_exact(width).zip(dy.chunks_exact_mut(width)) {
+                dy.iter_mut().zip(y).for_each(|(g, y)| *g *= y);
+                let dot = reduce(dy, 0.0, |a, b| a + b);
+                dy.iter_mut().zip(y).for_each(|(g, y)| *g = scale * (*g - y * dot));
+            }
+        },
+    );
 }
 
 struct Softmax(f32);
