@@ -157,3 +157,45 @@ impl InterM {
         self.head.forward(&x, &modulation.head)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::config::TextHeadConfig;
+    use crate::nn::dropout::Keep;
+    use crate::nn::params::Params;
+    use candle_core::Device;
+
+    /// Logits of both halves for two people with the same tokens.
+    fn halves(person_embedding: bool) -> [Vec<f32>; 2] {
+        let config = InterMConfig {
+            codes: 16,
+            code_dim: 8,
+            latent_dim: 16,
+            heads: 2,
+            layers: 2,
+            ff: 32,
+            text_dim: 8,
+            person_embedding,
+            text_head: TextHeadConfig { layers: 1, heads: 2, ff: 16 },
+        };
+        let device = &Device::Cpu;
+        let model = InterM::new(&config, Params::new(5, device).builder()).unwrap();
+        let sentence = Tensor::ones((1, 8), candle_core::DType::F32, device).unwrap();
+        let modulation = model.modulation(&model.condition(&sentence).unwrap(), &mut ()).unwrap();
+        let person: Vec<u32> = (0..3 * PARTS as u32).map(|i| i % 16).collect();
+        let ids = Tensor::from_vec([person.clone(), person].concat(), (1, 6 * PARTS), device).unwrap();
+        let logits = model.forward(&ids, &modulation, &Lengths::new(&[3], 3), &mut Keep, &mut ()).unwrap();
+        [0, 3 * PARTS].map(|from| {
+            let half = logits.narrow(1, from, 3 * PARTS).unwrap();
+            half.flatten_all().unwrap().to_vec1().unwrap()
+        })
+    }
+
+    #[test]
+    fn only_the_person_embedding_tells_people_apart() {
+        let worst = |[a, b]: [Vec<f32>; 2]| a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst(halves(false)) < 1e-6);
+        assert!(worst(halves(true)) > 1e-3);
+    }
+}
