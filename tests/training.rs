@@ -214,6 +214,7 @@ fn common(data: PathBuf) -> Common {
         weight_decay: 1e-5,
         clip: 1.0,
         dropout: None,
+        precision: Default::default(),
         validate_every: 1,
         save_every: 1,
         log_every: 1,

@@ -73,5 +73,5 @@ impl MultiHead {
 /// x·wᵀ + b over the last axis as one matrix product.
 fn project(x: &Tensor, w: &Tensor, b: &Tensor) -> Result<Tensor> {
     let (batch, n, d) = x.dims3()?;
-    ops::add_bias(&x.reshape((batch * n, d))?.matmul(&w.t()?)?, b)?.reshape((batch, n, w.dim(0)?))
+    ops::add_bias(&ops::product(&x.reshape((batch * n, d))?, w)?, b)?.reshape((batch, n, w.dim(0)?))
 }

@@ -29,7 +29,7 @@ impl Module for Linear {
         let input = shape.pop().unwrap_or_default();
         shape.push(self.weight.dim(0)?);
         let rows = x.elem_count() / input.max(1);
-        ops::add_bias(&x.reshape((rows, input))?.matmul(&self.weight.t()?)?, &self.bias)?.reshape(shape)
+        ops::add_bias(&ops::product(&x.reshape((rows, input))?, &self.weight)?, &self.bias)?.reshape(shape)
     }
 }
 

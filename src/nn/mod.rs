@@ -7,5 +7,6 @@ pub mod linear;
 pub mod norm;
 pub mod ops;
 pub mod params;
+pub mod precision;
 pub mod probe;
 pub mod threads;

@@ -5,6 +5,7 @@ use super::optim::AdamWConfig;
 use super::schedule::{Decay, Schedule};
 use crate::error::{Error, Result};
 use crate::models::config::{ClipTextConfig, InterMConfig, MotionLayout, VqConfig};
+use crate::nn::precision::Precision;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::path::PathBuf;
 
@@ -43,6 +44,9 @@ pub struct Common {
     /// Replaces the model's own dropout rates.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropout: Option<f32>,
+    /// What matrix products on the CPU round to.
+    #[serde(default)]
+    pub precision: Precision,
     /// Validate every so many steps.
     pub validate_every: u64,
     /// Save `latest` every so many steps.

@@ -1,6 +1,7 @@
 //! What both trainings have in common at the command line.
 
 use crate::error::{Error, Result};
+use crate::nn::precision::Precision;
 use crate::train::Outcome;
 use crate::train::config::{Common, Curve};
 use crate::train::run_folder::RunFolder;
@@ -43,6 +44,9 @@ pub struct CommonArgs {
     /// Replaces the model's own dropout rates (0.2 in the VQ-VAE and the transformer, 0.1 in the text head)
     #[arg(long)]
     dropout: Option<f32>,
+    /// What matrix products on the CPU round to: bf16 is several times as fast where the CPU has Intel AMX [default: f32]
+    #[arg(long)]
+    precision: Option<Precision>,
     /// Seed of everything random [default: 3407]
     #[arg(long)]
     seed: Option<u64>,
@@ -69,6 +73,7 @@ impl CommonArgs {
         set(&mut common.curve, self.curve);
         set(&mut common.weight_decay, self.weight_decay);
         set(&mut common.clip, self.clip);
+        set(&mut common.precision, self.precision);
         set(&mut common.validate_every, self.validate_every);
         set(&mut common.save_every, self.save_every);
         set(&mut common.log_every, self.log_every);

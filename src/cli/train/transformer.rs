@@ -6,6 +6,7 @@ use crate::data::{Folder, Split, TextClips};
 use crate::error::{Error, Result};
 use crate::models::config::{ClipTextConfig, InterMConfig, TextHeadConfig};
 use crate::models::vqvae::VqVae;
+use crate::nn::precision::{self, Precision};
 use crate::package::Package;
 use crate::text::tokenizer::{CONTEXT, VOCABULARY};
 use crate::train::checkpoint::{Checkpoint, Kind};
@@ -123,6 +124,7 @@ impl TransformerArgs {
                 weight_decay: 1e-5,
                 clip: 0.0,
                 dropout: None,
+                precision: Precision::F32,
                 validate_every: 500,
                 save_every: 500,
                 log_every: 20,
@@ -216,6 +218,7 @@ pub fn run(args: &TransformerArgs) -> Result<()> {
         (config, run, None, vq)
     };
 
+    precision::set(config.common.precision)?;
     eprintln!("reading {}", config.common.data.display());
     let folder = Folder::open(&config.common.data)?;
     let stats = stats_of(&vq)?;

@@ -7,6 +7,7 @@ use crate::data::{Folder, Split, VqWindows};
 use crate::error::Result;
 use crate::models::config::{Activation, MotionLayout, VqConfig};
 use crate::motion::Stats;
+use crate::nn::precision::{self, Precision};
 use crate::train::checkpoint::Kind;
 use crate::train::config::{Common, Curve, VqTrainConfig, from_toml, to_toml};
 use crate::train::losses::{Criterion, LossWeights};
@@ -92,6 +93,7 @@ impl VqArgs {
                 weight_decay: 0.0,
                 clip: 1.0,
                 dropout: None,
+                precision: Precision::F32,
                 validate_every: 500,
                 save_every: 500,
                 log_every: 20,
@@ -166,6 +168,7 @@ pub fn run(args: &VqArgs) -> Result<()> {
     let held_out = or_none(windows_of(&folder, &stats, &config), || {
         VqWindows::new(Vec::new(), &stats, config.window, config.stride)
     })?;
+    precision::set(config.common.precision)?;
     let device = device::best();
     let mut trainer = match &checkpoint {
         Some(checkpoint) => VqTrainer::resume(&config, &stats, checkpoint, &device)?,

@@ -6,6 +6,7 @@ use super::residual::ResidualStack;
 use crate::models::config::{MotionLayout, VqConfig};
 use crate::nn::conv::{Conv2d, same};
 use crate::nn::dropout::Dropout;
+use crate::nn::ops;
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
@@ -58,14 +59,14 @@ impl Decoder {
 
     /// (B, L, 5, code_dim) -> (B, 4L, J, C).
     pub fn forward(&self, z: &Tensor, graph: GraphMode, drop: &mut dyn Dropout) -> Result<Tensor> {
-        let mut x = self.first.forward(z)?.relu()?;
+        let mut x = ops::relu(&self.first.forward(z)?)?;
         for ((residual, conv), growth) in self.stages.iter().zip(self.growth) {
             x = residual.forward(&x, drop)?;
             x = conv.forward(&upsample(&x, growth)?)?;
         }
-        let x = self.mix.forward(&x)?.relu()?;
+        let x = ops::relu(&self.mix.forward(&x)?)?;
         match &self.back {
-            Back::Graph(a, b) => b.forward(&a.forward(&x, graph)?.relu()?, graph),
+            Back::Graph(a, b) => b.forward(&ops::relu(&a.forward(&x, graph)?)?, graph),
             Back::Conv(conv) => conv.forward(&x),
         }
     }
@@ -81,11 +82,5 @@ pub fn nearest_rows(rows: usize, scale: f64) -> Vec<u32> {
 
 /// Nearest-neighbour growth: time by two, joints by `growth`.
 fn upsample(x: &Tensor, growth: f64) -> Result<Tensor> {
-    let pick = |rows: Vec<u32>| {
-        let n = rows.len();
-        Tensor::from_vec(rows, n, x.device())
-    };
-    let joints = pick(nearest_rows(x.dim(2)?, growth))?;
-    let time = pick(nearest_rows(x.dim(1)?, 2.0))?;
-    x.index_select(&joints, 2)?.index_select(&time, 1)
+    ops::pick(x, nearest_rows(x.dim(1)?, 2.0), nearest_rows(x.dim(2)?, growth))
 }

@@ -6,7 +6,7 @@ use super::residual::ResidualStack;
 use crate::models::config::{MotionLayout, VqConfig};
 use crate::nn::conv::{Conv2d, same};
 use crate::nn::dropout::Dropout;
-use crate::nn::ops::ConvGeometry;
+use crate::nn::ops::{self, ConvGeometry};
 use crate::nn::probe::Probe;
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
@@ -63,12 +63,12 @@ impl Encoder {
     ) -> Result<Tensor> {
         let mut x = match &self.front {
             Front::Graph(a, b) => {
-                let x = a.forward(x, graph)?.relu()?;
-                let x = b.forward(&x, graph)?.relu()?;
+                let x = ops::relu(&a.forward(x, graph)?)?;
+                let x = ops::relu(&b.forward(&x, graph)?)?;
                 probe.see("enc_gcn_out", &x.permute((0, 3, 2, 1))?);
                 x
             }
-            Front::Conv(conv) => conv.forward(x)?.relu()?,
+            Front::Conv(conv) => ops::relu(&conv.forward(x)?)?,
         };
         for (down, residual) in &self.stages {
             x = residual.forward(&down.forward(&x)?, drop)?;

@@ -68,7 +68,7 @@ impl GraphSage {
     /// (B, T, 22, Ci) -> (B, T, 22, Co).
     pub fn forward(&self, x: &Tensor, mode: GraphMode) -> Result<Tensor> {
         let (b, t, j, c) = x.dims4()?;
-        let own = x.reshape((b * t * j, c))?.matmul(&self.lin_r.t()?)?;
+        let own = ops::product(&x.reshape((b * t * j, c))?, &self.lin_r)?;
         let own = ops::add_bias(&own, self.lin_l.bias())?.reshape((b, t, j, ()))?;
         let clips = match mode {
             GraphMode::PerClip => b,
@@ -79,9 +79,8 @@ impl GraphSage {
         let message =
             self.mean.broadcast_left(clips)?.contiguous()?.matmul(&sent)?.reshape((clips * j, c))?;
         let message = message.matmul(&self.lin_l.weight().t()?)?.reshape((clips, 1, j, ()))?;
-        // Zero message everywhere else.
-        let message = message.pad_with_zeros(1, 0, t - 1)?.pad_with_zeros(0, 0, b - clips)?;
-        own + message
+        // No message anywhere else.
+        ops::add_to_first(&own, &message)
     }
 }
 

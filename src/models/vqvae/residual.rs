@@ -54,7 +54,7 @@ impl ResidualStack {
 
 fn activate(x: &Tensor, activation: Activation) -> Result<Tensor> {
     match activation {
-        Activation::Relu => x.relu(),
+        Activation::Relu => ops::relu(x),
         Activation::Silu => x.silu(),
         Activation::Gelu => ops::gelu(x),
     }

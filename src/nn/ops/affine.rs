@@ -119,16 +119,23 @@ impl CustomOp2 for AddBias {
 
     fn bwd(
         &self,
-        x: &Tensor,
+        _x: &Tensor,
         bias: &Tensor,
         _res: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let d = bias.dim(0)?;
-        let flat = grad.contiguous()?.reshape((1, x.elem_count() / d, d))?;
-        let sum = flat.apply_op2_no_bwd(&flat, &ColumnSums { product: false })?.reshape(d)?;
-        Ok((Some(grad.clone()), Some(sum)))
+        Ok((Some(grad.clone()), Some(sum_rows(grad, bias.dim(0)?)?)))
     }
+}
+
+/// Sum of all rows of x (…, d): (d).
+pub(super) fn sum_rows(x: &Tensor, d: usize) -> Result<Tensor> {
+    // Row groups of a fixed size, so that threads share the work and the order of the sums stays.
+    let rows = x.elem_count() / d;
+    let groups = [16, 8, 4, 2].into_iter().find(|&g| rows.is_multiple_of(g)).unwrap_or(1);
+    let x = x.contiguous()?.reshape((groups, rows / groups, d))?;
+    let sums = x.apply_op2_no_bwd(&x, &ColumnSums { product: false })?.reshape((1, groups, d))?;
+    sums.apply_op2_no_bwd(&sums, &ColumnSums { product: false })?.reshape(d)
 }
 
 /// (a, b) (B, N, d) -> Σ_n a·b, or Σ_n a: (B, 1, d).

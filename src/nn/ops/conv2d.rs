@@ -4,6 +4,7 @@
 //! gathered a block of positions at a time (the block stays in cache) and multiplied with the packed kernel; blocks are
 //! independent, so threads share them without changing the result.
 
+use super::affine::sum_rows;
 use super::gemm::{gemm, row_major, transposed};
 use super::values;
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
@@ -82,7 +83,7 @@ impl Plan {
         fitting.max(256).min(self.positions())
     }
 
-    /// Calls `copy(input offset, patch offset)` for every tap of output position `p` that falls inside the input.
+    /// Calls `each(input offset, patch offset)` for every tap of output position `p` that falls inside the input.
     fn taps(&self, p: usize, mut each: impl FnMut(usize, usize)) {
         let (oh, ow) = self.output;
         let (b, y, x) = (p / (oh * ow), p / ow % oh, p % ow);
@@ -109,10 +110,16 @@ impl Plan {
     /// Gather the patches of positions `from..from+rows` into `patches`, zeros outside the input.
     fn gather(&self, x: &[f32], from: usize, rows: usize, patches: &mut Vec<f32>) {
         let width = self.patch();
-        patches.clear();
         patches.resize(rows * width, 0.0);
         for (row, patch) in patches.chunks_exact_mut(width).enumerate() {
-            self.taps(from + row, |at, to| patch[to..to + self.ci].copy_from_slice(&x[at..at + self.ci]));
+            let mut filled = 0;
+            self.taps(from + row, |at, to| {
+                // Taps come in order: what they skip lies outside the input.
+                patch[filled..to].fill(0.0);
+                patch[to..to + self.ci].copy_from_slice(&x[at..at + self.ci]);
+                filled = to + self.ci;
+            });
+            patch[filled..].fill(0.0);
         }
     }
 }
@@ -163,7 +170,7 @@ impl CustomOp3 for Conv2d {
         let &[_, h, wd, ci] = x.dims() else { unreachable!("checked by the forward pass") };
         let dx = grad.apply_op2_no_bwd(w, &InputGradient { g: self.0, input: (h, wd), ci })?;
         let dw = x.apply_op2_no_bwd(&grad, &KernelGradient(self.0))?;
-        let db = grad.flatten(0, 2)?.sum(0)?;
+        let db = sum_rows(&grad, grad.dim(3)?)?;
         Ok((Some(dx), Some(dw), Some(db)))
     }
 }

@@ -1,5 +1,11 @@
-//! The only unsafe code of the crate: a checked door to the `gemm` crate's f32 matrix product.
+//! A checked door to matrix products: the `gemm` crate's in f32, or the CPU's tile unit in bf16.
 #![allow(unsafe_code)]
+
+use super::amx;
+use crate::nn::precision::{self, Precision};
+
+/// Multiplications below which packing for the tile unit costs more than it saves.
+const WORTH_PACKING: usize = 32 * 32 * 32;
 
 /// A matrix inside a slice: element (r, c) lies at `r * rows + c * cols`.
 #[derive(Clone, Copy)]
@@ -37,6 +43,9 @@ pub fn gemm(
     assert!(reach(m, k, lhs_strides) <= lhs.len(), "left matrix exceeds its slice");
     assert!(reach(k, n, rhs_strides) <= rhs.len(), "right matrix exceeds its slice");
     assert!(m * n <= dst.len(), "result exceeds its slice");
+    if precision::get() == Precision::Bf16 && m * k * n >= WORTH_PACKING {
+        return amx::gemm((m, k, n), (lhs, lhs_strides), (rhs, rhs_strides), dst, accumulate);
+    }
     // SAFETY: the three assertions above keep every address the product touches inside its slice; `dst` is borrowed
     // mutably, so it aliases neither input.
     unsafe {

@@ -2,20 +2,28 @@
 //! silently (`docs/performance.md`); on other devices each function falls back to candle's.
 
 mod affine;
+mod amx;
 mod attention;
 mod conv2d;
 mod exp;
 mod gelu;
 mod gemm;
 mod layer_norm;
+mod product;
+mod relu;
+mod rows;
 mod softmax;
 mod vectorise;
 
 pub use affine::{add_bias, gated, modulate};
+pub use amx::available as tiles_available;
 pub use attention::{Mask, attention};
 pub use conv2d::{ConvGeometry, conv2d};
 pub use gelu::gelu;
 pub use layer_norm::layer_norm;
+pub use product::product;
+pub use relu::relu;
+pub use rows::{add_to_first, pick};
 pub use softmax::softmax;
 
 use candle_core::{CpuStorage, Layout, Result};
