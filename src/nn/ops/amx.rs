@@ -168,12 +168,13 @@ fn join(low: f32, high: f32) -> u32 {
 }
 
 fn transpose(tile: &mut [[u32; 16]]) {
-    for row in 0..16 {
-        for column in 0..row {
-            let other = tile[column][row];
-            tile[column][row] = std::mem::replace(&mut tile[row][column], other);
+    let mut turned = [[0u32; 16]; 16];
+    for (row, values) in tile.iter().enumerate() {
+        for (turned, &value) in turned.iter_mut().zip(values) {
+            turned[row] = value;
         }
     }
+    tile.copy_from_slice(&turned);
 }
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
