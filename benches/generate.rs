@@ -8,7 +8,7 @@ use candle_core::Device;
 use duet::generate::intermask::InterMask;
 use duet::generate::{GenerateRequest, Generated, Generator};
 use duet::models::config::{
-    Activation, ClipTextConfig, InterMConfig, MotionLayout, TextHeadConfig, VqConfig,
+    Activation, ClipTextConfig, InterMConfig, MotionLayout, TextHeadConfig, VqConfig, WordAttention,
 };
 use duet::motion::Stats;
 use duet::package::expected::{self, Expected};
@@ -140,6 +140,7 @@ fn full_size(root: &std::path::Path) -> Result<Package, Box<dyn std::error::Erro
             ff: 1024,
             text_dim: 768,
             person_embedding: false,
+            word_attention: WordAttention::Off,
             text_head: TextHeadConfig { layers: 2, heads: 8, ff: 2048 },
         },
         text: ClipTextConfig { width: 768, heads: 12, layers: 12, vocab: 49408, context: 77 },

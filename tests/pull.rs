@@ -9,7 +9,7 @@ use candle_core::{DType, Device, Tensor};
 use duet::ErrorKind;
 use duet::generate::intermask::InterMask;
 use duet::generate::{GenerateRequest, Generator};
-use duet::models::config::{ClipTextConfig, InterMConfig, MotionLayout, TextHeadConfig, VqConfig};
+use duet::models::config::{ClipTextConfig, InterMConfig, MotionLayout, TextHeadConfig, VqConfig, WordAttention};
 use duet::package::expected::{self, Expected};
 use duet::package::import::ImportOptions;
 use duet::package::import::hub::{FILES, TRANSFORMER, VQ};
@@ -53,6 +53,7 @@ fn transformer() -> InterMConfig {
         ff: 32,
         text_dim: 64,
         person_embedding: false,
+        word_attention: WordAttention::Off,
         text_head: TextHeadConfig { layers: 1, heads: 8, ff: 32 },
     }
 }

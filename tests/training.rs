@@ -7,7 +7,7 @@ use candle_core::Device;
 use duet::data::{Folder, Split, TextClips, VqWindows};
 use duet::formats::npy;
 use duet::models::config::{
-    Activation, ClipTextConfig, InterMConfig, MotionLayout, TextHeadConfig, VqConfig,
+    Activation, ClipTextConfig, InterMConfig, MotionLayout, TextHeadConfig, VqConfig, WordAttention,
 };
 use duet::motion::raw::RawPerson;
 use duet::motion::skeleton::{PARENTS, REST_OFFSETS};
@@ -277,6 +277,7 @@ fn every_variable_is_trained() {
             ff: 16,
             text_dim: 16,
             person_embedding: false,
+            word_attention: WordAttention::Off,
             text_head: TextHeadConfig { layers: 1, heads: 2, ff: 16 },
         },
         text: TextTraining::Train { tower },

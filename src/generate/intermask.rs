@@ -5,7 +5,7 @@ use super::noise::Seeded;
 use super::{FRAMES_PER_TOKEN, GenerateRequest, Generated, Generator, Progress, Sample, Timings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::config::MotionLayout;
-use crate::models::inter_m::InterM;
+use crate::models::inter_m::{InterM, TextFeatures};
 use crate::models::vqvae::{GraphMode, PARTS, VqVae};
 use crate::motion::export::post_process;
 use crate::motion::{Features, Stats};
@@ -68,13 +68,13 @@ impl InterMask {
         })
     }
 
-    /// The sentence vector (1, text_dim) of `prompt`, and whether the prompt was longer than the encoder reads.
-    fn sentence(&self, prompt: &str) -> Result<(Tensor, bool)> {
+    /// What the transformer is told of `prompt`, one row, and whether the prompt was longer than the encoder reads.
+    fn text(&self, prompt: &str) -> Result<(TextFeatures, bool)> {
         let encoded = self.tokenizer.encode(prompt);
         let n = encoded.ids.len();
         let ids = Tensor::from_vec(encoded.ids, (1, n), &self.device)?;
-        let hidden = self.model.text_head.forward(&self.text.forward(&ids, &mut ())?, &mut Keep)?;
-        Ok((self.model.text_head.sentence(&hidden, &end_positions(&ids)?)?, encoded.truncated))
+        let hidden = self.text.forward(&ids, &mut ())?;
+        Ok((self.model.text(&hidden, &end_positions(&ids)?, &mut Keep)?, encoded.truncated))
     }
 
     /// Both persons' features, denormalised, of one clip's ids (person 1 then person 2).
@@ -99,7 +99,7 @@ impl Generator for InterMask {
     fn generate(&mut self, request: &GenerateRequest, progress: Progress<'_>) -> Result<Generated> {
         let mut timings = Timings::default();
         let start = Instant::now();
-        let (sentence, prompt_truncated) = self.sentence(&request.prompt)?;
+        let (text, prompt_truncated) = self.text(&request.prompt)?;
         timings.text = start.elapsed();
 
         let settings = DecodeSettings {
@@ -116,7 +116,7 @@ impl Generator for InterMask {
             // Samples run one after the other: on two cores a batch gains little, and each sample's bytes are then those
             // of a request of its own.
             let seed = request.seed.wrapping_add(index as u64);
-            let clips = Clips { sentence: &sentence, lengths: &lengths, given: None };
+            let clips = Clips { text: &text, lengths: &lengths, given: None };
             let start = Instant::now();
             let mut observe = |step: usize, _: usize, _: &[Vec<u32>]| -> ControlFlow<()> {
                 progress(index * request.steps + step, total)

@@ -5,7 +5,7 @@ use super::noise::Noise;
 use super::sampling::{self, Choice};
 use super::schedule::masked_positions;
 use crate::error::{Error, ErrorKind, Result};
-use crate::models::inter_m::{InterM, Lengths};
+use crate::models::inter_m::{InterM, Lengths, TextFeatures};
 use crate::models::vqvae::PARTS;
 use crate::nn::dropout::Keep;
 use candle_core::Tensor;
@@ -27,8 +27,8 @@ pub struct DecodeSettings {
 
 /// What to decode: one entry a clip.
 pub struct Clips<'a> {
-    /// Sentence vectors (B, text_dim).
-    pub sentence: &'a Tensor,
+    /// Texts, B rows.
+    pub text: &'a TextFeatures,
     /// Token frames of each clip.
     pub lengths: &'a [usize],
     /// For reactions: person 1's part-major ids of each clip, (B, 5L) rows with L the longest length.
@@ -49,7 +49,7 @@ pub fn decode(
     noise: &dyn Noise,
     observe: StepObserver<'_>,
 ) -> Result<Vec<Vec<i64>>> {
-    let device = clips.sentence.device();
+    let device = clips.text.sentence().device();
     let frames = clips.lengths.iter().copied().max().unwrap_or(0);
     let person = PARTS * frames;
     // A reaction samples person 2's half only, in half as many steps.
@@ -61,14 +61,13 @@ pub fn decode(
 
     // Guidance: conditional and unconditional halves of one batch.
     let guided = settings.guidance != 1.0;
-    let (sentence, lengths) = if guided {
-        let doubled = clips.lengths.iter().chain(clips.lengths).copied().collect();
-        (Tensor::cat(&[clips.sentence, &clips.sentence.zeros_like()?], 0)?, doubled)
+    let (text, lengths) = if guided {
+        (clips.text.guided()?, [clips.lengths, clips.lengths].concat())
     } else {
-        (clips.sentence.clone(), clips.lengths.to_vec())
+        (clips.text.clone(), clips.lengths.to_vec())
     };
     let lengths = Lengths::new(&lengths, frames);
-    let modulation = model.modulation(&model.condition(&sentence)?, &mut ())?;
+    let modulation = model.modulation(&text, &mut ())?;
     let codes = model.config().codes;
     let keep = sampling::kept(codes, settings.top_k_ratio);
 

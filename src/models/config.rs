@@ -58,6 +58,43 @@ pub struct TextHeadConfig {
     pub ff: usize,
 }
 
+/// Where the two people's tokens look at the single words of the text (InterMask spec §9.2), besides the sentence vector
+/// that modulates every layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum WordAttention {
+    /// Nowhere: the official architecture
+    #[default]
+    Off,
+    /// Once, before the first block
+    Pre,
+    /// Before every block, each time with weights of its own
+    Blocks,
+}
+
+impl WordAttention {
+    /// Word attention layers of a transformer of `blocks` blocks; layer i stands before block i.
+    pub fn layers(self, blocks: usize) -> usize {
+        match self {
+            Self::Off => 0,
+            Self::Pre => 1,
+            Self::Blocks => blocks,
+        }
+    }
+
+    /// Prefix of the tensor names of layer `layer`.
+    pub fn name(self, layer: usize) -> String {
+        match self {
+            Self::Off | Self::Pre => "word_attn".to_owned(),
+            Self::Blocks => format!("word_attn.{layer}"),
+        }
+    }
+
+    fn is_off(&self) -> bool {
+        *self == Self::Off
+    }
+}
+
 /// Inter-M transformer dimensions (InterMask spec §4).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -80,6 +117,9 @@ pub struct InterMConfig {
     /// it to sampling noise to give them different parts (InterMask spec §4.1).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub person_embedding: bool,
+    /// Where the tokens look at the words. Off = official architecture.
+    #[serde(default, skip_serializing_if = "WordAttention::is_off")]
+    pub word_attention: WordAttention,
     /// The trained text head.
     pub text_head: TextHeadConfig,
 }

@@ -16,6 +16,15 @@ pub struct MultiHead {
     dropout: f32,
 }
 
+/// What queries look at, projected: worked out once where the same keys answer many queries.
+#[derive(Clone, Debug)]
+pub struct KeysValues {
+    /// (B, M, d)
+    keys: Tensor,
+    /// (B, M, d)
+    values: Tensor,
+}
+
 impl MultiHead {
     /// `in_proj_weight` (3d, d), `in_proj_bias` (3d), `out_proj.{weight,bias}`; `dropout` acts on attention weights.
     pub fn new(d: usize, heads: usize, dropout: f32, init: Init, vb: VarBuilder) -> Result<Self> {
@@ -47,10 +56,27 @@ impl MultiHead {
         mask: &Mask,
         drop: &mut dyn Dropout,
     ) -> Result<Tensor> {
+        self.to_keys(x, &self.keys_values(other)?, mask, drop)
+    }
+
+    /// Keys and values of `other` (B, M, d).
+    pub fn keys_values(&self, other: &Tensor) -> Result<KeysValues> {
+        let d = self.width()?;
+        let kv = project(other, &self.in_weight.narrow(0, d, 2 * d)?, &self.in_bias.narrow(0, d, 2 * d)?)?;
+        Ok(KeysValues { keys: kv.narrow(2, 0, d)?, values: kv.narrow(2, d, d)? })
+    }
+
+    /// Attention of `x` (B, N, d) to keys that are projected already.
+    pub fn to_keys(
+        &self,
+        x: &Tensor,
+        other: &KeysValues,
+        mask: &Mask,
+        drop: &mut dyn Dropout,
+    ) -> Result<Tensor> {
         let d = self.width()?;
         let q = project(x, &self.in_weight.narrow(0, 0, d)?, &self.in_bias.narrow(0, 0, d)?)?;
-        let kv = project(other, &self.in_weight.narrow(0, d, 2 * d)?, &self.in_bias.narrow(0, d, 2 * d)?)?;
-        self.attend(&q, &kv.narrow(2, 0, d)?, &kv.narrow(2, d, d)?, mask, drop)
+        self.attend(&q, &other.keys, &other.values, mask, drop)
     }
 
     fn width(&self) -> Result<usize> {

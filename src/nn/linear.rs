@@ -39,6 +39,12 @@ pub fn torch_default(fan_in: usize) -> Init {
     Init::Uniform { lo: -bound, up: bound }
 }
 
+/// Uniform in ±sqrt(6/(fan_in + fan_out)) (Glorot and Bengio 2010): PyTorch's default for packed attention weights.
+pub fn xavier(fan_in: usize, fan_out: usize) -> Init {
+    let bound = (6.0 / (fan_in + fan_out) as f64).sqrt();
+    Init::Uniform { lo: -bound, up: bound }
+}
+
 /// Normal with deviation 0.02: Inter-M's linear layers and tables (InterMask spec §4.3).
 pub const NORMAL_02: Init = Init::Randn { mean: 0.0, stdev: 0.02 };
 /// All zero: modulation outputs, so that blocks start as the identity.

@@ -89,6 +89,18 @@ pub fn transformer(config: &InterMConfig) -> Expected {
         list.add("person_emb.weight", &[2, d]);
     }
     list.layer("cond_emb", &[d, t]);
+    let word_layers = config.word_attention.layers(config.layers);
+    if word_layers > 0 {
+        list.layer("word_proj", &[d, t]);
+        list.add("word_null.weight", &[1, d]);
+    }
+    for layer in 0..word_layers {
+        let name = config.word_attention.name(layer);
+        list.norm(&format!("{name}.norm_q"), d);
+        list.norm(&format!("{name}.norm_kv"), d);
+        list.attention(&format!("{name}.attn"), d);
+        list.layer(&format!("{name}.proj"), &[d, d]);
+    }
     for i in 0..config.layers {
         let block = format!("Transformer.blocks.{i}");
         list.layer(&format!("{block}.adaLN_mod_combined.model.1"), &[6 * d, d]);
@@ -186,7 +198,7 @@ impl List {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::config::{Activation, TextHeadConfig};
+    use crate::models::config::{Activation, TextHeadConfig, WordAttention};
 
     fn count(expected: &Expected) -> usize {
         expected.required.values().map(|shape| shape.iter().product::<usize>()).sum()
@@ -206,7 +218,7 @@ mod tests {
         };
         assert_eq!(count(&vq(&official(MotionLayout::InterHuman))), 43_031_208 + 524_288);
         assert_eq!(count(&vq(&official(MotionLayout::InterX))), 45_418_502 + 524_288);
-        let inter_m = InterMConfig {
+        let mut inter_m = InterMConfig {
             codes: 1024,
             code_dim: 512,
             latent_dim: 384,
@@ -215,9 +227,16 @@ mod tests {
             ff: 1024,
             text_dim: 768,
             person_embedding: false,
+            word_attention: WordAttention::Off,
             text_head: TextHeadConfig { layers: 2, heads: 8, ff: 2048 },
         };
         assert_eq!(count(&transformer(&inter_m)), 54_272_896);
+        // Two norms, packed attention and projection a layer; the words' projection and the null word once.
+        let (layer, once) = (4 * 384 + 5 * 384 * 384 + 5 * 384, 768 * 384 + 2 * 384);
+        for (place, layers) in [(WordAttention::Pre, 1), (WordAttention::Blocks, 6)] {
+            inter_m.word_attention = place;
+            assert_eq!(count(&transformer(&inter_m)), 54_272_896 + once + layers * layer, "{place:?}");
+        }
         let clip = ClipTextConfig { width: 768, heads: 12, layers: 12, vocab: 49408, context: 77 };
         assert_eq!(count(&text(&clip)), 123_060_480);
     }

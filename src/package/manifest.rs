@@ -327,7 +327,7 @@ fn unreadable(source: toml::de::Error) -> Error {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::models::config::{Activation, TextHeadConfig};
+    use crate::models::config::{Activation, TextHeadConfig, WordAttention};
 
     pub(crate) fn small() -> Manifest {
         let entry = |name: &str| FileEntry {
@@ -362,6 +362,7 @@ pub(crate) mod tests {
                 ff: 16,
                 text_dim: 8,
                 person_embedding: false,
+                word_attention: WordAttention::Off,
                 text_head: TextHeadConfig { layers: 1, heads: 2, ff: 16 },
             },
             text: ClipTextConfig { width: 8, heads: 2, layers: 1, vocab: 64, context: 77 },

@@ -220,7 +220,7 @@ pub struct TransformerTrainConfig {
     pub max_frames: usize,
     /// Probability that a batch has one person wholly masked.
     pub interaction_probability: f32,
-    /// Probability that a caption is dropped, for guidance.
+    /// Probability that a caption is dropped, sentence and words alike, for guidance.
     pub drop_text: f32,
     /// Weight of the second, unrolled pass; 0 leaves it out.
     pub step_unroll: f64,

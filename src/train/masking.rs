@@ -28,7 +28,7 @@ pub struct Draws {
     pub random_ids: Vec<u32>,
     /// (rows, 10·L): put the mask id there if masked and not replaced.
     pub mask: Vec<bool>,
-    /// One a row for each of the two passes: drop the sentence.
+    /// One a row for each of the two passes: drop the text, sentence and words alike.
     pub drop_text: [Vec<bool>; 2],
 }
 

@@ -1,10 +1,10 @@
-//! Captions to sentence vectors while training: our own tower that learns along, or a finished one that stays as it is.
+//! Captions to what the transformer is told while training: our own tower that learns along, or a finished one that stays as it is.
 
 use super::config::TextTraining;
 use super::vocabulary::Vocabulary;
 use crate::error::{Error, Result};
 use crate::models::config::ClipTextConfig;
-use crate::models::inter_m::InterM;
+use crate::models::inter_m::{InterM, TextFeatures};
 use crate::nn::dropout::Dropout;
 use crate::nn::params::Params;
 use crate::package::{Package, Part};
@@ -62,8 +62,8 @@ impl TextSource {
         self.vocabulary.as_ref()
     }
 
-    /// Sentence vectors (B, text_dim) of captions, through the tower and the model's trained head.
-    pub fn sentences(&self, captions: &[&str], model: &InterM, drop: &mut dyn Dropout) -> Result<Tensor> {
+    /// What the transformer is told of captions, through the tower and the model's trained head.
+    pub fn features(&self, captions: &[&str], model: &InterM, drop: &mut dyn Dropout) -> Result<TextFeatures> {
         let rows: Vec<Vec<u32>> = captions.iter().map(|caption| self.tokenizer.encode(caption).ids).collect();
         let width = rows.first().map_or(0, Vec::len);
         let flat = rows.concat();
@@ -72,7 +72,7 @@ impl TextSource {
         let ends = end_positions(&ids)?;
         let hidden = self.tower.forward(&ids, &mut ())?;
         let hidden = if self.vocabulary.is_some() { hidden } else { hidden.detach() };
-        Ok(model.text_head.sentence(&model.text_head.forward(&hidden, drop)?, &ends)?)
+        Ok(model.text(&hidden, &ends, drop)?)
     }
 }
 

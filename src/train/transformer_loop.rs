@@ -129,12 +129,12 @@ impl TransformerTrainer {
             self.config.model.codes,
             self.config.drop_text,
         );
-        let sentence = self.text.sentences(captions, &self.model, &mut drop)?;
+        let text = self.text.features(captions, &self.model, &mut drop)?;
         let pass = transformer_pass(
             &self.model,
             self.adam.vars(),
             batch,
-            &sentence,
+            &text,
             &self.objective,
             &draws,
             &mut drop,
@@ -164,8 +164,8 @@ impl TransformerTrainer {
                 items.iter().map(|(index, draws)| caption(clips, *index, draws)).collect();
             let rng = rng.fork("masks").nth(n as u64);
             let draws = Draws::new(&rng, some.len(), batch.width(), self.config.model.codes, 0.0);
-            let sentence = self.text.sentences(&captions, &self.model, &mut Keep)?.detach();
-            let score = evaluate(&self.model, &batch, &sentence, &draws)?;
+            let text = self.text.features(&captions, &self.model, &mut Keep)?.detach();
+            let score = evaluate(&self.model, &batch, &text, &draws)?;
             loss += score.0;
             hits += score.1;
             labels += score.2;

@@ -5,9 +5,9 @@ use super::cross_entropy::{CrossEntropy, cross_entropy, predictions};
 use super::masking::{Draws, Guess, SpecialIds, first_pass, second_pass};
 use super::optim::{Gradients, gradients};
 use crate::error::Result;
-use crate::models::inter_m::{InterM, Lengths};
+use crate::models::inter_m::{InterM, Lengths, TextFeatures};
 use crate::nn::dropout::Dropout;
-use candle_core::{Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 
 /// What a step minimises.
 #[derive(Clone, Copy, Debug)]
@@ -58,14 +58,14 @@ pub struct TransformerPass {
     pub gradients: Gradients,
 }
 
-/// Forward and backward. `sentence` (B, text_dim) is differentiable back to whatever of the text path is trained.
+/// Forward and backward. `text` (B rows) is differentiable back to whatever of the text path is trained.
 ///
 /// The predictions that the second pass sees are ids: no gradient passes through them.
 pub fn transformer_pass(
     model: &InterM,
     vars: &[(String, Var)],
     batch: &TokenBatch,
-    sentence: &Tensor,
+    text: &TextFeatures,
     objective: &TransformerObjective,
     draws: &Draws,
     drop: &mut dyn Dropout,
@@ -76,18 +76,18 @@ pub fn transformer_pass(
 
     let guess =
         first_pass(&batch.ids, &batch.lengths, width, objective.interaction_probability, special, draws);
-    let first = forward(model, guess, sentence, &draws.drop_text[0], &lengths, drop)?;
+    let first = forward(model, guess, text, &draws.drop_text[0], &lengths, drop)?;
     let mut passes = vec![first];
     if objective.step_unroll > 0.0 {
         let hidden: Vec<bool> = passes[0].guess.input.iter().map(|id| *id == special.mask).collect();
         let logits = passes[0].logits.flatten_all()?.to_vec1::<f32>()?;
         let guess = second_pass(&passes[0].guess, &predictions(&logits, codes, &hidden), width, special);
-        passes.push(forward(model, guess, sentence, &draws.drop_text[1], &lengths, drop)?);
+        passes.push(forward(model, guess, text, &draws.drop_text[1], &lengths, drop)?);
     }
 
     let weights = [1.0, objective.step_unroll];
     // A function with the same derivative as the loss: Σ logits · (d loss / d logits).
-    let mut surrogate = Tensor::zeros((), sentence.dtype(), sentence.device())?;
+    let mut surrogate = Tensor::zeros((), DType::F32, text.sentence().device())?;
     let (mut loss, mut accuracy) = (0.0, 0.0);
     for (pass, weight) in passes.iter_mut().zip(weights) {
         let gradient = std::mem::take(&mut pass.score.gradient);
@@ -104,21 +104,18 @@ pub fn transformer_pass(
     Ok(TransformerPass { passes, loss, accuracy, gradients })
 }
 
-/// Condition with some sentences dropped, forward, score.
+/// Condition with some texts dropped, forward, score.
 fn forward(
     model: &InterM,
     guess: Guess,
-    sentence: &Tensor,
+    text: &TextFeatures,
     drop_text: &[bool],
     lengths: &Lengths,
     drop: &mut dyn Dropout,
 ) -> Result<Pass> {
     let (rows, width) = (lengths.lengths.len(), 10 * lengths.padded);
-    let device = sentence.device();
-    let keep: Vec<f32> = drop_text.iter().map(|dropped| if *dropped { 0.0 } else { 1.0 }).collect();
-    let sentence = sentence.broadcast_mul(&Tensor::from_vec(keep, (rows, 1), device)?)?;
-    let modulation = model.modulation(&model.condition(&sentence)?, &mut ())?;
-    let ids = Tensor::from_slice(&guess.input, (rows, width), device)?;
+    let modulation = model.modulation(&text.dropped(drop_text)?, &mut ())?;
+    let ids = Tensor::from_slice(&guess.input, (rows, width), text.sentence().device())?;
     let logits = model.forward(&ids, &modulation, lengths, drop, &mut ())?.contiguous()?;
     let values = logits.flatten_all()?.to_vec1::<f32>()?;
     let score = cross_entropy(&values, model.config().codes, &guess.labels);
@@ -129,14 +126,14 @@ fn forward(
 pub fn evaluate(
     model: &InterM,
     batch: &TokenBatch,
-    sentence: &Tensor,
+    text: &TextFeatures,
     draws: &Draws,
 ) -> Result<(f64, f64, usize)> {
     let lengths = Lengths::new(&batch.lengths, batch.frames);
     let special = SpecialIds::of(model.config().codes);
     let guess = first_pass(&batch.ids, &batch.lengths, batch.width(), 0.0, special, draws);
     let none = vec![false; batch.lengths.len()];
-    let score = forward(model, guess, sentence, &none, &lengths, &mut crate::nn::dropout::Keep)?.score;
+    let score = forward(model, guess, text, &none, &lengths, &mut crate::nn::dropout::Keep)?.score;
     let labels = score.labels as f64;
     Ok((score.loss * labels, score.accuracy * labels, score.labels))
 }

@@ -3,7 +3,7 @@
 use super::inputs::{Params, Tensors};
 use anyhow::{Context, Result, bail, ensure};
 use duet::models::config::{
-    Activation, ClipTextConfig, InterMConfig, MotionLayout, TextHeadConfig, VqConfig,
+    Activation, ClipTextConfig, InterMConfig, MotionLayout, TextHeadConfig, VqConfig, WordAttention,
 };
 
 fn shape<'a>(weights: &'a Tensors, name: &str, rank: usize) -> Result<&'a [usize]> {
@@ -96,6 +96,7 @@ pub fn inter_m(weights: &Tensors, params: &Params<'_>) -> Result<InterMConfig> {
         ff,
         text_dim: condition[1],
         person_embedding: false,
+        word_attention: WordAttention::Off,
         text_head: TextHeadConfig {
             layers: count(weights, "clipTrans.layers."),
             heads: params.usize("clip_trans_heads")?,

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use candle_core::{DType, Device, Tensor};
 use duet::generate::masked::{Clips, DecodeSettings, decode};
 use duet::generate::noise::{Draw, Noise};
-use duet::models::inter_m::InterM;
+use duet::models::inter_m::{InterM, TextFeatures};
 use duet::models::vqvae::{PARTS, VqVae};
 use std::ops::ControlFlow;
 
@@ -85,7 +85,7 @@ pub fn run(inputs: &Inputs<'_>, model: &InterM, vq: VqVae, sentence: &Tensor) ->
     let expected_steps = params.usize("steps_run")?;
     let sampled = if given.is_some() { positions / 2 } else { positions };
     noise.check(expected_steps, lengths.len(), sampled)?;
-    let clips = Clips { sentence, lengths: &lengths, given: given.as_deref() };
+    let clips = Clips { text: &TextFeatures::of_sentences(sentence), lengths: &lengths, given: given.as_deref() };
     let mut fed: Vec<u32> = Vec::new();
     let mut steps = 0;
     let ids = decode(model, &clips, &settings, &noise, &mut |_, all, ids| {

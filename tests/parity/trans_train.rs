@@ -76,8 +76,7 @@ pub fn step(inputs: &Inputs<'_>) -> Result<Box<dyn Quantities>> {
 
     let text_ids = clip::ids(&inputs.tensor("text_token_ids")?)?;
     let hidden = clip::tower(inputs, params)?.forward(&text_ids, &mut ())?;
-    let encoded = model.text_head.forward(&hidden, &mut Keep)?;
-    let sentence = model.text_head.sentence(&encoded, &end_positions(&text_ids)?)?;
+    let text = model.text(&hidden, &end_positions(&text_ids)?, &mut Keep)?;
 
     let ids = clip::ids(&inputs.tensor("motion_ids")?)?;
     let shape = ids.dims2()?;
@@ -96,7 +95,7 @@ pub fn step(inputs: &Inputs<'_>) -> Result<Box<dyn Quantities>> {
     let optimised = vars.iter().map(|(name, var)| (name.clone(), var.clone())).collect();
     let mut adam = AdamW::new(optimised, config)?;
     let draws = draws(inputs)?;
-    let pass = transformer_pass(&model, adam.vars(), &batch, &sentence, &objective, &draws, &mut Keep)?;
+    let pass = transformer_pass(&model, adam.vars(), &batch, &text, &objective, &draws, &mut Keep)?;
     let total_norm = adam.step(&pass.gradients, rate, clip)?;
     let stepped = Stepped { vars, buffers, gradients: pass.gradients.clone(), total_norm, clip };
     Ok(Box::new(Step { pass, stepped, shape, unlabelled: i64::from(special.mask) }))

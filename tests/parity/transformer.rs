@@ -6,7 +6,7 @@ use super::{arg, clip, dims};
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::{D, DType, Device, Tensor};
 use candle_nn::VarBuilder;
-use duet::models::inter_m::{InterM, Lengths};
+use duet::models::inter_m::{InterM, Lengths, TextFeatures};
 use duet::models::vqvae::PARTS;
 use duet::nn::dropout::Keep;
 use duet::nn::probe::Recorder;
@@ -44,7 +44,6 @@ pub fn text(inputs: &Inputs<'_>, params: &Params<'_>, model: &InterM, ids: &Tens
 struct Forward {
     token_ids: Tensor,
     text: Text,
-    condition: Tensor,
     seen: Recorder,
     /// (B, 10L, K)
     conditional: Tensor,
@@ -63,13 +62,12 @@ pub fn forward(inputs: &Inputs<'_>) -> Result<Box<dyn Quantities>> {
     check_padding(inputs, &lengths, padded)?;
     let lengths = Lengths::new(&lengths, padded);
     let mut seen = Recorder::default();
-    let condition = model.condition(&text.sentence)?;
-    let modulation = model.modulation(&condition, &mut seen)?;
+    let modulation = model.modulation(&TextFeatures::of_sentences(&text.sentence), &mut seen)?;
     let conditional = model.forward(&ids, &modulation, &lengths, &mut Keep, &mut seen)?;
-    let nothing = model.condition(&text.sentence.zeros_like()?)?;
+    let nothing = TextFeatures::of_sentences(&text.sentence.zeros_like()?);
     let modulation = model.modulation(&nothing, &mut ())?;
     let unconditional = model.forward(&ids, &modulation, &lengths, &mut Keep, &mut ())?;
-    Ok(Box::new(Forward { token_ids, text, condition, seen, conditional, unconditional }))
+    Ok(Box::new(Forward { token_ids, text, seen, conditional, unconditional }))
 }
 
 /// The stored mask (1 = padding) must be the one that the lengths mean, since the library works from lengths.
@@ -104,7 +102,7 @@ impl Quantities for Forward {
             "clip_hidden" => Ok(self.text.hidden.clone()),
             "clip_trans_out" => Ok(self.text.encoded.clone()),
             "text_feature" => Ok(self.text.sentence.clone()),
-            "cond_embedded" => Ok(self.condition.clone()),
+            "cond_embedded" => seen(what.to_owned()),
             "tokens_embedded" => tokens_first(seen("tokens_embedded".to_owned())?),
             "self_attn" | "ffn_combined" => tokens_first(seen(format!("block.{}.{what}", block()?))?),
             "block_out" => tokens_first(seen(format!("block.{}.out", block()?))?),

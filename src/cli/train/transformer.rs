@@ -4,7 +4,7 @@ use super::common::{CommonArgs, check_resumed, conclude, or_none, set};
 use crate::cli::device;
 use crate::data::{Folder, Split, TextClips};
 use crate::error::{Error, Result};
-use crate::models::config::{ClipTextConfig, InterMConfig, TextHeadConfig};
+use crate::models::config::{ClipTextConfig, InterMConfig, TextHeadConfig, WordAttention};
 use crate::models::vqvae::VqVae;
 use crate::nn::precision::{self, Precision};
 use crate::package::Package;
@@ -80,6 +80,9 @@ pub struct TransformerArgs {
     /// that two people are never in one place
     #[arg(long)]
     person_embedding: bool,
+    /// Where tokens look at the single words of the caption, besides the sentence as a whole [default: off]
+    #[arg(long, value_enum, value_name = "PLACE")]
+    word_attention: Option<WordAttention>,
     /// Longest clip, frames; of longer ones the beginning is used [default: 300]
     #[arg(long)]
     max_frames: Option<usize>,
@@ -141,6 +144,7 @@ impl TransformerArgs {
                 ff: 512,
                 text_dim: text.tower().width,
                 person_embedding: false,
+                word_attention: WordAttention::Off,
                 text_head: TextHeadConfig { layers: 1, heads: 4, ff: 256 },
             },
             text,
@@ -171,6 +175,7 @@ impl TransformerArgs {
             }
         }
         config.model.person_embedding |= self.person_embedding;
+        set(&mut config.model.word_attention, self.word_attention);
         set(&mut config.model.text_head.layers, self.text_head_layers);
         set(&mut config.model.text_head.heads, self.text_head_heads);
         set(&mut config.model.text_head.ff, self.text_head_ff);

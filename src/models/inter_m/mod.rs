@@ -4,9 +4,12 @@ mod block;
 mod embedding;
 mod feed_forward;
 mod head;
+mod text;
 mod text_head;
+mod words;
 
 pub use block::BlockModulation;
+pub use text::TextFeatures;
 pub use text_head::TextHead;
 
 use super::config::InterMConfig;
@@ -23,19 +26,22 @@ const DROPOUT: f32 = 0.2;
 /// Norms of the blocks and the output head; they have no gain or shift of their own.
 const EPS: f32 = 1e-6;
 
-/// Text head, token embedding, blocks and output head; the text tower itself is not part of it.
+/// Text head, token embedding, blocks and output head; the text tower itself is not part of it. Word attention where the
+/// configuration asks for it.
 pub struct InterM {
     config: InterMConfig,
     /// Trained head over the text tower.
     pub text_head: TextHead,
     cond_emb: Linear,
     embedding: embedding::TokenEmbedding,
+    words: Option<words::WordLayers>,
     blocks: Vec<block::Block>,
     head: head::OutputHead,
 }
 
-/// Everything that depends on the condition alone, worked out once a request and used at every decoding step.
+/// Everything that depends on the text alone, worked out once a request and used at every decoding step.
 pub struct Modulation {
+    words: Option<words::WordKeys>,
     blocks: Vec<BlockModulation>,
     head: head::HeadModulation,
 }
@@ -86,6 +92,7 @@ impl InterM {
             text_head: TextHead::new(config, vb.clone())?,
             cond_emb: linear(config.text_dim, config.latent_dim, NORMAL_02, ZERO, vb.pp("cond_emb"))?,
             embedding: embedding::TokenEmbedding::new(config, vb.clone())?,
+            words: words::WordLayers::new(config, vb.clone())?,
             blocks,
             head: head::OutputHead::new(config, vb.pp("output_process"))?,
         })
@@ -106,26 +113,41 @@ impl InterM {
         self.config.codes as u32 + 1
     }
 
+    /// Texts as the text tower leaves them, (B, 77, text_dim) with the end-of-text position of each, through the text head.
+    pub fn text(&self, hidden: &Tensor, ends: &[u32], drop: &mut dyn Dropout) -> Result<TextFeatures> {
+        let encoded = self.text_head.forward(hidden, drop)?;
+        let text = TextFeatures::of_sentences(&self.text_head.sentence(&encoded, ends)?);
+        if self.words.is_some() { text.with_words(hidden, ends) } else { Ok(text) }
+    }
+
     /// Condition vectors (B, d) of sentence vectors (B, text_dim); all-zero sentence vectors are the unconditional case.
     pub fn condition(&self, sentence: &Tensor) -> Result<Tensor> {
         self.cond_emb.forward(sentence)
     }
 
-    /// Shifts, scales and gates for conditions (B, d). Probe: `block.{i}.adaLN_combined`, `block.{i}.adaLN_split`.
-    pub fn modulation(&self, condition: &Tensor, probe: &mut dyn Probe) -> Result<Modulation> {
+    /// Shifts, scales and gates for a batch of texts, and their words as keys and values.
+    ///
+    /// Probe: `cond_embedded` (B, d), `block.{i}.adaLN_combined`, `block.{i}.adaLN_split`.
+    ///
+    /// # Errors
+    /// When the model looks at words and `text` has none.
+    pub fn modulation(&self, text: &TextFeatures, probe: &mut dyn Probe) -> Result<Modulation> {
+        let condition = &self.condition(text.sentence())?;
+        probe.see("cond_embedded", condition);
         let blocks = self
             .blocks
             .iter()
             .enumerate()
             .map(|(i, block)| block.modulation(condition, &format!("block.{i}"), probe))
             .collect::<Result<_>>()?;
-        Ok(Modulation { blocks, head: self.head.modulation(condition)? })
+        let words = self.words.as_ref().map(|words| words.keys(text)).transpose()?;
+        Ok(Modulation { words, blocks, head: self.head.modulation(condition)? })
     }
 
     /// Logits (B, 10L, K) for ids (B, 10L) u32: person 1's part-major map, then person 2's.
     ///
     /// Probe (batch first): `tokens_embedded` (B, 10L+1, d) with the separator in the middle, then per block
-    /// `block.{i}.{self_attn,ffn_combined}` (B, 10L+1, d),
+    /// `block.{i}.words` (B, 10L+1, d) where word attention stands before it, `block.{i}.{self_attn,ffn_combined}` (B, 10L+1, d),
     /// `block.{i}.{spa_temp_attn,local_inter_attn,ffn_split}.person{1,2}` (B, 5L, d) and `block.{i}.out` (B, 10L+1, d).
     pub fn forward(
         &self,
@@ -141,16 +163,16 @@ impl InterM {
         }
         let mut x = self.embedding.forward(ids, drop)?;
         probe.see("tokens_embedded", &x);
+        let words = self.words.as_ref().zip(modulation.words.as_ref());
+        let mut pass = block::Pass { masks: &lengths.masks, frames: lengths.padded, drop, probe };
         for (i, (block, modulation)) in self.blocks.iter().zip(&modulation.blocks).enumerate() {
-            x = block.forward(
-                &x,
-                modulation,
-                &lengths.masks,
-                lengths.padded,
-                drop,
-                &format!("block.{i}"),
-                probe,
-            )?;
+            if let Some((layers, keys)) = words
+                && let Some(told) = layers.before(i, &x, keys, pass.drop)?
+            {
+                pass.probe.see(&format!("block.{i}.words"), &told);
+                x = told;
+            }
+            x = block.forward(&x, modulation, &format!("block.{i}"), &mut pass)?;
         }
         let person = PARTS * lengths.padded;
         let x = Tensor::cat(&[x.narrow(1, 0, person)?, x.narrow(1, person + 1, person)?], 1)?;
@@ -161,7 +183,7 @@ impl InterM {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::config::TextHeadConfig;
+    use crate::models::config::{TextHeadConfig, WordAttention};
     use crate::nn::dropout::Keep;
     use crate::nn::params::Params;
     use candle_core::Device;
@@ -177,12 +199,13 @@ mod tests {
             ff: 32,
             text_dim: 8,
             person_embedding,
+            word_attention: WordAttention::Off,
             text_head: TextHeadConfig { layers: 1, heads: 2, ff: 16 },
         };
         let device = &Device::Cpu;
         let model = InterM::new(&config, Params::new(5, device).builder()).unwrap();
         let sentence = Tensor::ones((1, 8), candle_core::DType::F32, device).unwrap();
-        let modulation = model.modulation(&model.condition(&sentence).unwrap(), &mut ()).unwrap();
+        let modulation = model.modulation(&TextFeatures::of_sentences(&sentence), &mut ()).unwrap();
         let person: Vec<u32> = (0..3 * PARTS as u32).map(|i| i % 16).collect();
         let ids = Tensor::from_vec([person.clone(), person].concat(), (1, 6 * PARTS), device).unwrap();
         let logits = model.forward(&ids, &modulation, &Lengths::new(&[3], 3), &mut Keep, &mut ()).unwrap();

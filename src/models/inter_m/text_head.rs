@@ -3,11 +3,11 @@
 use crate::models::config::InterMConfig;
 use crate::nn::attention::MultiHead;
 use crate::nn::dropout::Dropout;
-use crate::nn::linear::{Linear, linear, torch_default};
+use crate::nn::linear::{Linear, linear, torch_default, xavier};
 use crate::nn::norm::LayerNorm;
 use crate::nn::ops::{self, Mask};
 use candle_core::{Module, Result, Tensor};
-use candle_nn::{Init, VarBuilder};
+use candle_nn::VarBuilder;
 
 const EPS: f32 = 1e-5;
 const DROPOUT: f32 = 0.1;
@@ -29,14 +29,11 @@ struct Layer {
 impl TextHead {
     pub(super) fn new(config: &InterMConfig, vb: VarBuilder) -> Result<Self> {
         let (d, head) = (config.text_dim, &config.text_head);
-        // Xavier uniform, PyTorch's default for packed attention weights.
-        let bound = (6.0 / (4.0 * d as f64)).sqrt();
-        let attention_init = Init::Uniform { lo: -bound, up: bound };
         let layers = (0..head.layers)
             .map(|i| {
                 let vb = vb.pp(format!("clipTrans.layers.{i}"));
                 Ok(Layer {
-                    attention: MultiHead::new(d, head.heads, DROPOUT, attention_init, vb.pp("self_attn"))?,
+                    attention: MultiHead::new(d, head.heads, DROPOUT, xavier(d, 3 * d), vb.pp("self_attn"))?,
                     linear1: linear(d, head.ff, torch_default(d), torch_default(d), vb.pp("linear1"))?,
                     linear2: linear(
                         head.ff,

@@ -16,7 +16,7 @@ use super::open::{Package, statistics};
 use super::weights::{self, Precision, Tensors, check_shapes, list_names};
 use super::write::{Description, Writer};
 use crate::error::{Error, ErrorKind, Result};
-use crate::models::config::{Activation, InterMConfig, MotionLayout, TextHeadConfig, VqConfig};
+use crate::models::config::{Activation, InterMConfig, MotionLayout, TextHeadConfig, VqConfig, WordAttention};
 use crate::motion::Stats;
 use options::{MAX_OPTIONS_BYTES, Options, Value, parse_options};
 use std::fs::File;
@@ -272,6 +272,7 @@ fn transformer_config(
         ff: options.size("ff_size")?,
         text_dim,
         person_embedding: false,
+        word_attention: WordAttention::Off,
         text_head: TextHeadConfig {
             layers: count_layers(tensors, "clipTrans.layers."),
             heads: text_head_heads.unwrap_or(8),
