@@ -9,7 +9,9 @@ use candle_core::{DType, Device, Tensor};
 use duet::ErrorKind;
 use duet::generate::intermask::InterMask;
 use duet::generate::{GenerateRequest, Generator};
-use duet::models::config::{ClipTextConfig, InterMConfig, MotionLayout, TextHeadConfig, VqConfig, WordAttention};
+use duet::models::config::{
+    ClipTextConfig, InterMConfig, MotionLayout, TextHeadConfig, VqConfig, WordAttention,
+};
 use duet::package::expected::{self, Expected};
 use duet::package::import::ImportOptions;
 use duet::package::import::hub::{FILES, TRANSFORMER, VQ};

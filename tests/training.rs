@@ -16,6 +16,7 @@ use duet::train::checkpoint::{Checkpoint, Kind};
 use duet::train::config::{Common, Curve, TextTraining, TransformerTrainConfig, VqTrainConfig};
 use duet::train::transformer_loop::TransformerTrainer;
 use duet::train::vq_loop::{VqTrainer, gather};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -115,6 +116,35 @@ fn a_resumed_training_is_the_same_training() {
     let log = std::fs::read_to_string(root.join("halves/log.jsonl")).unwrap();
     assert_eq!(log.lines().filter(|line| line.contains("\"train\"")).count(), 6);
     succeeds(root, "train vq --out vq --resume");
+}
+
+#[test]
+fn a_model_that_looks_at_words_is_trained_resumed_and_packed() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    data(root, true);
+    let latest = |run: &str| std::fs::read(root.join(run).join("latest.safetensors")).unwrap();
+    let words = format!("{TRANSFORMER} --word-attention pre");
+    succeeds(root, &format!("{VQ} --out vq --steps 2"));
+    succeeds(root, &format!("{words} --out whole --steps 4"));
+    succeeds(root, &format!("{words} --out halves --steps 2"));
+    let other = "train transformer --out halves --resume --steps 4 --word-attention off";
+    assert!(refused(root, other).contains("other settings"));
+    succeeds(root, "train transformer --out halves --resume --steps 4");
+    assert!(latest("whole") == latest("halves"), "the transformer differs after 2 + 2 steps");
+
+    succeeds(
+        root,
+        "train package --transformer whole --out models/words --knows nothing --licence none --provenance test",
+    );
+    let manifest = std::fs::read_to_string(root.join("models/words/model.toml")).unwrap();
+    assert!(manifest.contains("word_attention = \"pre\""), "{manifest}");
+    succeeds(root, "models verify models/words");
+    succeeds(root, "generate wave --model models/words --seconds 1 --steps 2 --seed 7 --out out");
+    // Without the field the words' tensors are not what the dimensions call for.
+    let plain = manifest.replace("word_attention = \"pre\"", "");
+    std::fs::write(root.join("models/words/model.toml"), plain).unwrap();
+    assert!(refused(root, "models verify models/words").contains("word_"));
 }
 
 #[test]
@@ -242,6 +272,33 @@ fn vq_config(data: PathBuf) -> VqTrainConfig {
     }
 }
 
+fn transformer_config(data: PathBuf, word_attention: WordAttention) -> TransformerTrainConfig {
+    TransformerTrainConfig {
+        common: common(data),
+        vq: PathBuf::new(),
+        model: InterMConfig {
+            codes: 16,
+            code_dim: 8,
+            latent_dim: 16,
+            heads: 2,
+            layers: 2,
+            ff: 16,
+            text_dim: 16,
+            person_embedding: false,
+            word_attention,
+            text_head: TextHeadConfig { layers: 1, heads: 2, ff: 16 },
+        },
+        text: TextTraining::Train {
+            tower: ClipTextConfig { width: 16, heads: 2, layers: 1, vocab: 49408, context: 77 },
+        },
+        max_frames: 300,
+        interaction_probability: 0.2,
+        // Often, so that the null word is heard.
+        drop_text: 0.5,
+        step_unroll: 1.0,
+    }
+}
+
 /// candle stops gradients without a word in several fused operations; here a variable without one is an error, and
 /// every one of them must receive one that is not zero.
 #[test]
@@ -264,43 +321,26 @@ fn every_variable_is_trained() {
     assert!(pass.gradients.len() > 40 && still.is_empty(), "VQ-VAE variables without gradient: {still:?}");
 
     let clips = TextClips::load(&folder, Split::Train, &stats, true, |_, _| ()).unwrap();
-    let tower = ClipTextConfig { width: 16, heads: 2, layers: 1, vocab: 49408, context: 77 };
-    let config = TransformerTrainConfig {
-        common: common(data),
-        vq: PathBuf::new(),
-        model: InterMConfig {
-            codes: 16,
-            code_dim: 8,
-            latent_dim: 16,
-            heads: 2,
-            layers: 1,
-            ff: 16,
-            text_dim: 16,
-            person_embedding: false,
-            word_attention: WordAttention::Off,
-            text_head: TextHeadConfig { layers: 1, heads: 2, ff: 16 },
-        },
-        text: TextTraining::Train { tower },
-        max_frames: 300,
-        interaction_probability: 0.2,
-        drop_text: 0.0,
-        step_unroll: 1.0,
-    };
-    let mut trainer = TransformerTrainer::new(&config, &clips, &Device::Cpu).unwrap();
     let ids: Vec<u32> = (0..2 * 40).map(|i| i % 16).collect();
     let batch = duet::train::transformer_step::TokenBatch { ids, lengths: vec![4, 3], frames: 4 };
-    // Modulation layers start at zero, so that blocks pass their input on unchanged: what lies behind a gate hears
-    // of the loss once the gate has opened.
-    let mut heard = std::collections::BTreeSet::new();
-    let mut all = 0;
-    for _ in 0..8 {
-        let (pass, ..) = trainer.step(&batch, &["two people wave.", "two people bow."]).unwrap();
-        all = pass.gradients.len();
-        heard.extend(pass.gradients.keys().filter(|name| is_moved(&pass.gradients, name)).cloned());
+    for place in [WordAttention::Off, WordAttention::Pre, WordAttention::Blocks] {
+        let config = transformer_config(data.clone(), place);
+        let mut trainer = TransformerTrainer::new(&config, &clips, &Device::Cpu).unwrap();
+        // Modulation layers and the words' way out start at zero, so that blocks pass their input on unchanged: what lies
+        // behind a gate hears of the loss once the gate has opened.
+        let mut heard = BTreeSet::new();
+        let mut all = BTreeSet::new();
+        for _ in 0..8 {
+            let (pass, ..) = trainer.step(&batch, &["two people wave.", "two people bow."]).unwrap();
+            all.extend(pass.gradients.keys().cloned());
+            heard.extend(pass.gradients.keys().filter(|name| is_moved(&pass.gradients, name)).cloned());
+        }
+        let deaf: Vec<_> = all.difference(&heard).collect();
+        assert!(
+            all.len() > 50 && deaf.is_empty(),
+            "{place:?}: variables that never heard of the loss: {deaf:?}"
+        );
+        let words = all.iter().filter(|name| name.starts_with("word_")).count();
+        assert_eq!(words, [0, 3 + 10, 3 + 2 * 10][place as usize], "{place:?}: {all:?}");
     }
-    assert!(
-        all > 50 && heard.len() == all,
-        "{} of {all} transformer variables heard of the loss: {heard:?}",
-        heard.len()
-    );
 }

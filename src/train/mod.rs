@@ -3,6 +3,7 @@
 //! [`vq_loop`] and [`transformer_loop`] read from top to bottom; [`vq_step`] and [`transformer_step`] hold one step each,
 //! and everything random in step n follows from (seed, n).
 
+pub mod after_step;
 pub mod checkpoint;
 pub mod config;
 pub mod cross_entropy;

@@ -63,7 +63,12 @@ impl TextSource {
     }
 
     /// What the transformer is told of captions, through the tower and the model's trained head.
-    pub fn features(&self, captions: &[&str], model: &InterM, drop: &mut dyn Dropout) -> Result<TextFeatures> {
+    pub fn features(
+        &self,
+        captions: &[&str],
+        model: &InterM,
+        drop: &mut dyn Dropout,
+    ) -> Result<TextFeatures> {
         let rows: Vec<Vec<u32>> = captions.iter().map(|caption| self.tokenizer.encode(caption).ids).collect();
         let width = rows.first().map_or(0, Vec::len);
         let flat = rows.concat();

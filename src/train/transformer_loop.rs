@@ -1,6 +1,7 @@
 //! Training the Inter-M transformer, and with it a small text tower, from the first step to the last.
 
 use super::Outcome;
+use super::after_step::{AfterStep, Score, Trainer};
 use super::checkpoint::{Checkpoint, Kind, Meta, model_tensors};
 use super::config::{TextTraining, TransformerTrainConfig, to_toml};
 use super::dropout::CounterDropout;
@@ -26,6 +27,7 @@ use crate::rng::CounterRng;
 use candle_core::{Device, Tensor};
 use serde_json::{Map, json};
 use std::collections::HashMap;
+use std::path::Path;
 
 /// Clips that one validation batch holds.
 const VALIDATION_BATCH: usize = 16;
@@ -107,11 +109,6 @@ impl TransformerTrainer {
         })
     }
 
-    /// Steps made so far.
-    pub fn steps(&self) -> u64 {
-        self.adam.steps()
-    }
-
     /// Numbers that are trained.
     pub fn parameters(&self) -> usize {
         self.adam.vars().iter().map(|(_, var)| var.elem_count()).sum()
@@ -174,17 +171,6 @@ impl TransformerTrainer {
         Ok(Validation { cross_entropy: loss / labels, accuracy: hits / labels })
     }
 
-    /// Write the whole state.
-    pub fn save(&self, path: &std::path::Path) -> Result<()> {
-        let mut tensors = model_tensors(&self.params.vars());
-        tensors.extend(self.adam.state());
-        if let Some(vocabulary) = self.text.vocabulary() {
-            tensors.push(vocabulary.state()?);
-        }
-        let meta = Meta::new(Kind::Transformer, self.steps(), self.best, to_toml(&self.config)?);
-        Checkpoint::save(path, &meta, &tensors)
-    }
-
     /// The clips of `step`, each with its draws.
     fn items(&self, clips: &TextClips, order: &mut Order, step: u64) -> Result<Vec<(usize, ItemDraws)>> {
         let rng = self.rng.nth(step).fork("items");
@@ -196,6 +182,26 @@ impl TransformerTrainer {
                 Ok((*index, draw(clips, *index, &rng.nth(n as u64), self.config.model.person_embedding)?))
             })
             .collect()
+    }
+}
+
+impl Trainer for TransformerTrainer {
+    fn steps(&self) -> u64 {
+        self.adam.steps()
+    }
+
+    fn best(&mut self) -> &mut Option<f64> {
+        &mut self.best
+    }
+
+    fn save(&self, path: &Path) -> Result<()> {
+        let mut tensors = model_tensors(&self.params.vars());
+        tensors.extend(self.adam.state());
+        if let Some(vocabulary) = self.text.vocabulary() {
+            tensors.push(vocabulary.state()?);
+        }
+        let meta = Meta::new(Kind::Transformer, self.steps(), self.best, to_toml(&self.config)?);
+        Checkpoint::save(path, &meta, &tensors)
     }
 }
 
@@ -270,6 +276,7 @@ pub fn train(
         held_out.len(),
     ));
 
+    let after_step = AfterStep { common, run, stop, held_out: !held_out.is_empty() };
     while trainer.steps() < common.steps {
         let step = trainer.steps() + 1;
         let items = trainer.items(clips, &mut order, step)?;
@@ -281,25 +288,20 @@ pub fn train(
             journal.log("train", step, metrics(&pass, norm, rate, journal.rate()))?;
         }
 
-        let last = step == common.steps || stop.requested();
-        if (step.is_multiple_of(common.validate_every) || step == common.steps) && !held_out.is_empty() {
+        let validate = |trainer: &TransformerTrainer| {
             let score = trainer.validate(held_out, &mut held_out_tokens)?;
             let metrics = json!({"cross_entropy": score.cross_entropy, "accuracy": score.accuracy});
-            journal.log("validate", step, metrics.as_object().cloned().unwrap_or_default())?;
-            journal.say(&format!(
-                "step {step}: held-out cross entropy {:.3}, accuracy {:.1} %",
-                score.cross_entropy,
-                100.0 * score.accuracy
-            ));
-            if trainer.best.is_none_or(|best| score.cross_entropy < best) {
-                trainer.best = Some(score.cross_entropy);
-                trainer.save(&run.best())?;
-            }
-        }
-        if step.is_multiple_of(common.save_every) || last {
-            trainer.save(&run.latest())?;
-        }
-        if last && step < common.steps {
+            Ok(Score {
+                value: score.cross_entropy,
+                metrics: metrics.as_object().cloned().unwrap_or_default(),
+                told: format!(
+                    "cross entropy {:.3}, accuracy {:.1} %",
+                    score.cross_entropy,
+                    100.0 * score.accuracy
+                ),
+            })
+        };
+        if after_step.run(trainer, &mut journal, validate)? {
             journal.finish();
             return Ok(Outcome::Stopped(step));
         }

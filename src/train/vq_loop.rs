@@ -1,6 +1,7 @@
 //! Training the VQ-VAE from the first step to the last.
 
 use super::Outcome;
+use super::after_step::{AfterStep, Score, Trainer};
 use super::checkpoint::{Checkpoint, Kind, Meta, model_tensors};
 use super::config::{VqTrainConfig, to_toml};
 use super::dropout::CounterDropout;
@@ -21,6 +22,7 @@ use crate::rng::CounterRng;
 use candle_core::{Device, Tensor};
 use serde_json::{Map, json};
 use std::collections::HashMap;
+use std::path::Path;
 
 /// The codebook among the model's tensors; moved by running means, not by the optimiser.
 pub const CODEBOOK: &str = "quantizer.layers.0.codebook";
@@ -118,11 +120,6 @@ impl VqTrainer {
         })
     }
 
-    /// Steps made so far.
-    pub fn steps(&self) -> u64 {
-        self.adam.steps()
-    }
-
     /// Numbers that are trained.
     pub fn parameters(&self) -> usize {
         self.adam.vars().iter().map(|(_, var)| var.elem_count()).sum()
@@ -170,8 +167,25 @@ impl VqTrainer {
         Ok(100.0 * sum / count.max(1) as f64)
     }
 
-    /// Write the whole state.
-    pub fn save(&self, path: &std::path::Path) -> Result<()> {
+    /// Copy the codebook into the model.
+    fn show_codebook(&self) -> Result<()> {
+        if let Some(var) = self.params.vars().get(CODEBOOK) {
+            var.set(&Tensor::from_slice(&self.codebook.codes, var.shape(), &self.device)?)?;
+        }
+        Ok(())
+    }
+}
+
+impl Trainer for VqTrainer {
+    fn steps(&self) -> u64 {
+        self.adam.steps()
+    }
+
+    fn best(&mut self) -> &mut Option<f64> {
+        &mut self.best
+    }
+
+    fn save(&self, path: &Path) -> Result<()> {
         self.show_codebook()?;
         let mut tensors = model_tensors(&self.params.vars());
         tensors.extend(self.adam.state());
@@ -183,14 +197,6 @@ impl VqTrainer {
         }
         let meta = Meta::new(Kind::Vq, self.steps(), self.best, to_toml(&self.config)?);
         Checkpoint::save(path, &meta, &tensors)
-    }
-
-    /// Copy the codebook into the model.
-    fn show_codebook(&self) -> Result<()> {
-        if let Some(var) = self.params.vars().get(CODEBOOK) {
-            var.set(&Tensor::from_slice(&self.codebook.codes, var.shape(), &self.device)?)?;
-        }
-        Ok(())
     }
 }
 
@@ -245,6 +251,7 @@ pub fn train(
         held_out.len(),
     ));
 
+    let after_step = AfterStep { common, run, stop, held_out: !held_out.is_empty() };
     while trainer.steps() < common.steps {
         let step = trainer.steps() + 1;
         let motion = gather(windows, &order.batch(step), config.window, &trainer.device)?;
@@ -254,20 +261,15 @@ pub fn train(
             journal.log("train", step, metrics(&pass, norm, rate, journal.rate()))?;
         }
 
-        let last = step == common.steps || stop.requested();
-        if (step.is_multiple_of(common.validate_every) || step == common.steps) && !held_out.is_empty() {
+        let validate = |trainer: &VqTrainer| {
             let error = trainer.validate(held_out)?;
-            journal.log("validate", step, Map::from_iter([("joint_error_cm".to_owned(), error.into())]))?;
-            journal.say(&format!("step {step}: held-out joint error {error:.2} cm"));
-            if trainer.best.is_none_or(|best| error < best) {
-                trainer.best = Some(error);
-                trainer.save(&run.best())?;
-            }
-        }
-        if step.is_multiple_of(common.save_every) || last {
-            trainer.save(&run.latest())?;
-        }
-        if last && step < common.steps {
+            Ok(Score {
+                value: error,
+                metrics: Map::from_iter([("joint_error_cm".to_owned(), error.into())]),
+                told: format!("joint error {error:.2} cm"),
+            })
+        };
+        if after_step.run(trainer, &mut journal, validate)? {
             journal.finish();
             return Ok(Outcome::Stopped(step));
         }

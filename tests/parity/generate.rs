@@ -85,7 +85,8 @@ pub fn run(inputs: &Inputs<'_>, model: &InterM, vq: VqVae, sentence: &Tensor) ->
     let expected_steps = params.usize("steps_run")?;
     let sampled = if given.is_some() { positions / 2 } else { positions };
     noise.check(expected_steps, lengths.len(), sampled)?;
-    let clips = Clips { text: &TextFeatures::of_sentences(sentence), lengths: &lengths, given: given.as_deref() };
+    let clips =
+        Clips { text: &TextFeatures::of_sentences(sentence), lengths: &lengths, given: given.as_deref() };
     let mut fed: Vec<u32> = Vec::new();
     let mut steps = 0;
     let ids = decode(model, &clips, &settings, &noise, &mut |_, all, ids| {

@@ -103,7 +103,8 @@ impl Block {
         let h = self.self_attention.to_self(&h, &pass.masks.joint, pass.drop)?;
         let x = ops::gated(x, &h, gate_a)?;
         pass.probe.see(&format!("{name}.self_attn"), &x);
-        let h = self.ffn_joint.forward(&modulate(&ops::layer_norm(&x, EPS)?, shift_f, scale_f)?, pass.drop)?;
+        let h =
+            self.ffn_joint.forward(&modulate(&ops::layer_norm(&x, EPS)?, shift_f, scale_f)?, pass.drop)?;
         let x = ops::gated(&x, &h, gate_f)?;
         pass.probe.see(&format!("{name}.ffn_combined"), &x);
 
@@ -137,7 +138,8 @@ impl Block {
         let z = ops::gated(&y, &h, gate_c)?;
         pass.show_persons(&format!("{name}.local_inter_attn"), &z)?;
 
-        let h = self.ffn_split.forward(&modulate(&ops::layer_norm(&z, EPS)?, shift_f, scale_f)?, pass.drop)?;
+        let h =
+            self.ffn_split.forward(&modulate(&ops::layer_norm(&z, EPS)?, shift_f, scale_f)?, pass.drop)?;
         let out = ops::gated(&z, &h, gate_f)?;
         pass.show_persons(&format!("{name}.ffn_split"), &out)?;
         Ok(out)

@@ -77,8 +77,7 @@ impl WordLayers {
         let said = Tensor::from_vec(said, (b, 1, 1), hidden.device())?;
         let null = (1.0 - &said)?.broadcast_mul(&self.null)?;
         let words = self.project.forward(hidden)?.broadcast_mul(&said)?.broadcast_add(&null)?;
-        let real: Vec<Vec<bool>> =
-            counts.iter().map(|n| (0..m).map(|i| i < (*n).max(1)).collect()).collect();
+        let real: Vec<Vec<bool>> = counts.iter().map(|n| (0..m).map(|i| i < (*n).max(1)).collect()).collect();
         let layers = self
             .layers
             .iter()

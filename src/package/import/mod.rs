@@ -16,7 +16,9 @@ use super::open::{Package, statistics};
 use super::weights::{self, Precision, Tensors, check_shapes, list_names};
 use super::write::{Description, Writer};
 use crate::error::{Error, ErrorKind, Result};
-use crate::models::config::{Activation, InterMConfig, MotionLayout, TextHeadConfig, VqConfig, WordAttention};
+use crate::models::config::{
+    Activation, InterMConfig, MotionLayout, TextHeadConfig, VqConfig, WordAttention,
+};
 use crate::motion::Stats;
 use options::{MAX_OPTIONS_BYTES, Options, Value, parse_options};
 use std::fs::File;
