@@ -54,6 +54,7 @@ fn measure(name: &str, package: &Package) -> Result<(), Box<dyn std::error::Erro
         top_k_ratio: 0.9,
         temperature: 1.0,
         foot_fix: true,
+        rigid: true,
     };
     let mut run = || -> duet::Result<(Duration, Generated)> {
         let start = Instant::now();

@@ -109,6 +109,7 @@ export class Composer {
     request.top_k_ratio = number("top-k-ratio", "Top-k ratio", 0, 0.999);
     request.temperature = number("temperature", "Temperature", 0, 10, { open: true });
     request.foot_fix = byId("foot-fix").checked;
+    request.rigid = byId("rigid").checked;
     const model = byId("model")?.value;
     if (model) request.model = model;
     return request;
@@ -124,6 +125,7 @@ export class Composer {
       ["samples", "samples"],
     ]) if (Number.isFinite(settings[key])) byId(id).value = String(settings[key]);
     if (typeof settings.foot_fix === "boolean") byId("foot-fix").checked = settings.foot_fix;
+    if (typeof settings.rigid === "boolean") byId("rigid").checked = settings.rigid;
     this.clearMarks();
   }
 

@@ -18,7 +18,7 @@ export function requestOf(clip) {
   const { settings, sample } = clip;
   const request = { prompt: clip.prompt, frames: clip.frames };
   if (Number.isSafeInteger(sample.seed)) request.seed = sample.seed;
-  for (const key of ["steps", "guidance", "top_k_ratio", "temperature", "foot_fix"]) {
+  for (const key of ["steps", "guidance", "top_k_ratio", "temperature", "foot_fix", "rigid"]) {
     if (settings[key] !== undefined) request[key] = settings[key];
   }
   if (clip.model) request.model = clip.model;
@@ -35,6 +35,7 @@ function facts(clip) {
   ];
   const names = {
     steps: "Steps", guidance: "Guidance", top_k_ratio: "Top-k ratio", temperature: "Temperature", foot_fix: "Foot fix",
+    rigid: "Rigid bones",
   };
   for (const [key, name] of Object.entries(names)) {
     const value = settings[key];

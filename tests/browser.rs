@@ -5,58 +5,23 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot set itself up has to stop")]
 
+#[path = "support/server.rs"]
+mod server;
 #[path = "support/small_model.rs"]
 mod small_model;
 #[path = "support/webdriver.rs"]
 mod webdriver;
 
 use image::RgbImage;
-use small_model::{duet, models};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use server::Server;
+use small_model::models;
+use std::io::Write;
 use std::path::Path;
-use std::process::{Child, Stdio};
 use std::time::Duration;
 use webdriver::Browser;
 
 const SECONDS: Duration = Duration::from_secs(1);
 const PROMPT: &str = "two people walk toward each other and shake hands";
-
-struct Server {
-    child: Child,
-    address: String,
-}
-
-impl Server {
-    fn start(models: &Path) -> Self {
-        let mut child = duet(models)
-            .args(["serve", "--port", "0"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("Duet is ready: http://").expect(&line).to_owned();
-        Self { child, address }
-    }
-
-    fn get(&self, path: &str) -> Vec<u8> {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(60 * SECONDS)).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address).unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        answer
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// The browser, or None after one loud line.
 fn browser() -> Option<Browser> {
@@ -168,10 +133,9 @@ fn a_person_makes_a_motion_and_plays_with_it() {
     let files: Vec<_> = links.iter().filter(|link| link.ends_with(".npy")).collect();
     assert!(files.len() >= 2, "{links:?}");
     for file in files {
-        let answer = server.get(file);
-        let body = answer.windows(4).position(|end| end == b"\r\n\r\n").expect("a whole answer") + 4;
-        assert!(answer.starts_with(b"HTTP/1.1 200"), "{file}");
-        assert_eq!(duet::formats::npy::read_person(&answer[body..]).unwrap().positions.len(), 60);
+        let (status, body) = server.get(file);
+        assert_eq!(status, 200, "{file}");
+        assert_eq!(duet::formats::npy::read_person(&body).unwrap().positions.len(), 60);
     }
     assert!(links.iter().any(|link| link.starts_with("/motions/") && !link.ends_with(".npy")), "{links:?}");
 

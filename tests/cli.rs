@@ -39,7 +39,9 @@ fn help_is_a_manual() {
         assert!(serve.contains(word), "{word} is missing from:\n{serve}");
     }
     let generate = String::from_utf8(run(&["generate", "--help"]).stdout).unwrap();
-    for word in ["--seconds", "--frames", "--seed", "--no-foot-fix", "settings.json", "(frames, 22, 9)"] {
+    for word in
+        ["--seconds", "--frames", "--seed", "--no-foot-fix", "--no-rigid", "settings.json", "(frames, 22, 9)"]
+    {
         assert!(generate.contains(word), "{word} is missing from:\n{generate}");
     }
 }

@@ -232,6 +232,7 @@ fn a_published_model_is_fetched_and_imported() {
         top_k_ratio: 0.9,
         temperature: 1.0,
         foot_fix: true,
+        rigid: true,
     };
     let mut model = InterMask::load(&package, &Device::Cpu).unwrap();
     let made = model.generate(&request, &mut |_, _| ControlFlow::Continue(())).unwrap();

@@ -2,16 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot set itself up has to stop")]
 
+#[path = "support/server.rs"]
+mod server;
 #[path = "support/small_model.rs"]
 mod small_model;
 
 use serde_json::Value;
+use server::Server;
 use small_model::{duet, models};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -86,57 +87,14 @@ fn a_disk_that_refuses_leaves_nothing_half_written() {
     assert!(!out.exists(), "the folder was made for the result and goes with it");
 }
 
-struct Server {
-    child: Child,
-    address: String,
-}
-
-impl Server {
-    fn start(models: &Path) -> Self {
-        let mut child = duet(models)
-            .args(["serve", "--port", "0"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("Duet is ready: http://").expect(&line).to_owned();
-        Self { child, address }
-    }
-
-    fn send(&self, request: &str) -> (u16, Vec<u8>) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        let status = std::str::from_utf8(&answer[9..12]).unwrap().parse().unwrap();
-        let head = answer.windows(4).position(|end| end == b"\r\n\r\n").expect("a whole answer") + 4;
-        (status, answer.split_off(head))
-    }
-
-    fn get(&self, path: &str) -> (u16, Vec<u8>) {
-        self.send(&format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.address))
-    }
-
-    fn generate(&self, body: &str) -> (u16, Value) {
-        let (status, answer) = self.send(&format!(
-            "POST /generate HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-type: application/json\r\n\
-             content-length: {}\r\n\r\n{body}",
-            self.address,
-            body.len()
-        ));
-        (status, serde_json::from_slice(&answer).unwrap())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // Already gone where a test stopped it.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn generate(server: &Server, body: &str) -> (u16, Value) {
+    let (status, answer) = server.send(&format!(
+        "POST /generate HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        server.address,
+        body.len()
+    ));
+    (status, serde_json::from_slice(&answer).unwrap())
 }
 
 #[test]
@@ -147,13 +105,14 @@ fn serve_from_start_to_stop() {
     assert_eq!(server.get("/healthz").0, 200);
 
     let asked = r#"{"prompt":"two people dance salsa","seconds":2,"seed":7,"samples":2,"steps":4}"#;
-    let (status, first) = server.generate(asked);
+    let (status, first) = generate(&server, asked);
     assert_eq!(status, 200, "{first}");
     assert_eq!((&first["model"], &first["frames"]), (&"small".into(), &60.into()));
-    let (_, again) = server.generate(asked);
+    let (_, again) = generate(&server, asked);
     assert_eq!(first["samples"][0]["persons"], again["samples"][0]["persons"]);
     // A sample alone equals the same sample among others.
-    let (_, alone) = server.generate(r#"{"prompt":"two people dance salsa","seconds":2,"seed":8,"steps":4}"#);
+    let (_, alone) =
+        generate(&server, r#"{"prompt":"two people dance salsa","seconds":2,"seed":8,"steps":4}"#);
     assert_eq!(first["samples"][1]["persons"], alone["samples"][0]["persons"]);
     let file = first["samples"][0]["files"]["ik_00_1.npy"].as_str().unwrap();
     assert_eq!(duet::formats::npy::read_person(&server.get(file).1).unwrap().positions.len(), 60);
@@ -163,13 +122,13 @@ fn serve_from_start_to_stop() {
         (r#"{"prompt":"walk","model":"other"}"#, 404, "unknown_model"),
         (r#"{"prompt":"walk","frames":NaN}"#, 400, "invalid_json"),
     ] {
-        let (found, problem) = server.generate(body);
+        let (found, problem) = generate(&server, body);
         assert_eq!((found, &problem["code"]), (status, &code.into()));
     }
-    let (status, problem) = server.generate(&format!("{{\"prompt\":\"{}\"}}", "x".repeat(10 << 20)));
+    let (status, problem) = generate(&server, &format!("{{\"prompt\":\"{}\"}}", "x".repeat(10 << 20)));
     assert_eq!((status, &problem["code"]), (413, &"payload_too_large".into()));
     assert_eq!(server.send("NONSENSE\r\n\r\n").0, 400);
-    assert_eq!(server.generate(asked).0, 200);
+    assert_eq!(generate(&server, asked).0, 200);
 
     #[cfg(unix)]
     {

@@ -135,6 +135,9 @@ struct SheetArgs {
     /// Leave the feet as the model puts them
     #[arg(long)]
     no_foot_fix: bool,
+    /// Leave every joint where the model puts it: bones then grow and shrink
+    #[arg(long)]
+    no_rigid: bool,
     /// Pictures, 1 to 64
     #[arg(long, default_value_t = 16)]
     pictures: usize,
@@ -311,6 +314,7 @@ fn made(args: &SheetArgs, prompt: &str) -> Result<Motion> {
         seconds: Some(args.seconds),
         seed: Some(i128::from(args.seed)),
         foot_fix: Some(!args.no_foot_fix),
+        rigid: Some(!args.no_rigid),
         ..RawRequest::default()
     };
     let request = request.validate()?.work;

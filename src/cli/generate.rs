@@ -54,6 +54,9 @@ pub struct GenerateArgs {
     /// Leave the feet as the model puts them
     #[arg(long)]
     no_foot_fix: bool,
+    /// Leave every joint where the model puts it, as upstream does: bones then grow and shrink within a clip
+    #[arg(long)]
+    no_rigid: bool,
     /// Model to use: a name, or the folder of a package [default: duet-mini, else the first at hand]
     #[arg(long, env = "DUET_MODEL", value_name = "NAME")]
     model: Option<String>,
@@ -103,6 +106,7 @@ impl From<GenerateArgs> for Asked {
                 top_k_ratio: args.top_k_ratio,
                 temperature: args.temperature,
                 foot_fix: Some(!args.no_foot_fix),
+                rigid: Some(!args.no_rigid),
                 // May be a path, which is no business of the request's.
                 model: None,
             },

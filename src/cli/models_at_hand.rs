@@ -83,9 +83,23 @@ fn loader(package: Package) -> Loader {
 mod tests {
     use super::*;
 
+    fn nowhere(asked: Option<&str>) -> Result<ModelsAtHand> {
+        ModelsAtHand::find_in(&SearchPath::new(None, None, None, None), asked)
+    }
+
     fn find(asked: Option<&str>) -> &'static str {
-        let nowhere = SearchPath::new(None, None, None, None);
-        ModelsAtHand::find_in(&nowhere, asked).map(|_| ()).unwrap_err().code()
+        nowhere(asked).map(|_| ()).unwrap_err().code()
+    }
+
+    #[test]
+    #[cfg(feature = "bundle")]
+    fn the_bundled_model_is_always_at_hand() {
+        for asked in [None, Some(DEFAULT_MODEL)] {
+            let found = nowhere(asked).unwrap();
+            assert_eq!(found.default, DEFAULT_MODEL);
+            assert!(found.models.iter().any(|model| model.name == DEFAULT_MODEL));
+        }
+        assert_eq!(find(Some("./no/such/folder")), "package_not_found");
     }
 
     #[test]

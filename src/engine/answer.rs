@@ -32,6 +32,7 @@ pub struct Settings {
     pub top_k_ratio: f64,
     pub temperature: f32,
     pub foot_fix: bool,
+    pub rigid: bool,
 }
 
 impl From<&GenerateRequest> for Settings {
@@ -45,6 +46,7 @@ impl From<&GenerateRequest> for Settings {
             top_k_ratio: request.top_k_ratio,
             temperature: request.temperature,
             foot_fix: request.foot_fix,
+            rigid: request.rigid,
         }
     }
 }

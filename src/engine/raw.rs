@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 /// Names of the request's fields, as JSON spells them.
-pub const FIELDS: [&str; 11] = [
+pub const FIELDS: [&str; 12] = [
     "prompt",
     "seconds",
     "frames",
@@ -19,6 +19,7 @@ pub const FIELDS: [&str; 11] = [
     "top_k_ratio",
     "temperature",
     "foot_fix",
+    "rigid",
     "model",
 ];
 
@@ -36,6 +37,7 @@ pub struct RawRequest {
     pub top_k_ratio: Option<f64>,
     pub temperature: Option<f64>,
     pub foot_fix: Option<bool>,
+    pub rigid: Option<bool>,
     pub model: Option<String>,
 }
 
@@ -86,11 +88,8 @@ impl RawRequest {
             "guidance" => self.guidance = Some(number(value, "invalid_guidance", "guidance")?),
             "top_k_ratio" => self.top_k_ratio = Some(number(value, "invalid_top_k_ratio", "top_k_ratio")?),
             "temperature" => self.temperature = Some(number(value, "invalid_temperature", "temperature")?),
-            "foot_fix" => {
-                self.foot_fix = Some(value.as_bool().ok_or_else(|| {
-                    Error::invalid("invalid_foot_fix", "foot_fix must be true or false, or left out")
-                })?);
-            }
+            "foot_fix" => self.foot_fix = Some(switch(value, "invalid_foot_fix", "foot_fix")?),
+            "rigid" => self.rigid = Some(switch(value, "invalid_rigid", "rigid")?),
             "model" => self.model = Some(text(value, "invalid_model", "model")?),
             _ => unreachable!("FIELDS and this match list the same names"),
         }
@@ -104,6 +103,11 @@ fn text(value: &Value, code: &'static str, name: &str) -> Result<String> {
 
 fn number(value: &Value, code: &'static str, name: &str) -> Result<f64> {
     value.as_f64().ok_or_else(|| Error::invalid(code, format!("{name} must be a number, or left out")))
+}
+
+fn switch(value: &Value, code: &'static str, name: &str) -> Result<bool> {
+    let refused = || Error::invalid(code, format!("{name} must be true or false, or left out"));
+    value.as_bool().ok_or_else(refused)
 }
 
 /// A whole number, however JSON wrote it (`90`, `90.0`, `9e1`): JSON has one kind of number.
@@ -164,7 +168,7 @@ mod tests {
     fn every_field_is_read() {
         let raw = RawRequest::from_json(
             br#"{"prompt":"p","seconds":4,"frames":9e1,"seed":18446744073709551615,"samples":2.0,"steps":3,
-                "guidance":2,"top_k_ratio":0.5,"temperature":1,"foot_fix":false,"model":"m"}"#,
+                "guidance":2,"top_k_ratio":0.5,"temperature":1,"foot_fix":false,"rigid":false,"model":"m"}"#,
         )
         .unwrap();
         assert_eq!(
@@ -180,6 +184,7 @@ mod tests {
                 top_k_ratio: Some(0.5),
                 temperature: Some(1.0),
                 foot_fix: Some(false),
+                rigid: Some(false),
                 model: Some("m".into()),
             }
         );
@@ -202,6 +207,7 @@ mod tests {
             ("top_k_ratio", "null"),
             ("temperature", "\"1\""),
             ("foot_fix", "1"),
+            ("rigid", "\"yes\""),
             ("model", "null"),
         ] {
             assert_eq!(code(&format!("{{\"{name}\":{bad}}}")), format!("invalid_{name}"), "{name}: {bad}");

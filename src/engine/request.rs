@@ -66,6 +66,7 @@ impl RawRequest {
                 "temperature",
             )? as f32,
             foot_fix: self.foot_fix.unwrap_or(true),
+            rigid: self.rigid.unwrap_or(true),
         };
         Ok(ValidRequest { model: model(self.model)?, work })
     }
@@ -209,7 +210,8 @@ mod tests {
                 guidance: 2.0,
                 top_k_ratio: 0.9,
                 temperature: 1.0,
-                foot_fix: true
+                foot_fix: true,
+                rigid: true
             }
         );
         assert_eq!(DEFAULT_FRAMES, (3.0 * FPS) as usize / FRAMES_PER_TOKEN * FRAMES_PER_TOKEN);

@@ -40,6 +40,7 @@ pub fn generate(
             top_k_ratio: 0.9,
             temperature: 1.0,
             foot_fix: true,
+            rigid: true,
         };
         let made = generator.generate(&request, &mut |_, _| ControlFlow::Continue(()))?;
         for sample in &made.samples {

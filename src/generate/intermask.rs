@@ -8,6 +8,7 @@ use crate::models::config::MotionLayout;
 use crate::models::inter_m::{InterM, TextFeatures};
 use crate::models::vqvae::{GraphMode, PARTS, VqVae};
 use crate::motion::export::post_process;
+use crate::motion::rigid::stiffen;
 use crate::motion::{Features, Stats};
 use crate::nn::dropout::Keep;
 use crate::package::{Package, Part};
@@ -129,12 +130,15 @@ impl Generator for InterMask {
             debug_assert_eq!(ids.len(), 2 * PARTS * lengths[0]);
             let [first, second] = self.motion(ids)?;
             let out = post_process([&first, &second])?;
-            samples.push(Sample {
-                index,
-                seed,
-                motion: out.plain,
-                foot_fixed: request.foot_fix.then_some(out.fixed),
-            });
+            let (motion, foot_fixed) = if request.rigid {
+                stiffen(&out.plain, request.foot_fix).map_err(|source| {
+                    Error::internal("model_failure", "the model gave bodies that cannot be put together")
+                        .with_source(source)
+                })?
+            } else {
+                (out.plain, request.foot_fix.then_some(out.fixed))
+            };
+            samples.push(Sample { index, seed, motion, foot_fixed });
             timings.decode += start.elapsed();
         }
         if progress(total, total).is_break() {

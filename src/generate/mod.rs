@@ -39,6 +39,8 @@ pub struct GenerateRequest {
     pub temperature: f32,
     /// Also compute the foot-fixed motion (InterMask spec §5).
     pub foot_fix: bool,
+    /// Give each person bones that keep their length ([`crate::motion::rigid`], ours); false = upstream's positions.
+    pub rigid: bool,
 }
 
 /// One generated clip.
@@ -48,9 +50,9 @@ pub struct Sample {
     pub index: usize,
     /// Seed that alone reproduces this sample (`samples` = 1).
     pub seed: u64,
-    /// Denormalised and temporally smoothed, as upstream's plain npy.
+    /// Denormalised and temporally smoothed, as upstream's plain npy where the request is not `rigid`.
     pub motion: Motion,
-    /// The same after the foot fix, as upstream's `ik_` npy; present when it was asked for.
+    /// The same after the foot fix, as upstream's `ik_` npy where the request is not `rigid`; present when it was asked for.
     pub foot_fixed: Option<Motion>,
 }
 
@@ -68,7 +70,7 @@ pub struct Timings {
     pub text: Duration,
     /// All decoding steps.
     pub tokens: Duration,
-    /// Token maps to motion, smoothing, foot fix.
+    /// Token maps to motion, smoothing, rigid bones, foot fix.
     pub decode: Duration,
 }
 

@@ -48,14 +48,15 @@ impl Solution {
 /// # Errors
 /// `motion_too_short` without frames, `motion_not_finite`.
 pub fn solve(positions: &[Pose]) -> Result<Solution> {
-    if positions.is_empty() {
-        return Err(Error::invalid("motion_too_short", "there are no frames to solve rotations for"));
-    }
-    if !positions.iter().flatten().flatten().all(|v| v.is_finite()) {
-        return Err(Error::invalid("motion_not_finite", "the motion holds a position that is not finite"));
-    }
-    let frames: Vec<[Vec3d; JOINTS]> = positions.iter().map(|pose| pose.map(widen)).collect();
-    let bones = clip_bones(&frames);
+    solve_onto(clip_bones(positions)?, positions)
+}
+
+/// As [`solve`], against bones that are given.
+///
+/// # Errors
+/// As [`solve`].
+pub fn solve_onto(bones: Bones, positions: &[Pose]) -> Result<Solution> {
+    let frames = checked(positions)?;
     let mut solution = Solution {
         bones,
         root_rotations: Vec::with_capacity(frames.len()),
@@ -78,6 +79,17 @@ pub fn solve(positions: &[Pose]) -> Result<Solution> {
     }
     solution.error.mean /= (frames.len() * JOINTS) as f64;
     Ok(solution)
+}
+
+/// The positions in f64, if there are any and all are finite.
+fn checked(positions: &[Pose]) -> Result<Vec<[Vec3d; JOINTS]>> {
+    if positions.is_empty() {
+        return Err(Error::invalid("motion_too_short", "there are no frames to solve rotations for"));
+    }
+    if !positions.iter().flatten().flatten().all(|v| v.is_finite()) {
+        return Err(Error::invalid("motion_not_finite", "the motion holds a position that is not finite"));
+    }
+    Ok(positions.iter().map(|pose| pose.map(widen)).collect())
 }
 
 /// Local rotation of every joint (the pelvis's is its rotation in the world) for one frame.
@@ -204,8 +216,12 @@ fn smoothstep(low: f64, high: f64, x: f64) -> f64 {
     t * t * (3.0 - 2.0 * t)
 }
 
-/// Bone vectors of a clip in the rest pose.
-fn clip_bones(frames: &[[Vec3d; JOINTS]]) -> Bones {
+/// Bone vectors of a clip in the rest pose, as [`Solution::bones`] describes them.
+///
+/// # Errors
+/// As [`solve`].
+pub fn clip_bones(positions: &[Pose]) -> Result<Bones> {
+    let frames = checked(positions)?;
     let mut bones = [[0.0; 3]; JOINTS];
     for (j, parent) in PARENTS.iter().enumerate() {
         let Some(parent) = *parent else { continue };
@@ -217,10 +233,10 @@ fn clip_bones(frames: &[[Vec3d; JOINTS]]) -> Bones {
     for joint in 0..JOINTS {
         let children: Vec<usize> = skeleton::children(joint).collect();
         if children.len() > 1 {
-            fit_shape(frames, joint, &children, &mut bones);
+            fit_shape(&frames, joint, &children, &mut bones);
         }
     }
-    bones
+    Ok(bones)
 }
 
 /// Give the bones below `joint` the mean shape they have in the clip, turned to fit the rest pose (generalised Procrustes).

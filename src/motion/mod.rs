@@ -17,6 +17,7 @@ pub mod inverse;
 pub mod kinematics;
 pub mod mirror;
 pub mod raw;
+pub mod rigid;
 pub mod rotation;
 pub mod skeleton;
 pub mod smooth;

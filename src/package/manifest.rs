@@ -1,6 +1,7 @@
 //! `model.toml`: what a package says about itself. Parsed strictly and validated before anything believes it.
 
 use super::digest::is_sha256;
+use super::dimensions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::config::{ClipTextConfig, InterMConfig, MotionLayout, VqConfig};
 use serde::{Deserialize, Serialize};
@@ -186,16 +187,16 @@ impl Manifest {
                 return Err(bad(format!("{field} holds control characters")));
             }
         }
-        range("fps", self.fps as usize, 1, 240)?;
+        dimensions::range("fps", self.fps as usize, 1, 240)?;
         self.validate_dimensions()?;
         self.validate_files()
     }
 
     fn validate_dimensions(&self) -> Result<()> {
         let (vq, transformer, text) = (&self.vq, &self.transformer, &self.text);
-        validate_vq(vq)?;
-        validate_transformer(transformer)?;
-        validate_text(text)?;
+        dimensions::validate_vq(vq)?;
+        dimensions::validate_transformer(transformer)?;
+        dimensions::validate_text(text)?;
         if transformer.codes != vq.codes {
             return Err(bad(format!(
                 "transformer.codes is {} but vq.codes is {}: the two were not trained together",
@@ -246,38 +247,6 @@ impl Manifest {
 /// Largest file a package may have, bytes.
 pub const MAX_FILE_BYTES: u64 = 64 << 30;
 
-/// Check the ranges of VQ-VAE dimensions.
-pub fn validate_vq(vq: &VqConfig) -> Result<()> {
-    range("vq.width", vq.width, 1, 8192)?;
-    range("vq.code_dim", vq.code_dim, 1, 8192)?;
-    range("vq.codes", vq.codes, 2, 1 << 20)?;
-    range("vq.depth", vq.depth, 1, 8)?;
-    range("vq.dilation_growth", vq.dilation_growth, 1, 9)
-}
-
-/// Check the ranges of transformer dimensions.
-pub fn validate_transformer(t: &InterMConfig) -> Result<()> {
-    range("transformer.codes", t.codes, 2, 1 << 20)?;
-    range("transformer.code_dim", t.code_dim, 1, 8192)?;
-    range("transformer.latent_dim", t.latent_dim, 1, 16384)?;
-    range("transformer.layers", t.layers, 1, 256)?;
-    range("transformer.ff", t.ff, 1, 65536)?;
-    range("transformer.text_dim", t.text_dim, 1, 16384)?;
-    range("transformer.text_head.layers", t.text_head.layers, 1, 64)?;
-    range("transformer.text_head.ff", t.text_head.ff, 1, 65536)?;
-    heads("transformer.heads", t.heads, "transformer.latent_dim", t.latent_dim)?;
-    heads("transformer.text_head.heads", t.text_head.heads, "transformer.text_dim", t.text_dim)
-}
-
-/// Check the ranges of text tower dimensions.
-pub fn validate_text(text: &ClipTextConfig) -> Result<()> {
-    range("text.width", text.width, 1, 16384)?;
-    range("text.layers", text.layers, 1, 256)?;
-    range("text.vocab", text.vocab, 3, 1 << 20)?;
-    range("text.context", text.context, 2, 4096)?;
-    heads("text.heads", text.heads, "text.width", text.width)
-}
-
 /// What [`is_model_name`] asks for, in words.
 pub const NAME_RULE: &str =
     "use 1 to 64 of a-z, 0-9, dot, dash and underscore, beginning with a letter or a digit";
@@ -296,25 +265,11 @@ fn is_plain_file_name(name: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
 }
 
-fn range(field: &str, value: usize, least: usize, most: usize) -> Result<()> {
-    if (least..=most).contains(&value) {
-        return Ok(());
-    }
-    Err(bad(format!("{field} is {value}; it must lie in {least} to {most}")))
-}
-
-fn heads(field: &str, heads: usize, width_field: &str, width: usize) -> Result<()> {
-    if heads > 0 && width.is_multiple_of(heads) {
-        return Ok(());
-    }
-    Err(bad(format!("{field} is {heads}; it must divide {width_field}, {width}")))
-}
-
 fn shorten(text: &str) -> String {
     text.chars().take(80).collect()
 }
 
-fn bad(message: impl fmt::Display) -> Error {
+pub(super) fn bad(message: impl fmt::Display) -> Error {
     Error::corrupt("package_manifest", format!("{MANIFEST}: {message}"))
 }
 

@@ -1,6 +1,6 @@
 //! Model packages: one folder, one readable `model.toml`, weights as safetensors.
 //!
-//! * [`manifest`] is `model.toml`, typed and validated; [`expected`] says which tensors its dimensions call for.
+//! * [`manifest`] is `model.toml`, typed and validated, its numbers by [`dimensions`]; [`expected`] says which tensors its dimensions call for.
 //! * [`open`] reads a package, [`weights`] its tensors, [`digest`] its fingerprints; [`write`] makes one, all or nothing.
 //! * [`find`] knows where packages lie; [`import`] converts other layouts; [`pull`] fetches from a hub first.
 //!
@@ -9,6 +9,7 @@
 #[cfg(feature = "bundle")]
 mod bundle;
 pub mod digest;
+pub mod dimensions;
 pub mod expected;
 pub mod find;
 pub mod import;

@@ -8,6 +8,7 @@ pub mod checkpoint;
 pub mod config;
 pub mod cross_entropy;
 pub mod dropout;
+mod geometry;
 pub mod interaction;
 pub mod journal;
 pub mod losses;

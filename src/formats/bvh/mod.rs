@@ -12,12 +12,14 @@
 //! # Ok(()) }
 //! ```
 
+mod convert;
 mod mapping;
 mod parse;
 mod pose;
 mod read;
 
-pub use mapping::{BUILTIN_MAPPINGS, Bound, Converted, Mapping, RateConversion};
+pub use convert::{Bound, Converted, RateConversion};
+pub use mapping::{BUILTIN_MAPPINGS, Mapping};
 
 /// Most nodes (joints and end sites) a file may have.
 pub const MAX_NODES: usize = 1024;

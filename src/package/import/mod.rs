@@ -10,6 +10,7 @@ pub mod options;
 pub mod pickle;
 pub mod torch;
 
+use super::dimensions;
 use super::expected::{self, Expected};
 use super::manifest::{self, Part};
 use super::open::{Package, statistics};
@@ -136,7 +137,7 @@ fn convert(
     };
     let tower = clip::to_openai(tower)?;
     let text = clip::config(&tower, options.text_heads)?;
-    manifest::validate_text(&text)?;
+    dimensions::validate_text(&text)?;
     let tower = only(tower, &expected::text(&text), "the text tower", &mut unknown)?;
     writer.part(Part::Text, &tower, Precision::Lossless)?;
     drop(tower);
@@ -246,7 +247,7 @@ fn vq_config(options: &Options) -> Result<VqConfig> {
         dilation_growth: options.size("dilation_growth_rate")?,
         activation,
     };
-    manifest::validate_vq(&config)?;
+    dimensions::validate_vq(&config)?;
     Ok(config)
 }
 
@@ -281,7 +282,7 @@ fn transformer_config(
             ff,
         },
     };
-    manifest::validate_transformer(&config)?;
+    dimensions::validate_transformer(&config)?;
     Ok(config)
 }
 
