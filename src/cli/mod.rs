@@ -1,7 +1,7 @@
 //! The command line: one file a subcommand. Doc comments of the flags are the manual.
 
-pub mod data;
 mod adherence;
+pub mod data;
 mod device;
 pub mod eval;
 mod exit;

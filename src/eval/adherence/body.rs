@@ -1,7 +1,7 @@
 //! Predicates about trunk, pelvis and knees: crouching, kneeling, leaning, jumping, looking about.
 
 use super::scene::{ANKLES, Actor, KNEES, NECK, PELVIS, TOES, frames_in, longest, wrap};
-use super::words::{Cast, Positive, Side, Share, Who};
+use super::words::{Cast, Positive, Share, Side, Who};
 use crate::motion::vector::{sub, unit};
 use serde::Deserialize;
 
@@ -28,9 +28,7 @@ impl Airborne {
         let least = self.at_least_cm.map_or(0.05, |cm| 0.01 * cm.0);
         cast.each(self.who, |actor, _| {
             let lift = |t: usize| {
-                let foot = |s: usize| {
-                    actor.height(t, TOES[s]).min(actor.height(t, ANKLES[s]) - FLAT_ANKLE)
-                };
+                let foot = |s: usize| actor.height(t, TOES[s]).min(actor.height(t, ANKLES[s]) - FLAT_ANKLE);
                 foot(0).min(foot(1))
             };
             let up = cast.flags(|t| lift(t) >= least);

@@ -1,8 +1,6 @@
 //! Predicates about what arms and legs do: raised, stretched, striking, kicking, going to and fro.
 
-use super::scene::{
-    ANKLES, Actor, CHEST, ELBOWS, PELVIS, SHOULDERS, WRISTS, frames_in, longest,
-};
+use super::scene::{ANKLES, Actor, CHEST, ELBOWS, PELVIS, SHOULDERS, WRISTS, frames_in, longest};
 use super::words::{Cast, Hand, Level, Part, Positive, Side, Spot, Who};
 use crate::motion::FPS;
 use crate::motion::vector::{Vec3d, dot, norm, scale, sub, unit};

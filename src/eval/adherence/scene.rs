@@ -57,7 +57,10 @@ impl Scene {
             return Err(Error::invalid("motion_too_short", "a motion to check has at least eight frames"));
         }
         if !people.iter().copied().flatten().flatten().flatten().all(|v| v.is_finite()) {
-            return Err(Error::invalid("motion_not_finite", "the motion holds a position that is not finite"));
+            return Err(Error::invalid(
+                "motion_not_finite",
+                "the motion holds a position that is not finite",
+            ));
         }
         Ok(Self { actors: people.map(Actor::new) })
     }
@@ -92,12 +95,7 @@ impl Actor {
             0.5 * (leg(0) + leg(1))
         });
         let standing = median(legs.collect()) + ABOVE_LEGS;
-        Self {
-            heading: headings(&joints),
-            floor: f64::from(floor_height(positions)),
-            standing,
-            joints,
-        }
+        Self { heading: headings(&joints), floor: f64::from(floor_height(positions)), standing, joints }
     }
 
     /// Position of a joint, metres.

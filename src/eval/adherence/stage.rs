@@ -55,7 +55,9 @@ pub fn standing(x: f32, z: f32, degrees: f32) -> Scene {
 /// The same in a mirror.
 pub fn mirrored(people: &People) -> People {
     people.clone().map(|track| {
-        let turned = |pose: Pose| std::array::from_fn(|j| [-pose[MIRRORED[j]][0], pose[MIRRORED[j]][1], pose[MIRRORED[j]][2]]);
+        let turned = |pose: Pose| {
+            std::array::from_fn(|j| [-pose[MIRRORED[j]][0], pose[MIRRORED[j]][1], pose[MIRRORED[j]][2]])
+        };
         track.into_iter().map(turned).collect()
     })
 }
@@ -75,14 +77,17 @@ pub fn step(pose: &mut Pose, side: usize, ankle: Vec3) {
     pose[10 + side] = [ankle[0], ankle[1] - 0.06, ankle[2] + 0.13];
 }
 
-/// Everything above the ankles goes down, the knees half as far.
+/// Everything above the ankles goes down, the knees half as far and so far forward that thighs keep their length.
 pub fn sink(pose: &mut Pose, metres: f32) {
+    let thigh = pose[1][1] - pose[4][1];
+    let bent = thigh - 0.5 * metres;
+    let forward = (thigh * thigh - bent * bent).max(0.0).sqrt();
     for (joint, p) in pose.iter_mut().enumerate() {
-        p[1] -= match joint {
-            7 | 8 | 10 | 11 => 0.0,
-            4 | 5 => 0.5 * metres,
-            _ => metres,
-        };
+        match joint {
+            7 | 8 | 10 | 11 => (),
+            4 | 5 => *p = [p[0], p[1] - 0.5 * metres, p[2] + forward],
+            _ => p[1] -= metres,
+        }
     }
 }
 

@@ -49,9 +49,20 @@ fn page(report: &Report, out: &mut String) -> std::fmt::Result {
         writeln!(out, "| {name} | {} | {real} |", show(&report.generated))?;
     }
 
-    writeln!(out, "\n## Prompts\n\n| id | prompt | passed | checks that failed (seeds) |\n|---|---|---:|---|")?;
+    writeln!(
+        out,
+        "\n## Prompts\n\n| id | prompt | passed | checks that failed (seeds) |\n|---|---|---:|---|"
+    )?;
     for row in &report.prompts {
-        writeln!(out, "| {} | {} | {}/{} | {} |", row.id, cell(&row.prompt), row.passed, row.of, failed(row))?;
+        writeln!(
+            out,
+            "| {} | {} | {}/{} | {} |",
+            row.id,
+            cell(&row.prompt),
+            row.passed,
+            row.of,
+            failed(row)
+        )?;
     }
     Ok(())
 }

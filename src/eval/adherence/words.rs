@@ -32,7 +32,11 @@ impl TryFrom<f64> for Share {
     type Error = String;
 
     fn try_from(value: f64) -> Result<Self, String> {
-        if value > 0.0 && value <= 1.0 { Ok(Self(value)) } else { Err(format!("{value} is not a share of 1")) }
+        if value > 0.0 && value <= 1.0 {
+            Ok(Self(value))
+        } else {
+            Err(format!("{value} is not a share of 1"))
+        }
     }
 }
 
@@ -287,9 +291,7 @@ fn skull(actor: &Actor, t: usize) -> Vec3d {
 pub fn gap(cast: Cast<'_>, of: Part, to: Part, t: usize) -> f64 {
     let from = of.spot.points(cast.pair(of.who)[0], t);
     let to = to.spot.points(cast.pair(to.who)[0], t);
-    from.iter()
-        .flat_map(|a| to.iter().map(|b| norm(sub(*a, *b))))
-        .fold(f64::INFINITY, f64::min)
+    from.iter().flat_map(|a| to.iter().map(|b| norm(sub(*a, *b)))).fold(f64::INFINITY, f64::min)
 }
 
 #[cfg(test)]
@@ -309,6 +311,8 @@ mod tests {
     #[test]
     fn numbers_out_of_range_are_refused() {
         assert!(Positive::try_from(-1.0).is_err() && Positive::try_from(f64::NAN).is_err());
-        assert!(Share::try_from(1.01).is_err() && Share::try_from(0.0).is_err() && Share::try_from(1.0).is_ok());
+        assert!(
+            Share::try_from(1.01).is_err() && Share::try_from(0.0).is_err() && Share::try_from(1.0).is_ok()
+        );
     }
 }
