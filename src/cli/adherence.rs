@@ -89,10 +89,19 @@ pub fn run(args: &AdherenceArgs) -> Result<()> {
     let prompts = prompts(args)?;
     let requests = prompts.iter().map(|prompt| requests(args, prompt)).collect::<Result<Vec<_>>>()?;
     let real = args.data.as_deref().map(real).transpose()?;
-    let ModelsAtHand { models, default } = ModelsAtHand::find(args.model.as_deref())?;
-    let engine = Engine::start(models, Some(&default), Limits::default())?;
-    engine.load(None)?;
+    let report = measure(args, &prompts, requests, ModelsAtHand::find(args.model.as_deref())?, real)?;
+    deliver(args, &report)
+}
 
+fn measure(
+    args: &AdherenceArgs,
+    prompts: &[Prompt],
+    requests: Vec<Vec<ValidRequest>>,
+    at_hand: ModelsAtHand,
+    real: Option<Figures>,
+) -> Result<Report> {
+    let engine = Engine::start(at_hand.models, Some(&at_hand.default), Limits::default())?;
+    engine.load(None)?;
     let sheets = args.out.as_deref().filter(|_| args.sheets > 0).map(|out| out.join("sheets"));
     if let Some(folder) = sheets.as_deref().or(args.out.as_deref()) {
         std::fs::create_dir_all(folder).map_err(|e| Error::io("make the folder", folder, e))?;
@@ -125,8 +134,7 @@ pub fn run(args: &AdherenceArgs) -> Result<()> {
     }
     bar.finish_and_clear();
     let setting = setting.ok_or_else(|| Error::internal("no_prompts", "nothing was generated"))?;
-    let report = Report::new(setting, &results, quality.figures(), real);
-    deliver(args, &report)
+    Ok(Report::new(setting, &results, quality.figures(), real))
 }
 
 fn prompts(args: &AdherenceArgs) -> Result<Vec<Prompt>> {
@@ -282,6 +290,45 @@ fn progress_bar(clips: u64) -> ProgressBar {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use crate::engine::fake::Control;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        args: AdherenceArgs,
+    }
+
+    fn args(flags: &[&str]) -> AdherenceArgs {
+        Flags::try_parse_from(std::iter::once(&"adherence").chain(flags)).unwrap().args
+    }
+
+    #[test]
+    fn the_whole_way_with_a_model_that_walks_along() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("a/b");
+        let measured = |only: &str| {
+            let text = out.to_string_lossy();
+            let args = args(&["--only", only, "--seeds", "9", "--out", &text, "--sheets", "1"]);
+            let prompts = prompts(&args).unwrap();
+            let requests = prompts.iter().map(|prompt| requests(&args, prompt).unwrap()).collect();
+            let models = vec![Arc::new(Control::default()).spec("fake")];
+            let at_hand = ModelsAtHand { models, default: "fake".into() };
+            let report = measure(&args, &prompts, requests, at_hand, None).unwrap();
+            deliver(&args, &report).unwrap();
+            report
+        };
+        // It walks two people side by side, whatever the sentence.
+        let beside = measured("side-by-side-1");
+        assert_eq!((beside.overall.passed, beside.overall.of), (9, 9), "{:?}", beside.prompts);
+        assert_eq!((beside.distinct.passed, beside.distinct.of), (1, 1), "nine seeds, two requests");
+        assert!(out.join("sheets/side-by-side-1-pass.png").is_file());
+        let approach = measured("approach");
+        assert_eq!(approach.overall.passed, 0, "{:?}", approach.prompts);
+        assert_eq!(approach.pairs["way"].both.of, 18);
+        assert!(out.join("report.md").is_file() && out.join("report.json").is_file());
+    }
 
     #[test]
     fn sheets_are_spread_over_the_file() {
