@@ -74,8 +74,9 @@ impl Quality {
     fn jitter(&mut self, positions: &[Pose]) {
         let fps = f64::from(FPS);
         for frames in positions.windows(3) {
-            for joint in 0..frames[0].len() {
-                let [a, b, c] = [0, 1, 2].map(|t| widen(frames[t][joint]));
+            let [before, now, after] = [&frames[0], &frames[1], &frames[2]];
+            for ((a, b), c) in before.iter().zip(now).zip(after) {
+                let [a, b, c] = [a, b, c].map(|joint| widen(*joint));
                 self.acceleration += norm(sub(add(a, c), scale(b, 2.0))) * fps * fps;
                 self.accelerations += 1;
             }

@@ -45,7 +45,7 @@ fn page(report: &Report, out: &mut String) -> std::fmt::Result {
 
     writeln!(out, "\n## The motion itself\n\n| | generated | real |\n|---|---:|---:|")?;
     for (name, show) in FIGURES {
-        let real = report.real.as_ref().map_or_else(|| "-".to_owned(), |figures| show(figures));
+        let real = report.real.as_ref().map_or_else(|| "-".to_owned(), show);
         writeln!(out, "| {name} | {} | {real} |", show(&report.generated))?;
     }
 
