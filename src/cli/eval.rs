@@ -1,5 +1,6 @@
 //! `duet eval`: numbers and pictures of what the models make.
 
+use super::adherence::{self, AdherenceArgs};
 use super::device;
 use crate::data::folder::Reader;
 use crate::data::{Folder, RawPair, Split};
@@ -40,6 +41,7 @@ pub struct EvalArgs {
 enum What {
     Reconstruct(ReconstructArgs),
     ContactSheet(SheetArgs),
+    Adherence(AdherenceArgs),
 }
 
 const RECONSTRUCT_HELP: &str = "\
@@ -154,6 +156,7 @@ pub fn run(args: EvalArgs) -> Result<()> {
     match args.what {
         What::Reconstruct(args) => measure(&args),
         What::ContactSheet(args) => sheet(&args),
+        What::Adherence(args) => adherence::run(&args),
     }
 }
 

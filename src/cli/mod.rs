@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand. Doc comments of the flags are the manual.
 
+mod adherence;
 pub mod data;
 mod device;
 pub mod eval;

@@ -1,5 +1,6 @@
 //! How good is it? Numbers and pictures of what the models make.
 
+pub mod adherence;
 pub mod generated;
 pub mod reconstruct;
 pub mod sheet;

@@ -22,7 +22,7 @@ pub mod rotation;
 pub mod skeleton;
 pub mod smooth;
 pub mod stats;
-mod vector;
+pub(crate) mod vector;
 
 pub use frame::Features;
 pub use raw::RawPerson;

@@ -1,0 +1,339 @@
+//! `duet eval adherence`: prompts through the whole service, results through the checks.
+
+use super::models_at_hand::ModelsAtHand;
+use crate::data::folder::Reader;
+use crate::data::{Folder, Split};
+use crate::engine::{Engine, Finished, Limits, MAX_SAMPLES, RawRequest, ValidRequest};
+use crate::error::{Error, Result};
+use crate::eval::adherence::Scene;
+use crate::eval::adherence::prompt::{Prompt, everyday, read};
+use crate::eval::adherence::quality::{Figures, Quality};
+use crate::eval::adherence::report::{Report, Run, Setting, fingerprint};
+use crate::eval::adherence::wilson::Rate;
+use crate::eval::sheet::contact_sheet;
+use crate::motion::Motion;
+use crate::motion::canonical::canonicalise_pair;
+use crate::motion::contact::ContactRule;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Largest prompt file that is read, bytes.
+const MAX_PROMPTS: u64 = 4 << 20;
+/// Pictures of a contact sheet.
+const PICTURES: usize = 8;
+/// Most seeds of one prompt.
+const MAX_SEEDS: usize = 100;
+
+const HELP: &str = "\
+A prompt file says for each sentence what has to be true of its motion, such as a wrist above the head or a pelvis distance
+that falls by half. docs/evaluation/README.md lists the checks and says how to add prompts. Without --prompts, the set of
+everyday prompts that comes with the program is used.
+
+Written to --out: report.md to read, report.json to compute with, sheets/ID-pass.png and sheets/ID-miss.png to look at.
+
+Examples:
+  duet eval adherence
+  duet eval adherence --model duet-mini --seeds 1 --only wave
+  duet eval adherence --out report/ --data data/cmu --sheets 40";
+
+/// Does the motion do what the words say? Prompts through the whole service, checked from joint positions.
+#[derive(Debug, Args)]
+#[command(after_long_help = HELP)]
+pub struct AdherenceArgs {
+    /// Model: a name, or the folder of a package [default: duet-mini, else the first at hand]
+    #[arg(long, env = "DUET_MODEL", value_name = "NAME")]
+    model: Option<String>,
+    /// Prompt file [default: the set that comes with the program]
+    #[arg(long, value_name = "FILE")]
+    prompts: Option<PathBuf>,
+    /// Only prompts whose id or family begins with this
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// Seeds for each prompt, 1 to 100
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    seeds: usize,
+    /// First seed
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Decoding steps, 1 to 64 [default: 20]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    steps: Option<i128>,
+    /// How closely to follow the sentence, 0 to 10 [default: 2]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    guidance: Option<f64>,
+    /// Above 1 more varied, below 1 more careful; up to 10 [default: 1]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    temperature: Option<f64>,
+    /// Training folder whose test takes give the figures of real motion
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Folder for report.md and report.json; made if it is not there
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Contact sheets of this many prompts, spread over the file (needs --out)
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "out")]
+    sheets: usize,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Generate, check, report.
+///
+/// # Errors
+/// Those of the prompt file, of the request's rules, of the engine, and of the disk.
+pub fn run(args: &AdherenceArgs) -> Result<()> {
+    let prompts = prompts(args)?;
+    let requests = prompts.iter().map(|prompt| requests(args, prompt)).collect::<Result<Vec<_>>>()?;
+    let real = args.data.as_deref().map(real).transpose()?;
+    let report = measure(args, &prompts, requests, ModelsAtHand::find(args.model.as_deref())?, real)?;
+    deliver(args, &report)
+}
+
+fn measure(
+    args: &AdherenceArgs,
+    prompts: &[Prompt],
+    requests: Vec<Vec<ValidRequest>>,
+    at_hand: ModelsAtHand,
+    real: Option<Figures>,
+) -> Result<Report> {
+    let engine = Engine::start(at_hand.models, Some(&at_hand.default), Limits::default())?;
+    engine.load(None)?;
+    let sheets = args.out.as_deref().filter(|_| args.sheets > 0).map(|out| out.join("sheets"));
+    if let Some(folder) = sheets.as_deref().or(args.out.as_deref()) {
+        std::fs::create_dir_all(folder).map_err(|e| Error::io("make the folder", folder, e))?;
+    }
+    let bar = progress_bar((prompts.len() * args.seeds) as u64);
+    let mut quality = Quality::default();
+    let mut results = Vec::with_capacity(prompts.len());
+    let mut setting = None;
+    for (n, (prompt, requests)) in prompts.iter().zip(requests).enumerate() {
+        bar.set_message(prompt.id.clone());
+        let mut runs = Vec::with_capacity(args.seeds);
+        for request in requests {
+            let finished = engine.generate_blocking(request, Box::new(|_, _| ()))?;
+            setting.get_or_insert_with(|| self::setting(args, &finished));
+            for sample in &finished.generated.samples {
+                let motion = sample.shown();
+                let [first, second] = &motion.persons;
+                quality.add([&first.positions, &second.positions]);
+                let verdict = prompt.check(&Scene::of(motion)?);
+                let drawn = runs.is_empty() && chosen(n, prompts.len(), args.sheets);
+                if let Some(folder) = sheets.as_deref().filter(|_| drawn) {
+                    let end = if verdict.passed { "pass" } else { "miss" };
+                    draw(motion, &folder.join(format!("{}-{end}.png", prompt.id)))?;
+                }
+                runs.push(Run { seed: sample.seed, verdict, fingerprint: fingerprint(motion) });
+                bar.inc(1);
+            }
+        }
+        results.push((prompt.clone(), runs));
+    }
+    bar.finish_and_clear();
+    let setting = setting.ok_or_else(|| Error::internal("no_prompts", "nothing was generated"))?;
+    Ok(Report::new(setting, &results, quality.figures(), real))
+}
+
+fn prompts(args: &AdherenceArgs) -> Result<Vec<Prompt>> {
+    if !(1..=MAX_SEEDS).contains(&args.seeds) {
+        return Err(Error::invalid("seeds", format!("--seeds is 1 to {MAX_SEEDS}")));
+    }
+    let mut prompts = match &args.prompts {
+        Some(path) => {
+            let size = std::fs::metadata(path).map_err(|e| Error::io("read", path, e))?.len();
+            if size > MAX_PROMPTS {
+                return Err(Error::invalid("prompt_file", "a prompt file has at most 4 MiB"));
+            }
+            read(&std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?)?
+        }
+        None => everyday()?,
+    };
+    if let Some(only) = &args.only {
+        prompts.retain(|prompt| prompt.id.starts_with(only) || prompt.family.starts_with(only));
+        if prompts.is_empty() {
+            let message = format!("no prompt's id or family begins with {only:?}");
+            return Err(Error::invalid("no_prompts", message));
+        }
+    }
+    Ok(prompts)
+}
+
+/// All seeds of a prompt, as few requests as may be: sample *i* of a request uses its seed + *i*.
+fn requests(args: &AdherenceArgs, prompt: &Prompt) -> Result<Vec<ValidRequest>> {
+    (0..args.seeds)
+        .step_by(MAX_SAMPLES)
+        .map(|done| {
+            RawRequest {
+                prompt: Some(prompt.prompt.clone()),
+                seconds: Some(prompt.seconds),
+                seed: Some(i128::from(args.seed) + done as i128),
+                samples: Some((args.seeds - done).min(MAX_SAMPLES) as i128),
+                steps: args.steps,
+                guidance: args.guidance,
+                temperature: args.temperature,
+                ..RawRequest::default()
+            }
+            .validate()
+        })
+        .collect()
+}
+
+fn setting(args: &AdherenceArgs, finished: &Arc<Finished>) -> Setting {
+    let request = &finished.request;
+    Setting {
+        model: finished.model.clone(),
+        guidance: request.guidance,
+        steps: request.steps,
+        temperature: request.temperature,
+        seed: args.seed,
+        seeds: args.seeds,
+    }
+}
+
+/// Whether prompt `n` of `all` is among the `wanted` that are spread evenly over them.
+fn chosen(n: usize, all: usize, wanted: usize) -> bool {
+    (n + 1) * wanted / all > n * wanted / all
+}
+
+fn draw(motion: &Motion, path: &Path) -> Result<()> {
+    let png = contact_sheet(motion, PICTURES)?
+        .encode_png()
+        .map_err(|e| Error::internal("png", "the picture could not be encoded").with_source(e))?;
+    std::fs::write(path, png).map_err(|e| Error::io("write", path, e))
+}
+
+/// Flaws of the test takes of a training folder.
+fn real(data: &Path) -> Result<Figures> {
+    let folder = Folder::open(data)?;
+    let mut ids = folder.ids(Split::Test, Reader::Motion)?;
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.is_empty() {
+        return Err(Error::invalid("no_clips", "the test split of this training folder holds no clip"));
+    }
+    let mut quality = Quality::default();
+    for id in ids {
+        let pair = folder.pair(&id)?;
+        let [first, second] = &pair.persons;
+        let features = canonicalise_pair([first, second], &ContactRule::default())?.features;
+        let [first, second] = features.map(|person| person.positions());
+        quality.add([&first, &second]);
+    }
+    Ok(quality.figures())
+}
+
+fn deliver(args: &AdherenceArgs, report: &Report) -> Result<()> {
+    let json = serde_json::to_string_pretty(report)
+        .map_err(|e| Error::internal("report", "the report could not be written").with_source(e))?;
+    if let Some(out) = &args.out {
+        for (name, text) in [("report.md", report.markdown()), ("report.json", format!("{json}\n"))] {
+            let path = out.join(name);
+            std::fs::write(&path, text).map_err(|e| Error::io("write", &path, e))?;
+        }
+    }
+    if args.json {
+        println!("{json}");
+    } else {
+        tell(report);
+        if let Some(out) = &args.out {
+            println!("wrote {}", out.join("report.md").display());
+        }
+    }
+    Ok(())
+}
+
+fn tell(report: &Report) {
+    let show = |name: &str, rate: &Rate| {
+        let Rate { passed, of, rate, low, high } = rate;
+        let [rate, low, high] = [rate, low, high].map(|share| 100.0 * share);
+        println!("{name:<28} {rate:5.1} %  ({low:5.1} to {high:5.1})  {passed} of {of}");
+    };
+    show("overall", &report.overall);
+    let by_rate: BTreeMap<_, _> = report.families.iter().collect();
+    for (family, rate) in by_rate {
+        show(&format!("  {family}"), rate);
+    }
+    for (kind, pairs) in &report.pairs {
+        show(&format!("minimal pairs, {kind}"), &pairs.members);
+        show("  both right", &pairs.both);
+    }
+    show("distinct results", &report.distinct);
+    let row = |name: &str, figures: &Figures| {
+        println!(
+            "{name}: foot skate {:.1} %, jitter {:.1} m/s2, under the floor {:.1} % ({:.1} cm), in each other {:.1} % ({:.1} cm)",
+            100.0 * figures.foot_skate,
+            figures.jitter,
+            100.0 * figures.floor_share,
+            figures.floor_cm,
+            100.0 * figures.overlap_share,
+            figures.overlap_cm
+        );
+    };
+    row("generated", &report.generated);
+    if let Some(real) = &report.real {
+        row("real", real);
+    }
+}
+
+/// Hidden where stderr is no terminal.
+fn progress_bar(clips: u64) -> ProgressBar {
+    let bar = ProgressBar::new(clips);
+    if let Ok(style) = ProgressStyle::with_template("{wide_bar} clip {pos} of {len}, {eta} left  {msg}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::engine::fake::Control;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        args: AdherenceArgs,
+    }
+
+    fn args(flags: &[&str]) -> AdherenceArgs {
+        Flags::try_parse_from(std::iter::once(&"adherence").chain(flags)).unwrap().args
+    }
+
+    #[test]
+    fn the_whole_way_with_a_model_that_walks_along() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("a/b");
+        let measured = |only: &str| {
+            let text = out.to_string_lossy();
+            let args = args(&["--only", only, "--seeds", "9", "--out", &text, "--sheets", "1"]);
+            let prompts = prompts(&args).unwrap();
+            let requests = prompts.iter().map(|prompt| requests(&args, prompt).unwrap()).collect();
+            let models = vec![Arc::new(Control::default()).spec("fake")];
+            let at_hand = ModelsAtHand { models, default: "fake".into() };
+            let report = measure(&args, &prompts, requests, at_hand, None).unwrap();
+            deliver(&args, &report).unwrap();
+            report
+        };
+        // It walks two people side by side, whatever the sentence.
+        let beside = measured("side-by-side-1");
+        assert_eq!((beside.overall.passed, beside.overall.of), (9, 9), "{:?}", beside.prompts);
+        assert_eq!((beside.distinct.passed, beside.distinct.of), (1, 1), "nine seeds, two requests");
+        assert!(out.join("sheets/side-by-side-1-pass.png").is_file());
+        let approach = measured("approach");
+        assert_eq!(approach.overall.passed, 0, "{:?}", approach.prompts);
+        assert_eq!(approach.pairs["way"].both.of, 18);
+        assert!(out.join("report.md").is_file() && out.join("report.json").is_file());
+    }
+
+    #[test]
+    fn sheets_are_spread_over_the_file() {
+        let drawn = |all: usize, wanted: usize| (0..all).filter(|n| chosen(*n, all, wanted)).count();
+        assert_eq!((drawn(160, 40), drawn(7, 3), drawn(3, 0)), (40, 3, 0));
+        assert_eq!(drawn(3, 40), 3, "no more than there are");
+    }
+}
