@@ -16,8 +16,10 @@ mod mapping;
 mod parse;
 mod pose;
 mod read;
+mod write;
 
 pub use mapping::{BUILTIN_MAPPINGS, Bound, Converted, Mapping, RateConversion};
+pub use write::{Unit, write};
 
 /// Most nodes (joints and end sites) a file may have.
 pub const MAX_NODES: usize = 1024;
