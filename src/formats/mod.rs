@@ -2,8 +2,11 @@
 
 pub mod bvh;
 pub mod glb;
+mod motion_file;
 pub mod npy;
 pub mod npz;
+
+pub use motion_file::{Choices, Exporter, MotionFile};
 
 use crate::error::{Error, Result};
 use std::fmt;
