@@ -9,6 +9,7 @@ first, as docs/exports.md says.
 import contextlib
 import os
 import sys
+import tempfile
 
 import bpy
 import numpy as np
@@ -77,6 +78,18 @@ def main(folder):
             found = joints(people[name], f"{name}_", first, frames)
             table.row(f"GLB in Blender, {name}, against npy", sample.name, found, expected[person], FIT)
             table.row(f"GLB in Blender, {name}, against skeleton", sample.name, found, skeletons[person], READING)
+        # The way to FBX that docs/exports.md gives.
+        with tempfile.TemporaryDirectory() as folder, quiet():
+            path = os.path.join(folder, "motion.fbx")
+            bpy.ops.export_scene.fbx(filepath=path, add_leaf_bones=False, bake_anim_simplify_factor=0.0)
+            empty()
+            bpy.ops.import_scene.fbx(filepath=path)
+        people = {thing.name: thing for thing in armatures()}
+        for person in (0, 1):
+            name = f"person{person + 1}"
+            first = round(people[name].animation_data.action.frame_range[0])
+            found = joints(people[name], f"{name}_", first, frames)
+            table.row(f"GLB to FBX in Blender, {name}, against skeleton", sample.name, found, skeletons[person], READING)
     table.finish()
 
 
