@@ -2,7 +2,8 @@
 
 import { ApiError, fetchIntro, fetchMotion, generate } from "./api.js";
 import { Composer } from "./composer.js";
-import { Details, jsonLink } from "./details.js";
+import { Details } from "./details.js";
+import { Downloads } from "./downloads.js";
 import { History } from "./history.js";
 import { listen } from "./keys.js";
 import { UnreadableMotion, readReply } from "./motion.js";
@@ -46,6 +47,7 @@ function show(next, index = 0, { play = true, keepTime = false, keepCamera = fal
   stage?.load(clip, { keepCamera });
   timeline.load(clip);
   details.show(clip);
+  downloads.show(clip);
   byId("title").textContent = clip.prompt;
   byId("subtitle").textContent = [
     clip.model, Number.isFinite(clip.sample.seed) ? `seed ${clip.sample.seed}` : "",
@@ -214,7 +216,16 @@ const details = new Details({
     byId("prompt").focus();
   },
   tell: (words) => say(words, { seconds: 5 }),
-  opened: () => composer.closeSettings(),
+  opened: () => {
+    composer.closeSettings();
+    downloads.toggle(false);
+  },
+});
+const downloads = new Downloads({
+  opened: () => {
+    composer.closeSettings();
+    details.toggle(false);
+  },
 });
 const earlier = new History(byId("earlier"), (chosen) => show(chosen));
 const composer = new Composer({
@@ -237,16 +248,6 @@ function changeSpeed(by) {
 function setLoop(on) {
   player.loop = on;
   byId("loop").setAttribute("aria-pressed", String(on));
-}
-
-function download() {
-  if (!clip) return;
-  const { href, name } = jsonLink(clip);
-  const link = document.createElement("a");
-  link.href = href;
-  link.download = name;
-  link.click();
-  say(`Saving ${name}. The numpy files are under Details.`, { seconds: 5 });
 }
 
 function openHelp() {
@@ -297,12 +298,13 @@ listen({
   "+": () => nudge((camera) => camera.zoom(0.88)),
   "=": () => nudge((camera) => camera.zoom(0.88)),
   "-": () => nudge((camera) => camera.zoom(1.14)),
-  d: download,
+  d: () => downloads.toggle(),
   i: () => details.toggle(),
   "/": () => byId("prompt").focus(),
   "?": openHelp,
   Escape: () => {
     if (!byId("settings").hidden) composer.closeSettings();
+    else if (downloads.isOpen) downloads.toggle(false);
     else if (!byId("details").hidden) details.toggle(false);
     else if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
   },

@@ -1,4 +1,4 @@
-// The inspector: what was asked for, what came back, how long it took, and how to take it home or make it again.
+// The inspector: what was asked for, what came back, how long it took, and how to make it again.
 
 import { asCurl } from "./api.js";
 
@@ -49,35 +49,6 @@ function facts(clip) {
   return rows.filter(([, value]) => value !== undefined && value !== "");
 }
 
-/** What a file is, in words: InterMask's names end in the person, 0 or 1, and start with ik_ after the foot fix. */
-function describe(name) {
-  const person = /_([01])\.npy$/.exec(name)?.[1];
-  const kind = name.startsWith("ik_") ? ", feet fixed" : "";
-  return person === undefined ? "" : `Person ${Number(person) + 1}${kind}`;
-}
-
-/** Where the whole motion can be fetched as JSON, and under which name it is saved. */
-export function jsonLink(clip) {
-  const words = clip.prompt.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "").slice(0, 48) || "motion";
-  const href = clip.id ? `/motions/${encodeURIComponent(clip.id)}` : "/static/intro.json";
-  return { href, name: `duet-${words}-seed${clip.sample.seed ?? 0}.json` };
-}
-
-function downloads(clip) {
-  const list = byId("downloads");
-  list.replaceChildren();
-  const row = (href, name, words, save) => {
-    const item = element("li");
-    const link = element("a", name, { href, download: save });
-    item.append(link);
-    if (words) item.append(element("span", words));
-    list.append(item);
-  };
-  const json = jsonLink(clip);
-  row(json.href, "motion.json", "Both people, all samples, metres", json.name);
-  for (const { name, href } of clip.sample.files) row(href, name, describe(name), name);
-}
-
 export class Details {
   /** `again(request)` puts the clip's request into the prompt line; `tell` shows words; `opened()` when it opens. */
   constructor({ again, tell, opened }) {
@@ -120,6 +91,5 @@ export class Details {
     const list = byId("facts");
     list.replaceChildren();
     for (const [name, value] of facts(clip)) list.append(element("dt", name), element("dd", String(value)));
-    downloads(clip);
   }
 }

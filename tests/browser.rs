@@ -126,7 +126,7 @@ fn a_person_makes_a_motion_and_plays_with_it() {
     assert_eq!(frame(&browser), scrubbed);
 
     // Both people's files, to take home.
-    browser.click("#details-open");
+    browser.click("#downloads-open");
     let links = browser
         .run("return [...document.querySelectorAll('#downloads a')].map((a) => a.getAttribute('href'))");
     let links: Vec<&str> = links.as_array().unwrap().iter().map(|link| link.as_str().unwrap()).collect();
@@ -137,7 +137,25 @@ fn a_person_makes_a_motion_and_plays_with_it() {
         assert_eq!(status, 200, "{file}");
         assert_eq!(duet::formats::npy::read_person(&body).unwrap().positions.len(), 60);
     }
-    assert!(links.iter().any(|link| link.starts_with("/motions/") && !link.ends_with(".npy")), "{links:?}");
+    for (end, start) in
+        [(".glb", &b"glTF"[..]), ("1.bvh", b"HIERARCHY"), ("2.bvh", b"HIERARCHY"), (".npz", b"PK")]
+    {
+        let link = links.iter().find(|link| link.ends_with(end)).expect("a link to each format");
+        let answer = server.get(link);
+        let body = answer.windows(4).position(|end| end == b"\r\n\r\n").expect("a whole answer") + 4;
+        assert!(answer.starts_with(b"HTTP/1.1 200") && answer[body..].starts_with(start), "{link}");
+    }
+    assert!(links.iter().any(|link| link.starts_with("/motions/") && !link.contains('.')), "{links:?}");
+    // By keyboard: the first file has the focus, down goes to the next, escape closes and gives the focus back.
+    let focus = |browser: &Browser| {
+        browser.run("return document.activeElement.getAttribute('href') ?? document.activeElement.id")
+    };
+    let first = focus(&browser);
+    assert_eq!(first, links[0]);
+    browser.keys("#downloads a", "\u{E015}");
+    assert_eq!(focus(&browser), links[1]);
+    browser.keys("#downloads a", "\u{E00C}");
+    assert_eq!(focus(&browser), "downloads-open");
 
     let has_intro = Path::new(env!("CARGO_MANIFEST_DIR")).join("static/intro.json").exists();
     let errors: Vec<_> = browser

@@ -1,8 +1,9 @@
-//! `duet generate`: one sentence, npy files in a folder.
+//! `duet generate`: one sentence, files in a folder.
 
 use super::models_at_hand::ModelsAtHand;
 use super::results::Plan;
 use crate::engine::{Engine, Finished, Limits, OnProgress, RawRequest, ResultFile, answer};
+use crate::formats::Format;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{self, Write};
@@ -18,10 +19,15 @@ Files, for each sample (SS counts from 00) of the first and of the second person
   infer_MODEL_tsSTEPS_csGUIDANCE_topkrRATIO_00_SS_0.npy   ..._1.npy    as the model gave it
   ik_infer_..._0.npy                                      ik_..._1.npy with the foot fix
   settings.json                                           what to ask for to get the same again
+With --format, of the motion with the foot fix where there is one:
+  infer_..._SS_motion.glb       both people with bodies, for Blender, game engines and the web
+  infer_..._SS_person1.bvh      a skeleton a person, for animation tools       ..._person2.bvh
+  infer_..._SS_motion.npz       arrays for NumPy with the prompt, seed and settings
+`duet export` makes the same files later, and knows other units and frame rates.
 Each npy file is (frames, 22, 9) float64: position in metres (y up), then the joint's 6D rotation.
 The same prompt, settings, seed and model give the same bytes on the same kind of machine.";
 
-/// Generate motion from a sentence and write it as npy files.
+/// Generate motion from a sentence and write it as files.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct GenerateArgs {
@@ -63,6 +69,9 @@ pub struct GenerateArgs {
     /// Folder to write to; made if it is not there
     #[arg(long, value_name = "DIR", default_value = "out")]
     out: PathBuf,
+    /// Formats, with commas between them: npy, npz, bvh, glb
+    #[arg(long, value_name = "FORMATS", value_delimiter = ',', default_value = "npy")]
+    format: Vec<Format>,
     /// Write even if the folder holds another result, which is thereby lost
     #[arg(long)]
     overwrite: bool,
@@ -88,6 +97,7 @@ struct Asked {
     request: RawRequest,
     model: Option<String>,
     out: PathBuf,
+    formats: Vec<Format>,
     overwrite: bool,
     json: bool,
 }
@@ -112,6 +122,7 @@ impl From<GenerateArgs> for Asked {
             },
             model: args.model,
             out: args.out,
+            formats: args.format,
             overwrite: args.overwrite,
             json: args.json,
         }
@@ -121,7 +132,7 @@ impl From<GenerateArgs> for Asked {
 fn generate(asked: Asked, at_hand: ModelsAtHand, stdout: &mut dyn Write) -> anyhow::Result<()> {
     let request = asked.request.validate()?;
     let ModelsAtHand { models, default } = at_hand;
-    let plan = Plan::new(asked.out, &default, &request.work, asked.overwrite)?;
+    let plan = Plan::new(asked.out, &default, &request.work, asked.formats, asked.overwrite)?;
     let engine = Engine::start(models, Some(&default), Limits::default())?;
     engine.load(None)?;
     let bar = progress_bar(request.work.steps);
@@ -135,6 +146,7 @@ fn generate(asked: Asked, at_hand: ModelsAtHand, stdout: &mut dyn Write) -> anyh
     if asked.json {
         let json = answer::json(&finished, &|sample| {
             ResultFile::of_sample(sample)
+                .filter(|&file| plan.has(file))
                 .map(|file| {
                     let name = plan.file_name(file);
                     let path = plan.folder().join(&name).display().to_string();
@@ -200,7 +212,8 @@ mod tests {
             samples: Some(2),
             ..RawRequest::default()
         };
-        Asked { request, model: None, out: out.to_owned(), overwrite: false, json: false }
+        let formats = vec![Format::Npy];
+        Asked { request, model: None, out: out.to_owned(), formats, overwrite: false, json: false }
     }
 
     fn run(asked: Asked) -> (anyhow::Result<()>, String) {
@@ -265,6 +278,28 @@ mod tests {
         assert_eq!(code(run(asked("two people walk", strange.path())).0), "result_exists");
         std::fs::write(strange.path().join("settings.json"), "{\"files\": [\"../other.npy\"]}").unwrap();
         assert_eq!(code(run(asked("two people walk", strange.path())).0), "result_exists");
+    }
+
+    #[test]
+    fn other_formats_join_the_same_result() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path();
+        run(asked("two people walk", out)).0.unwrap();
+        let mut more = asked("two people walk", out);
+        more.formats = vec![Format::Bvh, Format::Glb];
+        more.json = true;
+        let (result, told) = run(more);
+        result.unwrap();
+        let value: serde_json::Value = serde_json::from_str(&told).unwrap();
+        assert_eq!(value["samples"][0]["files"].as_object().unwrap().len(), 3, "{told}");
+        let all = contents(out);
+        assert_eq!(all.len(), 8 + 6 + 1);
+        let settings: serde_json::Value = serde_json::from_slice(&all["settings.json"]).unwrap();
+        assert_eq!(settings["files"].as_array().unwrap().len(), 14);
+        let mut other = asked("two people run", out);
+        other.overwrite = true;
+        run(other).0.unwrap();
+        assert_eq!(contents(out).len(), 9, "files of all formats left with the older result");
     }
 
     #[test]

@@ -5,10 +5,12 @@ pub mod data;
 mod device;
 pub mod eval;
 mod exit;
+mod export;
 mod generate;
 mod logging;
 pub mod models;
 mod models_at_hand;
+mod put;
 mod results;
 mod serve;
 pub mod train;
@@ -23,6 +25,7 @@ Examples:
   duet                                    serve the page on http://127.0.0.1:8080
   duet serve --port 0                     the same on any free port
   duet generate \"two people dance salsa\" --seconds 4 --seed 7 --out out/
+  duet export out/                        GLB and BVH for Blender and game engines
 
 Without a command, duet serves; the flags of `duet serve` may then be given right away: duet --port 9000.
 Exit codes: 0 done, 1 failed, 2 asked for something that cannot be.";
@@ -41,6 +44,7 @@ struct Cli {
 enum Command {
     Serve(serve::ServeArgs),
     Generate(generate::GenerateArgs),
+    Export(export::ExportArgs),
     Models(models::ModelsArgs),
     Data(data::DataArgs),
     Train(train::TrainArgs),
@@ -60,6 +64,7 @@ impl Command {
         match self {
             Self::Serve(args) => serve::run(args)?,
             Self::Generate(args) => generate::run(args)?,
+            Self::Export(args) => export::run(args)?,
             Self::Models(args) => models::run(args)?,
             Self::Data(args) => data::run(args)?,
             Self::Train(args) => train::run(args)?,

@@ -1,17 +1,18 @@
 //! Where `duet generate` puts a result: all files or none, and no other result lost unasked.
 //!
-//! Beside the npy files lies `settings.json`: program, model and the request that gives the same result again.
+//! Beside the files lies `settings.json`: program, model and the request that gives the same result again.
 
+use super::put::{Named, put};
 use crate::engine::answer::Settings;
 use crate::engine::{Finished, ResultFile};
 use crate::error::{Error, Result};
+use crate::formats::Format;
 use crate::generate::GenerateRequest;
 use serde::{Deserialize, Serialize};
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
 
-const SETTINGS: &str = "settings.json";
+/// The file that describes the others.
+pub const SETTINGS: &str = "settings.json";
 /// A settings file of ours is a few kB; nothing larger is read.
 const MAX_SETTINGS_BYTES: u64 = 64 << 10;
 
@@ -19,30 +20,72 @@ const MAX_SETTINGS_BYTES: u64 = 64 << 10;
 #[derive(Serialize)]
 struct Record<'a> {
     duet: &'static str,
-    request: Request<'a>,
+    request: &'a Made,
     files: &'a [String],
 }
 
 /// A body for `POST /generate`, and what tells one result from another.
-#[derive(Serialize)]
-struct Request<'a> {
-    model: &'a str,
-    prompt: &'a str,
+#[derive(Debug, Deserialize, Serialize)]
+#[allow(missing_docs)] // As in `GenerateRequest`.
+pub struct Made {
+    pub model: String,
+    pub prompt: String,
     #[serde(flatten)]
-    settings: Settings,
+    pub settings: Settings,
 }
 
-/// As much of an older `settings.json` as matters.
-#[derive(Deserialize)]
-struct Older {
+/// As much of a `settings.json` as can be relied on.
+#[derive(Debug, Deserialize)]
+pub struct Kept {
     request: serde_json::Value,
     files: Vec<String>,
+}
+
+impl Kept {
+    /// The settings file of a folder, where there is one that can be read.
+    pub fn read(folder: &Path) -> Option<Self> {
+        let path = folder.join(SETTINGS);
+        let size = std::fs::metadata(&path).ok()?.len();
+        let text = (size <= MAX_SETTINGS_BYTES).then(|| std::fs::read(&path).ok())??;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// What made the result; `None` where another version of this program wrote it in other words.
+    pub fn made(&self) -> Option<Made> {
+        serde_json::from_value(self.request.clone()).ok()
+    }
+
+    /// Names of the result's files. Only plain names of the kinds we write: whatever the file says, nothing outside the
+    /// folder is touched.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        let is_ours = |name: &str| {
+            let of_a_format = |format: &Format| {
+                name.strip_suffix(format.extension()).is_some_and(|stem| stem.ends_with('.'))
+            };
+            Format::ALL.iter().any(of_a_format) && !name.contains(['/', '\\', ':'])
+        };
+        self.files.iter().map(String::as_str).filter(move |name| is_ours(name))
+    }
+
+    /// The settings file of the same result with `more` files.
+    ///
+    /// # Errors
+    /// Only internal ones.
+    pub fn with_files(&self, more: &[String]) -> Result<Option<Named>> {
+        let Some(made) = self.made() else { return Ok(None) };
+        let mut files: Vec<String> = self.files().map(str::to_owned).collect();
+        files.extend(more.iter().cloned());
+        record(&made, files).map(Some)
+    }
 }
 
 /// A result's folder, looked at before the work begins.
 pub struct Plan {
     folder: PathBuf,
     base: String,
+    formats: Vec<Format>,
+    /// Files of the same result in formats that were asked for before.
+    others: Vec<String>,
     /// Files of another result that is to be overwritten.
     stale: Vec<String>,
 }
@@ -52,18 +95,26 @@ impl Plan {
     ///
     /// # Errors
     /// `result_exists` when the folder holds another result and `overwrite` is not set.
-    pub fn new(folder: PathBuf, model: &str, request: &GenerateRequest, overwrite: bool) -> Result<Self> {
-        let mut plan = Self { folder, base: base(model, request), stale: Vec::new() };
-        let older = plan.older();
-        let mine = serde_json::to_value(self::request(model, request)).unwrap_or_default();
-        if older.as_ref().is_some_and(|older| older.request == mine) {
+    pub fn new(
+        folder: PathBuf,
+        model: &str,
+        request: &GenerateRequest,
+        formats: Vec<Format>,
+        overwrite: bool,
+    ) -> Result<Self> {
+        let base = base(model, request);
+        let mut plan = Self { folder, base, formats, others: Vec::new(), stale: Vec::new() };
+        let kept = Kept::read(&plan.folder);
+        let listed = || kept.iter().flat_map(Kept::files).map(str::to_owned).collect();
+        let mine = serde_json::to_value(made(model, request)).unwrap_or_default();
+        if kept.as_ref().is_some_and(|kept| kept.request == mine) {
+            plan.others = listed();
+            plan.others.retain(|name| plan.folder.join(name).exists());
             return Ok(plan);
         }
         let taken = plan.folder.join(SETTINGS).exists()
-            || (0..request.samples).any(|sample| {
-                let file = ResultFile { sample, person: 0, foot_fixed: false };
-                plan.folder.join(plan.file_name(file)).exists()
-            });
+            || ResultFile::expected(request.samples, request.foot_fix)
+                .any(|file| plan.folder.join(plan.file_name(file)).exists());
         if taken && !overwrite {
             return Err(Error::invalid(
                 "result_exists",
@@ -73,9 +124,7 @@ impl Plan {
                 ),
             ));
         }
-        plan.stale = older.map_or_else(Vec::new, |older| older.files);
-        // Only plain npy names: whatever the file says, nothing outside the folder is touched.
-        plan.stale.retain(|name| name.ends_with(".npy") && !name.contains(['/', '\\', ':']));
+        plan.stale = listed();
         Ok(plan)
     }
 
@@ -84,58 +133,29 @@ impl Plan {
         &self.folder
     }
 
+    /// Whether a file is of a format that was asked for.
+    pub fn has(&self, file: ResultFile) -> bool {
+        self.formats.contains(&file.format())
+    }
+
     /// Name of one of its files.
     pub fn file_name(&self, file: ResultFile) -> String {
         file.name(&self.base)
     }
 
-    /// Write everything, each file whole or not at all: first all of them under passing names, then all renamed.
+    /// Write everything, all files or none, and take away those of a result that was given up.
     ///
     /// # Errors
     /// `disk_full`, `permission_denied`, `io`: then nothing of the result remains.
     pub fn write(&self, finished: &Finished) -> Result<Vec<PathBuf>> {
-        let made = !self.folder.exists();
-        std::fs::create_dir_all(&self.folder).map_err(|e| Error::io("make the folder", &self.folder, e))?;
-        let written = self.write_files(finished);
-        if written.is_err() && made {
-            // Empty by now, and ours. Where it is not empty this fails, as it should.
-            let _ = std::fs::remove_dir(&self.folder);
+        let mut files: Vec<Named> = Vec::new();
+        for file in ResultFile::of(finished).filter(|&file| self.has(file)) {
+            files.push((self.file_name(file), file.bytes(finished)?));
         }
-        written
-    }
-
-    fn write_files(&self, finished: &Finished) -> Result<Vec<PathBuf>> {
-        let names: Vec<String> = ResultFile::of(finished).map(|file| self.file_name(file)).collect();
-        let mut ready = Vec::with_capacity(names.len() + 1);
-        for (file, name) in ResultFile::of(finished).zip(&names) {
-            ready.push((self.prepare(name, &file.bytes(finished)?)?, name.as_str()));
-        }
-        let record = Record {
-            duet: env!("CARGO_PKG_VERSION"),
-            request: request(&finished.model, &finished.request),
-            files: &names,
-        };
-        let mut text = serde_json::to_vec_pretty(&record).map_err(|source| {
-            Error::internal("json", "the settings could not be written").with_source(source)
-        })?;
-        text.push(b'\n');
-        ready.push((self.prepare(SETTINGS, &text)?, SETTINGS));
-
-        let mut written = Vec::with_capacity(ready.len());
-        for (file, name) in ready {
-            let path = self.folder.join(name);
-            let existed = path.exists();
-            if let Err(error) = file.persist(&path) {
-                // Take back what is new; what was there before is the same result, whole.
-                written.iter().for_each(|(path, existed): &(PathBuf, bool)| {
-                    if !existed {
-                        let _ = std::fs::remove_file(path);
-                    }
-                });
-                return Err(Error::io("write", &path, error.error));
-            }
-            written.push((path, existed));
-        }
+        let mut names: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
+        names.extend(self.others.iter().cloned());
+        files.push(record(&made(&finished.model, &finished.request), names.clone())?);
+        let written = put(&self.folder, &files)?;
         for name in self.stale.iter().filter(|name| !names.contains(name)) {
             let path = self.folder.join(name);
             if let Err(error) = std::fs::remove_file(&path)
@@ -144,33 +164,23 @@ impl Plan {
                 return Err(Error::io("remove", &path, error));
             }
         }
-        Ok(written.into_iter().map(|(path, _)| path).collect())
-    }
-
-    /// The bytes on the disk, under a name that vanishes unless it is persisted.
-    fn prepare(&self, name: &str, bytes: &[u8]) -> Result<NamedTempFile> {
-        let failed = |error| Error::io("write", &self.folder.join(name), error);
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".duet-").suffix(".part");
-        // Like any other file of the user, not private as temporary files are.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.tempfile_in(&self.folder).map_err(failed)?;
-        file.write_all(bytes).map_err(failed)?;
-        file.as_file().sync_all().map_err(failed)?;
-        Ok(file)
-    }
-
-    fn older(&self) -> Option<Older> {
-        let path = self.folder.join(SETTINGS);
-        let size = std::fs::metadata(&path).ok()?.len();
-        let text = (size <= MAX_SETTINGS_BYTES).then(|| std::fs::read(&path).ok())??;
-        serde_json::from_slice(&text).ok()
+        Ok(written)
     }
 }
 
-fn request<'a>(model: &'a str, request: &'a GenerateRequest) -> Request<'a> {
-    Request { model, prompt: &request.prompt, settings: request.into() }
+/// `settings.json`, its files each named once and in order.
+fn record(request: &Made, mut files: Vec<String>) -> Result<Named> {
+    files.sort_unstable();
+    files.dedup();
+    let record = Record { duet: env!("CARGO_PKG_VERSION"), request, files: &files };
+    let mut text = serde_json::to_vec_pretty(&record)
+        .map_err(|source| Error::internal("json", "the settings could not be written").with_source(source))?;
+    text.push(b'\n');
+    Ok((SETTINGS.to_owned(), text))
+}
+
+fn made(model: &str, request: &GenerateRequest) -> Made {
+    Made { model: model.to_owned(), prompt: request.prompt.clone(), settings: request.into() }
 }
 
 /// InterMask's name for results: `infer_<model>_ts<steps>_cs<guidance>_topkr<ratio>_<prompt, two digits>_`, to which the

@@ -1,7 +1,7 @@
 //! The JSON of a finished request: what `POST /generate` and `GET /motions/{id}` answer and `duet generate --json` prints.
 //!
 //! Positions are metres rounded to 0.1 mm, below what any of the models resolves: an answer is a third of the size it
-//! would be with every digit. The npy files hold the full numbers.
+//! would be with every digit. The files hold the full numbers.
 
 use super::Finished;
 use crate::error::{Error, Result};
@@ -21,7 +21,7 @@ pub fn json(finished: &Finished, files: &dyn Fn(&Sample) -> BTreeMap<String, Str
 }
 
 /// Everything that decides a result, defaults resolved: sending it again gives the same motion.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[allow(missing_docs)] // As in `GenerateRequest`.
 pub struct Settings {
     pub frames: usize,

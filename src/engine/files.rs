@@ -1,29 +1,51 @@
-//! The files of a result: one npy per person and motion, named as InterMask names them.
+//! The files of a result: an npy per person and motion, named as InterMask names them, and for each sample what other
+//! programs open. Nothing is kept: a file is made when it is asked for, the same bytes each time.
 
 use super::Finished;
-use crate::error::Result;
-use crate::formats::npy;
+use super::answer::Settings;
+use crate::error::{Error, Result};
+use crate::formats::{Choices, Exporter, Format, MotionFile, Origin, npy};
 use crate::generate::Sample;
 
-/// One npy file of a [`Finished`]: which sample, which person, which of its motions.
+/// What a file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// (frames, 22, 9) float64 of one person, see [`npy::write_person`].
+    Keypoints {
+        /// 0 or 1.
+        person: usize,
+        /// The foot-fixed motion rather than the plain one.
+        foot_fixed: bool,
+    },
+    /// The motion that a viewer should show ([`Sample::shown`]).
+    Shown(MotionFile),
+}
+
+/// One file of a [`Finished`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResultFile {
     /// 0-based.
     pub sample: usize,
-    /// 0 or 1.
-    pub person: usize,
-    /// The foot-fixed motion rather than the plain one.
-    pub foot_fixed: bool,
+    /// What of it.
+    pub content: Content,
 }
 
 impl ResultFile {
-    /// The files of a sample: `_0`, `_1`, and the two `ik_` ones where there is a foot-fixed motion.
+    /// The files that a request for `samples` gives, with the two `ik_` ones where the feet are to be fixed.
+    pub fn expected(samples: usize, foot_fix: bool) -> impl Iterator<Item = Self> {
+        (0..samples).flat_map(move |sample| {
+            let keypoints = [false, true]
+                .into_iter()
+                .filter(move |fixed| foot_fix || !fixed)
+                .flat_map(|foot_fixed| (0..2).map(move |person| Content::Keypoints { person, foot_fixed }));
+            keypoints.chain(MotionFile::ALL.map(Content::Shown)).map(move |content| Self { sample, content })
+        })
+    }
+
+    /// The files of a sample.
     pub fn of_sample(sample: &Sample) -> impl Iterator<Item = Self> {
-        let (sample, has_fixed) = (sample.index, sample.foot_fixed.is_some());
-        [false, true]
-            .into_iter()
-            .filter(move |fixed| has_fixed || !fixed)
-            .flat_map(move |foot_fixed| (0..2).map(move |person| Self { sample, person, foot_fixed }))
+        let index = sample.index;
+        Self::expected(1, sample.foot_fixed.is_some()).map(move |file| Self { sample: index, ..file })
     }
 
     /// All files of a result.
@@ -31,27 +53,56 @@ impl ResultFile {
         finished.generated.samples.iter().flat_map(Self::of_sample)
     }
 
-    /// `<base><sample, two digits>_<person>.npy`, with `ik_` in front of the foot-fixed ones.
-    pub fn name(self, base: &str) -> String {
-        npy::file_name(&format!("{base}{:02}", self.sample), self.person, self.foot_fixed)
+    /// What kind of file it is.
+    pub fn format(self) -> Format {
+        match self.content {
+            Content::Keypoints { .. } => Format::Npy,
+            Content::Shown(file) => file.format(),
+        }
     }
 
-    /// The file's content: (frames, 22, 9) float64, see [`npy::write_person`].
+    /// `<base><sample, two digits>_<person>.npy`, with `ik_` in front of the foot-fixed ones, and
+    /// `<base><sample>_person1.bvh`, `<base><sample>_motion.glb` and so on.
+    pub fn name(self, base: &str) -> String {
+        let base = format!("{base}{:02}", self.sample);
+        match self.content {
+            Content::Keypoints { person, foot_fixed } => npy::file_name(&base, person, foot_fixed),
+            Content::Shown(file) => file.name(&base),
+        }
+    }
+
+    /// The file's content.
     ///
     /// # Errors
-    /// `npy_write`; a file that is not one of [`ResultFile::of`] this result is an `internal` error.
+    /// `npy_write` and other internal ones, such as for a file that is not one of [`ResultFile::of`] this result.
     pub fn bytes(self, finished: &Finished) -> Result<Vec<u8>> {
-        let sample = finished.generated.samples.get(self.sample);
-        let motion =
-            sample.and_then(
-                |sample| {
-                    if self.foot_fixed { sample.foot_fixed.as_ref() } else { Some(&sample.motion) }
-                },
-            );
-        let person = motion
-            .and_then(|motion| motion.persons.get(self.person))
-            .ok_or_else(|| crate::Error::internal("internal", "a file of another result was asked for"))?;
-        npy::write_person(person)
+        let other = || Error::internal("internal", "a file of another result was asked for");
+        let sample = finished.generated.samples.get(self.sample).ok_or_else(other)?;
+        match self.content {
+            Content::Keypoints { person, foot_fixed } => {
+                let motion = if foot_fixed { sample.foot_fixed.as_ref() } else { Some(&sample.motion) };
+                let person = motion.and_then(|motion| motion.persons.get(person)).ok_or_else(other)?;
+                npy::write_person(person)
+            }
+            Content::Shown(file) => {
+                let request = &finished.request;
+                let origin = origin(&finished.model, &request.prompt, &request.into(), self.sample);
+                Exporter::new(sample.shown(), &origin, Choices::default())?.bytes(file)
+            }
+        }
+    }
+}
+
+/// What the files of sample `sample` say about where it comes from: the settings that make this one alone, so that a sample's
+/// bytes do not depend on how many were asked for with it.
+pub fn origin(model: &str, prompt: &str, settings: &Settings, sample: usize) -> Origin {
+    let seed = settings.seed.wrapping_add(sample as u64);
+    let alone = Settings { seed, samples: 1, ..settings.clone() };
+    Origin {
+        prompt: Some(prompt.to_owned()),
+        model: Some(model.to_owned()),
+        seed: Some(seed),
+        settings: serde_json::to_string(&alone).ok(),
     }
 }
 
@@ -64,23 +115,43 @@ mod tests {
     fn names_and_contents() {
         let finished = fake::finished(16, 2);
         let names: Vec<_> = ResultFile::of(&finished).map(|file| file.name("")).collect();
-        assert_eq!(
-            names,
-            [
-                "00_0.npy",
-                "00_1.npy",
-                "ik_00_0.npy",
-                "ik_00_1.npy",
-                "01_0.npy",
-                "01_1.npy",
-                "ik_01_0.npy",
-                "ik_01_1.npy"
-            ]
-        );
-        let file = ResultFile { sample: 1, person: 1, foot_fixed: true };
+        let of_sample = |n: &str| {
+            ["_0.npy", "_1.npy", "ik", "_motion.npz", "_person1.bvh", "_person2.bvh", "_motion.glb"].map(
+                |end| {
+                    if end == "ik" {
+                        vec![format!("ik_{n}_0.npy"), format!("ik_{n}_1.npy")]
+                    } else {
+                        vec![format!("{n}{end}")]
+                    }
+                },
+            )
+        };
+        assert_eq!(names, [of_sample("00"), of_sample("01")].concat().concat());
+        let expected: Vec<_> = ResultFile::expected(2, true).collect();
+        assert_eq!(expected, ResultFile::of(&finished).collect::<Vec<_>>());
+
+        let file = ResultFile { sample: 1, content: Content::Keypoints { person: 1, foot_fixed: true } };
         let person = npy::read_person(&file.bytes(&finished).unwrap()).unwrap();
         assert_eq!(&person, &finished.generated.samples[1].foot_fixed.as_ref().unwrap().persons[1]);
         let other = ResultFile { sample: 2, ..file };
         assert!(other.bytes(&finished).is_err());
+        for file in ResultFile::of(&finished) {
+            assert!(file.name("").ends_with(file.format().extension()));
+            assert_eq!(file.bytes(&finished).unwrap(), file.bytes(&finished).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_sample_alone_has_the_bytes_of_the_sample_among_others() {
+        let two = fake::finished(16, 2);
+        let mut one = two.clone();
+        one.request.samples = 1;
+        one.request.seed += 1;
+        one.generated.samples.remove(0);
+        one.generated.samples[0].index = 0;
+        for file in MotionFile::ALL {
+            let of = |sample| ResultFile { sample, content: Content::Shown(file) };
+            assert_eq!(of(1).bytes(&two).unwrap(), of(0).bytes(&one).unwrap(), "{file:?}");
+        }
     }
 }

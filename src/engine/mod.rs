@@ -15,7 +15,7 @@ mod request;
 mod store;
 mod worker;
 
-pub use files::ResultFile;
+pub use files::{Content, ResultFile, origin};
 pub use random::MotionId;
 pub use raw::{FIELDS, RawRequest};
 pub use request::{

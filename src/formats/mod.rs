@@ -1,4 +1,85 @@
-//! Files in and out: NumPy arrays and motion capture. Nothing here executes what it reads.
+//! Files in and out: NumPy arrays, motion capture, animated bodies. Nothing here executes what it reads.
 
 pub mod bvh;
+pub mod glb;
+mod motion_file;
 pub mod npy;
+pub mod npz;
+
+pub use motion_file::{Choices, Exporter, MotionFile};
+
+use crate::error::{Error, Result};
+use std::fmt;
+use std::str::FromStr;
+
+/// A kind of file that a motion can be written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Format {
+    /// Keypoints of one person as InterMask writes them ([`npy`]).
+    Npy,
+    /// Both people's arrays and what made them, for NumPy ([`npz`]).
+    Npz,
+    /// The skeleton of one person, for animation tools ([`bvh`]).
+    Bvh,
+    /// Both people with bodies, for Blender, game engines and browsers ([`glb`]).
+    Glb,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Npy, Self::Npz, Self::Bvh, Self::Glb];
+
+    /// How names of such files end, without the dot; also what the format is called in flags.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Npy => "npy",
+            Self::Npz => "npz",
+            Self::Bvh => "bvh",
+            Self::Glb => "glb",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.extension())
+    }
+}
+
+impl FromStr for Format {
+    type Err = Error;
+
+    /// By its extension.
+    fn from_str(name: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|format| format.extension() == name).ok_or_else(|| {
+            let known = Self::ALL.map(Self::extension).join(", ");
+            Error::invalid("unknown_format", format!("there is no format of this name; there is {known}"))
+        })
+    }
+}
+
+/// Where a motion comes from, for files that can say so. All of it may be unknown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The sentence.
+    pub prompt: Option<String>,
+    /// Name of the model.
+    pub model: Option<String>,
+    /// The seed that alone makes this motion again.
+    pub seed: Option<u64>,
+    /// All settings, a JSON object.
+    pub settings: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_are_called_as_their_files_end() {
+        for format in Format::ALL {
+            assert_eq!(format.to_string().parse::<Format>().unwrap(), format);
+        }
+        assert_eq!("fbx".parse::<Format>().unwrap_err().code(), "unknown_format");
+    }
+}

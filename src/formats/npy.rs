@@ -66,7 +66,10 @@ pub fn write_f32(shape: &[usize], data: &[f32]) -> Result<Vec<u8>> {
     write(&shape, data.iter().copied())
 }
 
-fn write<T: npyz::AutoSerialize>(shape: &[u64], data: impl IntoIterator<Item = T>) -> Result<Vec<u8>> {
+pub(super) fn write<T: npyz::AutoSerialize>(
+    shape: &[u64],
+    data: impl IntoIterator<Item = T>,
+) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let written = (|| {
         let mut writer =

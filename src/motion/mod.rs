@@ -3,11 +3,12 @@
 //! ```text
 //! raw (T,492) -> RawPerson -> mirror -> canonical -> Features (T-1,262) -> Stats -> a model
 //! a model -> Stats -> Features (T,262) -> export: smooth, foot fix -> Motion
-//! positions alone -> kinematics -> local rotations on the rest skeleton
+//! positions alone -> inverse -> local rotations on the rest skeleton -> Animation, at any frame rate
 //! ```
 //!
 //! Section numbers refer to the InterMask specification (ICLR 2025 and its published code).
 
+pub mod animation;
 pub mod canonical;
 pub mod contact;
 pub mod export;

@@ -119,6 +119,32 @@ impl Quat {
         2.0 * norm(d.v).atan2(d.w.abs())
     }
 
+    /// The rotation `share` (0..=1) of the way from this one to `other`, along the shorter arc at a constant rate.
+    #[must_use]
+    pub fn slerp(self, other: Self, share: f64) -> Self {
+        let other = other.near(self);
+        let angle = norm(self.inverse().after(other).v).atan2(self.dot(other));
+        let sine = angle.sin();
+        // Below this the arc is straight to rounding, and its sine is no good to divide by.
+        let (a, b) = if sine < 1e-6 {
+            (1.0 - share, share)
+        } else {
+            (((1.0 - share) * angle).sin() / sine, (share * angle).sin() / sine)
+        };
+        let v = add(scale(self.v, a), scale(other.v, b));
+        Self::new(self.w * a + other.w * b, v[0], v[1], v[2]).unwrap_or(self)
+    }
+
+    /// The same rotation, of its two quaternions the one nearer to `other`: what component-wise interpolation needs.
+    #[must_use]
+    pub fn near(self, other: Self) -> Self {
+        if self.dot(other) < 0.0 { Self { w: -self.w, v: scale(self.v, -1.0) } } else { self }
+    }
+
+    fn dot(self, other: Self) -> f64 {
+        self.w * other.w + dot(self.v, other.v)
+    }
+
     /// The rotation matrix.
     pub fn to_matrix(self) -> Mat3 {
         let columns =
@@ -259,6 +285,14 @@ mod tests {
             prop_assert!(close(q.after(r).rotate(p), q.rotate(r.rotate(p))));
             prop_assert!(close(q.inverse().rotate(q.rotate(p)), p));
             prop_assert!((q.angle_to(r) - geodesic(&q.to_matrix(), &r.to_matrix())).abs() < 1e-5);
+        }
+
+        #[test]
+        fn slerp_goes_the_short_way_at_a_constant_rate(q in quat(), r in quat(), share in 0.0f64..=1.0) {
+            let between = q.slerp(r, share);
+            let whole = q.angle_to(r);
+            prop_assert!((q.angle_to(between) - share * whole).abs() < 1e-6);
+            prop_assert!((between.angle_to(r) - (1.0 - share) * whole).abs() < 1e-6);
         }
 
         #[test]

@@ -92,6 +92,18 @@ pub const REST_OFFSETS: [Vec3; JOINTS] = [
     [-0.25, 0.0, 0.0],
 ];
 
+/// How far a body goes on beyond a joint that has no children, metres in the rest pose: toes, crown, fingertips. `None`
+/// for every other joint. Ours, like [`REST_OFFSETS`]; motion files need it so that the last bones have a length.
+pub fn tip(joint: usize) -> Option<Vec3> {
+    Some(match joint {
+        10 | 11 => [0.0, 0.0, 0.07],
+        15 => [0.0, 0.17, 0.02],
+        20 => [0.17, 0.0, 0.0],
+        21 => [-0.17, 0.0, 0.0],
+        _ => return None,
+    })
+}
+
 /// Which side of the body something is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
@@ -153,6 +165,15 @@ mod tests {
         let limbs: Vec<(usize, usize)> = limbs().map(|l| (l.from, l.to)).collect();
         assert_eq!(bones, limbs);
         assert!(limbs.iter().all(|(from, to)| from < to), "a parent comes before its children");
+    }
+
+    #[test]
+    fn leaves_and_only_leaves_have_a_tip() {
+        for j in 0..JOINTS {
+            assert_eq!(tip(j).is_some(), children(j).next().is_none(), "{}", NAMES[j]);
+            let mirrored = tip(MIRRORED[j]).map(|[x, y, z]| [if x == 0.0 { 0.0 } else { -x }, y, z]);
+            assert_eq!(tip(j), mirrored);
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The HTTP door. It knows no tensors: requests go to the [`Engine`](crate::engine::Engine), results come back as JSON and npy.
+//! The HTTP door. It knows no tensors: requests go to the [`Engine`](crate::engine::Engine), results come back as JSON and files.
 //!
 //! [`app`] is the whole service without a socket; [`serve`] gives it one.
 

@@ -4,6 +4,7 @@ use super::problem::{self, Problem};
 use super::{AppState, cache};
 use crate::engine::{Finished, ResultFile, answer};
 use crate::error::{Error, Result};
+use crate::formats::Format;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::header::CONTENT_DISPOSITION;
@@ -23,7 +24,7 @@ pub async fn motion(State(state): State<AppState>, path: Asked<String>, headers:
     Ok(cache::respond(&headers, &etag, cache::FOREVER, "application/json", || json.into()))
 }
 
-/// One npy file.
+/// One of its files, made now.
 pub async fn file(
     State(state): State<AppState>,
     path: Asked<(String, String)>,
@@ -40,11 +41,19 @@ pub async fn file(
     let known = cache::is_known(&headers, &etag);
     let bytes = if known { Vec::new() } else { off_thread(move || file.bytes(&finished)).await? };
     let mut response =
-        cache::respond(&headers, &etag, cache::FOREVER, "application/octet-stream", || bytes.into());
+        cache::respond(&headers, &etag, cache::FOREVER, media_type(file.format()), || bytes.into());
     if let Ok(value) = HeaderValue::try_from(format!("attachment; filename=\"{saved}\"")) {
         response.headers_mut().insert(CONTENT_DISPOSITION, value);
     }
     Ok(response)
+}
+
+fn media_type(format: Format) -> &'static str {
+    match format {
+        Format::Glb => "model/gltf-binary",
+        // The others have no registered type.
+        Format::Npy | Format::Npz | Format::Bvh => "application/octet-stream",
+    }
 }
 
 /// The JSON answer, with the addresses of the files.

@@ -17,9 +17,11 @@ mod mapping;
 mod parse;
 mod pose;
 mod read;
+mod write;
 
 pub use convert::{Bound, Converted, RateConversion};
 pub use mapping::{BUILTIN_MAPPINGS, Mapping};
+pub use write::{Unit, write};
 
 /// Most nodes (joints and end sites) a file may have.
 pub const MAX_NODES: usize = 1024;

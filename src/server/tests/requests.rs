@@ -71,19 +71,39 @@ async fn results_and_their_files_stay() {
 
     let files = body["samples"][0]["files"].as_object().unwrap();
     let names: Vec<_> = files.keys().map(String::as_str).collect();
-    assert_eq!(names, ["00_0.npy", "00_1.npy", "ik_00_0.npy", "ik_00_1.npy"]);
+    let keypoints = ["00_0.npy", "00_1.npy", "ik_00_0.npy", "ik_00_1.npy"];
+    let others = ["00_motion.glb", "00_motion.npz", "00_person1.bvh", "00_person2.bvh"];
+    let mut expected = [keypoints, others].concat();
+    expected.sort_unstable();
+    assert_eq!(names, expected);
     for (name, address) in files {
         let file = house.get(address.as_str().unwrap()).await;
         assert_eq!(file.status, StatusCode::OK);
-        assert_eq!(file.header("content-type"), "application/octet-stream");
+        let kind = if name.ends_with("glb") { "model/gltf-binary" } else { "application/octet-stream" };
+        assert_eq!(file.header("content-type"), kind);
         assert!(file.header("content-disposition").starts_with("attachment; filename=\""), "{name}");
-        assert!(file.header("content-disposition").ends_with(".npy\""));
+        assert!(file.header("content-disposition").ends_with(&format!("_{name}\"").replace("_ik_", "_")));
         assert!(!file.header("etag").is_empty());
-        assert_eq!(crate::formats::npy::read_person(&file.body).unwrap().positions.len(), 88);
+        if name.ends_with("npy") {
+            assert_eq!(crate::formats::npy::read_person(&file.body).unwrap().positions.len(), 88);
+        }
+        if name.ends_with("bvh") {
+            assert_eq!(crate::formats::bvh::Bvh::from_bytes(&file.body).unwrap().frames(), 88);
+        }
     }
-    for wrong in
-        ["00_2.npy", "01_0.npy", "", "..%2f..%2fCargo.toml", "%00", "%ff", "00_0.npy/", "00_0.NPY", "CON"]
-    {
+    for wrong in [
+        "00_2.npy",
+        "01_0.npy",
+        "00_person3.bvh",
+        "00_motion.fbx",
+        "",
+        "..%2f..%2fCargo.toml",
+        "%00",
+        "%ff",
+        "00_0.npy/",
+        "00_0.NPY",
+        "CON",
+    ] {
         house.get(&format!("{address}/{wrong}")).await.is_problem(404, "not_found");
     }
     let absent = "0".repeat(32);
@@ -92,7 +112,7 @@ async fn results_and_their_files_stay() {
         house.get(&format!("/motions/{wrong}/00_0.npy")).await.is_problem(404, "unknown_motion");
     }
     let plain = house.generate(r#"{"prompt":"walk","foot_fix":false}"#).await.json();
-    assert_eq!(plain["samples"][0]["files"].as_object().unwrap().len(), 2);
+    assert_eq!(plain["samples"][0]["files"].as_object().unwrap().len(), 6);
 }
 
 #[tokio::test]

@@ -1,0 +1,130 @@
+//! The files that a whole motion, both people of it, can be written as.
+
+use super::bvh::{self, Unit};
+use super::{Format, Origin, glb, npz};
+use crate::error::{Error, Result};
+use crate::motion::Motion;
+use crate::motion::animation::{Animation, FrameRate};
+use crate::motion::inverse::FitError;
+
+/// One of the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MotionFile {
+    /// Arrays for NumPy.
+    Npz,
+    /// The skeleton of a person, 0 or 1.
+    Bvh(usize),
+    /// Both people with bodies.
+    Glb,
+}
+
+impl MotionFile {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Npz, Self::Bvh(0), Self::Bvh(1), Self::Glb];
+
+    /// What kind of file it is.
+    pub fn format(self) -> Format {
+        match self {
+            Self::Npz => Format::Npz,
+            Self::Bvh(_) => Format::Bvh,
+            Self::Glb => Format::Glb,
+        }
+    }
+
+    /// `<base>_person1.bvh`, `<base>_motion.glb` and so on.
+    pub fn name(self, base: &str) -> String {
+        match self {
+            Self::Bvh(person) => format!("{base}_person{}.bvh", person + 1),
+            _ => format!("{base}_motion.{}", self.format()),
+        }
+    }
+}
+
+/// What a person may choose about the files.
+#[derive(Clone, Copy, Debug)]
+pub struct Choices {
+    /// Length in BVH files; the other formats have their own.
+    pub unit: Unit,
+    /// Frames a second of BVH and GLB files; npz keeps the frames of the motion.
+    pub rate: FrameRate,
+}
+
+impl Default for Choices {
+    /// Metres, at the motion's own rate.
+    fn default() -> Self {
+        Self { unit: Unit::default(), rate: FrameRate::OWN }
+    }
+}
+
+/// A motion ready to be written: its rotations are solved once for all files.
+pub struct Exporter<'a> {
+    motion: &'a Motion,
+    origin: &'a Origin,
+    animations: [Animation; 2],
+    choices: Choices,
+}
+
+impl<'a> Exporter<'a> {
+    /// Solve the rotations.
+    ///
+    /// # Errors
+    /// `persons_differ_in_length`, `motion_too_short`, `motion_not_finite`.
+    pub fn new(motion: &'a Motion, origin: &'a Origin, choices: Choices) -> Result<Self> {
+        let [first, second] = &motion.persons;
+        if first.frames() != second.frames() {
+            return Err(Error::invalid(
+                "persons_differ_in_length",
+                format!("person 1 has {} frames, person 2 has {}", first.frames(), second.frames()),
+            ));
+        }
+        let animations = [Animation::solve(&first.positions)?, Animation::solve(&second.positions)?];
+        Ok(Self { motion, origin, animations, choices })
+    }
+
+    /// How far the skeletons' joints are from the motion's: the mean of both people, and the worst of either.
+    pub fn fit(&self) -> FitError {
+        let [a, b] = &self.animations;
+        FitError { mean: (a.error.mean + b.error.mean) / 2.0, max: a.error.max.max(b.error.max) }
+    }
+
+    /// A file's content.
+    ///
+    /// # Errors
+    /// Only internal ones.
+    pub fn bytes(&self, file: MotionFile) -> Result<Vec<u8>> {
+        let [a, b] = &self.animations;
+        let Choices { unit, rate } = self.choices;
+        match file {
+            MotionFile::Npz => npz::write(self.motion, [a, b], self.origin),
+            MotionFile::Bvh(person) => {
+                let animation = self.animations.get(person).ok_or_else(|| {
+                    Error::internal("internal", "a motion has two people; another was asked for")
+                })?;
+                Ok(bvh::write(&animation.at(rate), unit).into_bytes())
+            }
+            MotionFile::Glb => glb::write([&a.at(rate), &b.at(rate)], self.origin),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::motion::kinematics::tests::walk;
+
+    #[test]
+    fn every_file_has_a_name_and_content_of_its_format() {
+        let motion = Motion { persons: [walk(8), walk(8)] };
+        let origin = Origin::default();
+        let exporter = Exporter::new(&motion, &origin, Choices::default()).unwrap();
+        let starts: [&[u8]; 4] = [b"PK\x03\x04", b"HIERARCHY", b"HIERARCHY", b"glTF"];
+        for (file, start) in MotionFile::ALL.into_iter().zip(starts) {
+            assert!(exporter.bytes(file).unwrap().starts_with(start));
+            assert!(file.name("00").ends_with(file.format().extension()));
+        }
+        assert!(exporter.fit().max < 1e-4);
+        let uneven = Motion { persons: [walk(8), walk(9)] };
+        let refused = Exporter::new(&uneven, &origin, Choices::default()).err().unwrap();
+        assert_eq!(refused.code(), "persons_differ_in_length");
+    }
+}
