@@ -251,7 +251,9 @@ impl Grammar {
                 let ways = if away { &w.away[line] } else { &w.toward[line] };
                 statement(d.pick(ways), &a, &b, how, fact.negated, d)
             }
-            What::Give { thing, verb } => self.give(d.pick::<String>(&w.things[thing]), &w.give[verb], &a, &b, how, d),
+            What::Give { thing, verb } => {
+                self.give(d.pick::<String>(&w.things[thing]), &w.give[verb], &a, &b, how, d)
+            }
         }
     }
 
