@@ -181,15 +181,20 @@ impl Grammar {
                 (What::Approach { line, away: !away }, Respect::Direction)
             }
             What::Sequence(a, b) if a != b => (What::Sequence(b, a), Respect::Order),
-            What::Give { thing, verb } if d.chance(0.3) => (
+            What::Give { thing, verb } if fact.pair.is_none() || d.chance(0.3) => (
                 What::Give { thing: (thing + 1 + d.below(w.things.len() - 1)) % w.things.len(), verb },
                 Respect::Manner,
             ),
             What::Together(a, b) if fact.pair.is_some() && a != b => (What::Together(b, a), Respect::Role),
-            _ if fact.pair.is_some() && !matches!(fact.what, What::Mutual(_)) && d.chance(0.75) => {
+            _ if fact.pair.is_some()
+                && !matches!(fact.what, What::Mutual(_))
+                && (matches!(fact.what, What::Give { .. }) || d.chance(0.75)) =>
+            {
                 return (Some(exchanged), Respect::Role);
             }
-            _ if matches!(fact.what, What::Together(..)) || (fact.manner.is_some() && d.chance(0.6)) => {
+            _ if matches!(fact.what, What::Together(..) | What::Sequence(..))
+                || (fact.manner.is_some() && d.chance(0.6)) =>
+            {
                 let other = (fact.manner.unwrap_or(0) + 1 + d.below(w.manner.len() - 1)) % w.manner.len();
                 return (Some(Fact { manner: Some(other), ..*fact }), Respect::Manner);
             }
