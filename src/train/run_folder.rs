@@ -1,5 +1,5 @@
 //! The folder of one training: `config.toml`, `log.jsonl`, `latest.safetensors`, `best.safetensors`; a transformer's also
-//! `vq.safetensors`, a text tower's `teacher.safetensors` and `tower.safetensors` in place of the best.
+//! `vq.safetensors`, a text tower's `teacher.safetensors` and `tower.safetensors`.
 
 use super::checkpoint::{Checkpoint, Kind};
 use crate::error::{Error, Result};
