@@ -4,6 +4,7 @@ use super::common::{PaceArgs, check_resumed, conclude, set};
 use crate::cli::device;
 use crate::error::{Error, Result};
 use crate::models::config::ClipTextConfig;
+use crate::nn::precision::{self, Precision};
 use crate::text::tokenizer::{CONTEXT, VOCABULARY};
 use crate::train::checkpoint::Kind;
 use crate::train::config::{Common, Curve, TextTrainConfig, from_toml, to_toml};
@@ -103,6 +104,7 @@ impl TextArgs {
                 weight_decay: 0.01,
                 clip: 1.0,
                 dropout: None,
+                precision: Precision::F32,
                 validate_every: 500,
                 save_every: 500,
                 log_every: 20,
@@ -150,6 +152,7 @@ pub fn run(args: &TextArgs) -> Result<()> {
         (config, run, None)
     };
 
+    precision::set(config.common.precision)?;
     let corpus = Corpus::gather(&config.data, &config.texts, config.scenes, config.common.seed)?;
     let lessons = if checkpoint.is_some() {
         Lessons::load(&run.teacher(), &corpus, &device)?
