@@ -12,13 +12,18 @@ use candle_nn::{Init, VarBuilder};
 
 const EPS: f32 = 1e-5;
 
-/// Token and position tables, pre-LN causal transformer with QuickGELU, final norm.
+/// Token table and [`ClipBody`].
 pub struct ClipText {
     tokens: Tensor,
+    body: ClipBody,
+    vocab: usize,
+}
+
+/// Everything after the token table: position table, pre-LN causal transformer with QuickGELU, final norm.
+pub struct ClipBody {
     positions: Tensor,
     blocks: Vec<Block>,
     last: LayerNorm,
-    vocab: usize,
 }
 
 struct Block {
@@ -30,8 +35,34 @@ struct Block {
 }
 
 impl ClipText {
-    /// Names as OpenAI published them: `token_embedding.weight`, `positional_embedding`, `transformer.resblocks.{i}.*`,
-    /// `ln_final.*`. Initial deviations are CLIP's.
+    /// Names as OpenAI published them: `token_embedding.weight` and those of [`ClipBody::new`]. Initial deviations are CLIP's.
+    pub fn new(config: &ClipTextConfig, vb: VarBuilder) -> Result<Self> {
+        let normal = Init::Randn { mean: 0.0, stdev: 0.02 };
+        Ok(Self {
+            tokens: vb.get_with_hints((config.vocab, config.width), "token_embedding.weight", normal)?,
+            body: ClipBody::new(config, vb)?,
+            vocab: config.vocab,
+        })
+    }
+
+    /// The same tower, whose token table receives no gradient.
+    #[must_use]
+    pub fn with_fixed_tokens(self) -> Self {
+        Self { tokens: self.tokens.detach(), ..self }
+    }
+
+    /// Ids (B, N) u32 -> hidden states (B, N, width), N at most the context. Probe: `embedded`, `layer.{i}`, `last_hidden`.
+    pub fn forward(&self, ids: &Tensor, probe: &mut dyn Probe) -> Result<Tensor> {
+        let highest = ids.flatten_all()?.max(0)?.to_scalar::<u32>()? as usize;
+        if highest >= self.vocab {
+            candle_core::bail!("token id {highest} is outside the vocabulary of {}", self.vocab);
+        }
+        self.body.forward(&embed(&self.tokens, ids)?, probe)
+    }
+}
+
+impl ClipBody {
+    /// `positional_embedding`, `transformer.resblocks.{i}.*`, `ln_final.*`.
     pub fn new(config: &ClipTextConfig, vb: VarBuilder) -> Result<Self> {
         let w = config.width;
         let normal = |stdev: f64| Init::Randn { mean: 0.0, stdev };
@@ -50,21 +81,17 @@ impl ClipText {
             })
             .collect::<Result<_>>()?;
         Ok(Self {
-            tokens: vb.get_with_hints((config.vocab, w), "token_embedding.weight", normal(0.02))?,
             positions: vb.get_with_hints((config.context, w), "positional_embedding", normal(0.01))?,
             blocks,
             last: LayerNorm::new(w, EPS, vb.pp("ln_final"))?,
-            vocab: config.vocab,
         })
     }
 
-    /// Ids (B, context) u32 -> hidden states (B, context, width). Probe: `embedded`, `layer.{i}`, `last_hidden`.
-    pub fn forward(&self, ids: &Tensor, probe: &mut dyn Probe) -> Result<Tensor> {
-        let highest = ids.flatten_all()?.max(0)?.to_scalar::<u32>()? as usize;
-        if highest >= self.vocab {
-            candle_core::bail!("token id {highest} is outside the vocabulary of {}", self.vocab);
-        }
-        let mut x = embed(&self.tokens, ids)?.broadcast_add(&self.positions)?;
+    /// Token vectors (B, N, width) -> hidden states (B, N, width). Positions look only back, so whatever follows the end
+    /// of a text may be left out.
+    pub fn forward(&self, tokens: &Tensor, probe: &mut dyn Probe) -> Result<Tensor> {
+        let n = tokens.dim(1)?;
+        let mut x = tokens.broadcast_add(&self.positions.narrow(0, 0, n)?)?;
         probe.see("embedded", &x);
         for (i, block) in self.blocks.iter().enumerate() {
             let h = block.attention.to_self(&block.ln_1.forward(&x)?, &Mask::Causal, &mut Keep)?;

@@ -50,6 +50,20 @@ impl Tokenizer {
         out
     }
 
+    /// What each entry of the vocabulary stands for, by id: its letters, and whether a word ends there. `None` for the start
+    /// and end marks and for entries that are no whole UTF-8 text.
+    pub fn entries(&self) -> Vec<Option<(String, bool)>> {
+        (0..VOCABULARY as u32)
+            .map(|id| {
+                let token = bpe::Token::from_u16(id as u16, &self.0).filter(|_| id < START)?;
+                let text = self.0.decode([token]);
+                let text = Some(text).filter(|text| !text.contains(char::REPLACEMENT_CHARACTER))?;
+                let ends = text.ends_with(' ');
+                Some((text.trim_end().to_owned(), ends))
+            })
+            .collect()
+    }
+
     /// Ids of `text` framed and padded to [`CONTEXT`]; a longer text is cut and still ends with [`END`].
     pub fn encode(&self, text: &str) -> Encoded {
         let mut ids = vec![START];
@@ -92,4 +106,22 @@ fn clean(text: &str) -> String {
     let twice = html_escape::decode_html_entities(&once);
     let collapsed = twice.split_whitespace().collect::<Vec<_>>().join(" ");
     collapsed.to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_name_the_ids_that_words_get() {
+        let tokenizer = Tokenizer::clip();
+        let entries = tokenizer.entries();
+        assert_eq!(entries.len(), VOCABULARY);
+        for word in ["person", "hugs", "left"] {
+            let ids = tokenizer.ids(word);
+            assert_eq!(ids.len(), 1, "{word}");
+            assert_eq!(entries[ids[0] as usize], Some((word.to_owned(), true)));
+        }
+        assert_eq!(entries[START as usize], None);
+    }
 }

@@ -21,6 +21,8 @@ pub enum Kind {
     Vq,
     /// An Inter-M transformer, with its text tower when that is trained too.
     Transformer,
+    /// A text tower that a sentence model teaches.
+    Text,
 }
 
 /// Everything of a training that is not a tensor.

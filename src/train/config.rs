@@ -3,11 +3,14 @@
 use super::losses::{Criterion, LossWeights};
 use super::optim::AdamWConfig;
 use super::schedule::{Decay, Schedule};
+use super::teach::objective::Weights;
+use super::teach::teacher;
+use super::text_source::TOKENS;
 use crate::error::{Error, Result};
 use crate::models::config::{ClipTextConfig, InterMConfig, MotionLayout, VqConfig};
 use crate::nn::precision::Precision;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Shape of the learning-rate curve after the warm-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -23,7 +26,8 @@ pub enum Curve {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Common {
-    /// Training folder in InterHuman's layout.
+    /// Training folder in InterHuman's layout; none for a text training, which lists its own.
+    #[serde(default, skip_serializing_if = "is_empty")]
     pub data: PathBuf,
     /// Seed of everything random.
     pub seed: u64,
@@ -53,6 +57,10 @@ pub struct Common {
     pub save_every: u64,
     /// Write a training line to the log every so many steps.
     pub log_every: u64,
+}
+
+fn is_empty(path: &Path) -> bool {
+    path.as_os_str().is_empty()
 }
 
 impl Common {
@@ -193,13 +201,32 @@ pub enum TextTraining {
         /// Folder of the package.
         package: PathBuf,
     },
+    /// Our own small tower as a sentence model taught it (`duet train text`). Its token table stays as it is, so that words
+    /// outside the captions keep their place among those inside; the rest learns along.
+    Taught {
+        /// Dimensions.
+        tower: ClipTextConfig,
+        /// Its run folder.
+        run: PathBuf,
+        /// Factor on the tower's learning rate; 0 = the tower stays as it is.
+        rate: f64,
+    },
 }
 
 impl TextTraining {
     /// Dimensions of the tower.
     pub fn tower(&self) -> &ClipTextConfig {
         match self {
-            Self::Train { tower } | Self::Frozen { tower, .. } => tower,
+            Self::Train { tower } | Self::Frozen { tower, .. } | Self::Taught { tower, .. } => tower,
+        }
+    }
+
+    /// Factor on the learning rate of the tower's variable `name` (under the tower's prefix); `None` where it stays.
+    pub fn rate(&self, name: &str) -> Option<f64> {
+        match self {
+            Self::Train { .. } => Some(1.0),
+            Self::Frozen { .. } => None,
+            Self::Taught { rate, .. } => (*rate > 0.0 && name != TOKENS).then_some(*rate),
         }
     }
 }
@@ -247,6 +274,9 @@ impl TransformerTrainConfig {
         if tower.heads == 0 || !tower.width.is_multiple_of(tower.heads) || tower.width != m.text_dim {
             return wrong("--text-width must be a multiple of --text-heads");
         }
+        if matches!(self.text, TextTraining::Taught { rate, .. } if !(0.0..=10.0).contains(&rate)) {
+            return wrong("--text-lr-scale must lie in 0..=10");
+        }
         if !self.common.batch.is_multiple_of(2) {
             return wrong("--batch must be even: half of it has one person masked, half the other");
         }
@@ -259,6 +289,57 @@ impl TransformerTrainConfig {
         }
         if !(self.step_unroll.is_finite() && self.step_unroll >= 0.0) {
             return wrong("--step-unroll must not be negative");
+        }
+        Ok(())
+    }
+}
+
+/// Settings of teaching a text tower.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextTrainConfig {
+    /// Folder of the sentence model.
+    pub teacher: PathBuf,
+    /// Training folders whose captions are learned.
+    pub data: Vec<PathBuf>,
+    /// Files of sentences, one a line, that are learned too.
+    pub texts: Vec<PathBuf>,
+    /// Scenes of the grammar, four sentences each.
+    pub scenes: usize,
+    /// Single words that every step adds to its sentences.
+    pub words: usize,
+    /// What all trainings share; a batch is so many scenes or captions.
+    pub common: Common,
+    /// Dimensions.
+    pub tower: ClipTextConfig,
+    /// Weights of the loss terms.
+    pub weights: Weights,
+}
+
+impl TextTrainConfig {
+    /// The learning-rate curve.
+    pub fn schedule(&self) -> Schedule {
+        self.common.schedule(&[0.5, 0.7, 0.85], 1.0 / 3.0, true)
+    }
+
+    /// Refuse what cannot be trained.
+    pub fn check(&self) -> Result<()> {
+        self.common.check()?;
+        let wrong = |what: &str| Err(Error::invalid("training_setting", format!("{what}; see --help")));
+        let t = &self.tower;
+        if t.heads == 0 || !t.width.is_multiple_of(t.heads) || !(1..=teacher::WIDTH).contains(&t.width) {
+            return wrong("--width must be a multiple of --heads and at most 384");
+        }
+        if !(1..=24).contains(&t.layers) {
+            return wrong("--layers must lie in 1..=24");
+        }
+        if self.words > 4096 || self.scenes > 1_000_000 {
+            return wrong("--words must be at most 4096, --scenes at most 1000000");
+        }
+        let w = &self.weights;
+        let weights = [w.similarity, w.same, w.contrast];
+        if weights.iter().any(|w| !(w.is_finite() && *w >= 0.0)) || !(-1.0..=1.0).contains(&w.margin) {
+            return wrong("the weights must not be negative and --margin must lie in -1..=1");
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Training: the VQ-VAE and the transformer learn here, resumably and reproducibly.
 //!
-//! [`vq_loop`] and [`transformer_loop`] read from top to bottom; [`vq_step`] and [`transformer_step`] hold one step each,
-//! and everything random in step n follows from (seed, n).
+//! [`vq_loop`], [`transformer_loop`] and [`teach`]`::teach_loop` read from top to bottom; [`vq_step`] and [`transformer_step`]
+//! hold one step each, and everything random in step n follows from (seed, n).
 
 pub mod after_step;
 pub mod checkpoint;
@@ -20,6 +20,7 @@ pub mod quantizer;
 pub mod run_folder;
 pub mod schedule;
 pub mod stop;
+pub mod teach;
 pub mod text_source;
 pub mod tokens;
 pub mod transformer_loop;

@@ -39,6 +39,8 @@ pub struct AdamW {
     vars: Vec<(String, Var)>,
     /// (2, n) for each variable: first and second moment.
     moments: Vec<Tensor>,
+    /// Factor on the learning rate of each variable.
+    scales: Vec<f64>,
     step: u64,
 }
 
@@ -84,7 +86,15 @@ impl AdamW {
             .iter()
             .map(|(_, var)| Tensor::zeros((2, var.elem_count()), var.dtype(), var.device()))
             .collect::<candle_core::Result<_>>()?;
-        Ok(Self { config, vars, moments, step: 0 })
+        let scales = vec![1.0; vars.len()];
+        Ok(Self { config, vars, moments, scales, step: 0 })
+    }
+
+    /// Multiply the learning rate of each variable by `scale` of its name.
+    #[must_use]
+    pub fn with_scales(mut self, scale: impl Fn(&str) -> f64) -> Self {
+        self.scales = self.vars.iter().map(|(name, _)| scale(name)).collect();
+        self
     }
 
     /// The variables it trains.
@@ -122,8 +132,9 @@ impl AdamW {
         let scale = clip.map_or(1.0, |limit| (limit / (norm + 1e-6)).min(1.0));
         self.step += 1;
         let update = Update { config: self.config, scale, lr, step: self.step };
-        for (((_, var), moments), gradient) in self.vars.iter().zip(&mut self.moments).zip(ordered) {
-            update.apply(var, moments, gradient)?;
+        let each = self.vars.iter().zip(&mut self.moments).zip(ordered).zip(&self.scales);
+        for ((((_, var), moments), gradient), share) in each {
+            Update { lr: lr * share, ..update }.apply(var, moments, gradient)?;
         }
         Ok(norm)
     }
@@ -346,6 +357,18 @@ mod tests {
             adam.step(&g(k as f32), 1e-2, Some(1.0)).unwrap();
         }
         assert_eq!(through.to_vec1::<f32>().unwrap(), second.to_vec1::<f32>().unwrap());
+    }
+
+    #[test]
+    fn scales_slow_down_the_variables_they_name() {
+        let (plain, mut fast) = setup(0.0);
+        let (slow_var, slow) = setup(0.0);
+        let mut slow = slow.with_scales(|name| if name == "w" { 0.1 } else { 1.0 });
+        fast.step(&gradient(&[0.3, -0.2, 0.1]), 1e-3, None).unwrap();
+        slow.step(&gradient(&[0.3, -0.2, 0.1]), 1e-2, None).unwrap();
+        for (a, b) in plain.to_vec1::<f32>().unwrap().iter().zip(slow_var.to_vec1::<f32>().unwrap()) {
+            assert!((a - b).abs() < 1e-7, "{a} against {b}");
+        }
     }
 
     #[test]

@@ -131,6 +131,8 @@ fn split_text(checkpoint: &Checkpoint, config: &TransformerTrainConfig) -> Resul
             })?;
             *table = vocabulary.expand(table)?;
         }
+        // Its table is whole already.
+        TextTraining::Taught { .. } => {}
         TextTraining::Frozen { tower, package } => {
             text = frozen_tensors(package, tower)?.into_iter().collect();
         }

@@ -1,5 +1,5 @@
 //! The folder of one training: `config.toml`, `log.jsonl`, `latest.safetensors`, `best.safetensors`; a transformer's also
-//! `vq.safetensors`.
+//! `vq.safetensors`, a text tower's `teacher.safetensors` and `tower.safetensors`.
 
 use super::checkpoint::{Checkpoint, Kind};
 use crate::error::{Error, Result};
@@ -75,6 +75,16 @@ impl RunFolder {
     /// A transformer run's copy of the VQ-VAE checkpoint whose tokens it learns, so that it cannot change under it.
     pub fn vq(&self) -> PathBuf {
         self.0.join("vq.safetensors")
+    }
+
+    /// A text run's notes of what the teacher says, so that it is asked only once.
+    pub fn teacher(&self) -> PathBuf {
+        self.0.join("teacher.safetensors")
+    }
+
+    /// A text run's tower as others use it: under CLIP's names, with the whole token table.
+    pub fn tower(&self) -> PathBuf {
+        self.0.join("tower.safetensors")
     }
 
     /// Checkpoint with the best validation value.

@@ -1,6 +1,8 @@
 //! Captions to what the transformer is told while training: our own tower that learns along, or a finished one that stays as it is.
 
 use super::config::TextTraining;
+use super::run_folder::RunFolder;
+use super::teach::teach_loop::finished;
 use super::vocabulary::Vocabulary;
 use crate::error::{Error, Result};
 use crate::models::config::ClipTextConfig;
@@ -16,18 +18,23 @@ use std::path::Path;
 
 /// Prefix of the trained tower's variables.
 pub const PREFIX: &str = "text";
+/// The token table's variable, under the tower's prefix.
+pub const TOKENS: &str = "token_embedding.weight";
 
 /// A text tower and how captions reach it.
 pub struct TextSource {
     tokenizer: Tokenizer,
     tower: ClipText,
-    /// Set when the tower is trained.
+    /// Set when the tower is trained from nothing.
     vocabulary: Option<Vocabulary>,
+    /// The tower changes while training.
+    learns: bool,
     device: Device,
 }
 
 impl TextSource {
-    /// The tower that `config` asks for. A trained one takes its variables from `params` and its rows from `vocabulary`.
+    /// The tower that `config` asks for. A trained one takes its variables from `params` and its rows from `vocabulary`, a
+    /// taught one its variables, which are there already.
     pub fn new(
         config: &TextTraining,
         params: &Params,
@@ -39,7 +46,8 @@ impl TextSource {
             (TextTraining::Train { tower }, Some(vocabulary)) => {
                 let small = ClipTextConfig { vocab: vocabulary.rows(), ..tower.clone() };
                 let built = ClipText::new(&small, params.builder().pp(PREFIX))?;
-                Ok(Self { tokenizer, tower: built, vocabulary: Some(vocabulary), device: device.clone() })
+                let vocabulary = Some(vocabulary);
+                Ok(Self { tokenizer, tower: built, vocabulary, learns: true, device: device.clone() })
             }
             (TextTraining::Train { .. }, None) => {
                 Err(Error::internal("no_vocabulary", "a text tower can only be trained with a vocabulary"))
@@ -51,8 +59,14 @@ impl TextSource {
                     tokenizer,
                     tower: ClipText::new(tower, vb)?,
                     vocabulary: None,
+                    learns: false,
                     device: device.clone(),
                 })
+            }
+            (TextTraining::Taught { tower, rate, .. }, _) => {
+                let built = ClipText::new(tower, params.builder().pp(PREFIX))?.with_fixed_tokens();
+                let learns = *rate > 0.0;
+                Ok(Self { tokenizer, tower: built, vocabulary: None, learns, device: device.clone() })
             }
         }
     }
@@ -76,9 +90,15 @@ impl TextSource {
         let ids = Tensor::from_vec(ids, (rows.len(), width), &self.device)?;
         let ends = end_positions(&ids)?;
         let hidden = self.tower.forward(&ids, &mut ())?;
-        let hidden = if self.vocabulary.is_some() { hidden } else { hidden.detach() };
+        let hidden = if self.learns { hidden } else { hidden.detach() };
         Ok(model.text(&hidden, &ends, drop)?)
     }
+}
+
+/// A taught tower's tensors under the names of the variables that start from them.
+pub fn taught_tensors(run: &Path) -> Result<std::collections::HashMap<String, Tensor>> {
+    let (_, tensors) = finished(&RunFolder::at(run))?;
+    Ok(tensors.into_iter().map(|(name, tensor)| (format!("{PREFIX}.{name}"), tensor)).collect())
 }
 
 /// The text part of a package, which must have the stated dimensions.

@@ -11,7 +11,7 @@ use super::optim::AdamW;
 use super::order::Order;
 use super::run_folder::RunFolder;
 use super::stop::Stop;
-use super::text_source::{PREFIX, TextSource};
+use super::text_source::{PREFIX, TextSource, taught_tensors};
 use super::tokens::TokenCache;
 use super::transformer_step::{
     TokenBatch, TransformerObjective, TransformerPass, evaluate, transformer_pass,
@@ -24,7 +24,7 @@ use crate::models::vqvae::VqVae;
 use crate::nn::dropout::Keep;
 use crate::nn::params::Params;
 use crate::rng::CounterRng;
-use candle_core::{Device, Tensor};
+use candle_core::{Device, Tensor, Var};
 use serde_json::{Map, json};
 use std::collections::HashMap;
 use std::path::Path;
@@ -60,18 +60,19 @@ pub struct Validation {
 impl TransformerTrainer {
     /// A fresh model; a trained text tower knows the words of `clips`.
     pub fn new(config: &TransformerTrainConfig, clips: &TextClips, device: &Device) -> Result<Self> {
-        let vocabulary = match &config.text {
-            TextTraining::Train { .. } => Some(words_of(clips)),
-            TextTraining::Frozen { .. } => None,
+        let (vocabulary, initial) = match &config.text {
+            TextTraining::Train { .. } => (Some(words_of(clips)), HashMap::new()),
+            TextTraining::Frozen { .. } => (None, HashMap::new()),
+            TextTraining::Taught { run, .. } => (None, taught_tensors(run)?),
         };
-        Self::build(config, HashMap::new(), vocabulary, device)
+        Self::build(config, initial, vocabulary, device)
     }
 
     /// The model of a checkpoint, ready for its next step.
     pub fn resume(config: &TransformerTrainConfig, checkpoint: &Checkpoint, device: &Device) -> Result<Self> {
         let vocabulary = match &config.text {
             TextTraining::Train { .. } => Some(Vocabulary::restore(&checkpoint.tensors)?),
-            TextTraining::Frozen { .. } => None,
+            TextTraining::Frozen { .. } | TextTraining::Taught { .. } => None,
         };
         let mut trainer = Self::build(config, checkpoint.model(), vocabulary, device)?;
         trainer.adam.restore(&checkpoint.tensors, checkpoint.meta.step)?;
@@ -98,7 +99,8 @@ impl TransformerTrainer {
                 interaction_probability: config.interaction_probability,
                 step_unroll: config.step_unroll,
             },
-            adam: AdamW::new(params.vars().into_iter().collect(), config.common.adamw())?,
+            adam: AdamW::new(trained(&params, &config.text), config.common.adamw())?
+                .with_scales(|name| rate_of(name, &config.text).unwrap_or(1.0)),
             rng: CounterRng::new(config.common.seed, "transformer training"),
             config: config.clone(),
             params,
@@ -203,6 +205,19 @@ impl Trainer for TransformerTrainer {
         let meta = Meta::new(Kind::Transformer, self.steps(), self.best, to_toml(&self.config)?);
         Checkpoint::save(path, &meta, &tensors)
     }
+}
+
+/// Factor on the learning rate of a variable; `None` where it stays as it is.
+fn rate_of(name: &str, text: &TextTraining) -> Option<f64> {
+    match name.strip_prefix(PREFIX).and_then(|name| name.strip_prefix('.')) {
+        Some(name) => text.rate(name),
+        None => Some(1.0),
+    }
+}
+
+/// The variables that are trained.
+fn trained(params: &Params, text: &TextTraining) -> Vec<(String, Var)> {
+    params.vars().into_iter().filter(|(name, _)| rate_of(name, text).is_some()).collect()
 }
 
 /// All CLIP ids of all captions, mirrored ones included.

@@ -1,4 +1,4 @@
-//! What both trainings have in common at the command line.
+//! What the trainings have in common at the command line.
 
 use crate::error::{Error, Result};
 use crate::nn::precision::Precision;
@@ -8,7 +8,7 @@ use crate::train::run_folder::RunFolder;
 use clap::Args;
 use std::path::PathBuf;
 
-/// Settings of both trainings. What is not given takes its default in a new run, and the run's own value in a resumed one.
+/// Settings of the two motion trainings. What is not given takes its default in a new run, and the run's own value in a resumed one.
 #[derive(Debug, Args)]
 pub struct CommonArgs {
     /// Training folder made by `duet data prepare`, or InterHuman's own
@@ -20,6 +20,13 @@ pub struct CommonArgs {
     /// Go on with the run in --out; only steps and the three intervals may differ from what it was started with
     #[arg(long)]
     pub resume: bool,
+    #[command(flatten)]
+    pace: PaceArgs,
+}
+
+/// How a training goes on, step by step.
+#[derive(Debug, Args)]
+pub struct PaceArgs {
     /// Steps in all
     #[arg(long)]
     steps: Option<u64>,
@@ -61,10 +68,9 @@ pub struct CommonArgs {
     log_every: Option<u64>,
 }
 
-impl CommonArgs {
+impl PaceArgs {
     /// Put what was given over `common`.
     pub fn apply(&self, common: &mut Common) {
-        set(&mut common.data, self.data.clone());
         set(&mut common.seed, self.seed);
         set(&mut common.steps, self.steps);
         set(&mut common.batch, self.batch);
@@ -78,6 +84,14 @@ impl CommonArgs {
         set(&mut common.save_every, self.save_every);
         set(&mut common.log_every, self.log_every);
         common.dropout = self.dropout.or(common.dropout);
+    }
+}
+
+impl CommonArgs {
+    /// Put what was given over `common`.
+    pub fn apply(&self, common: &mut Common) {
+        set(&mut common.data, self.data.clone());
+        self.pace.apply(common);
     }
 
     pub fn need_data(&self) -> Result<PathBuf> {

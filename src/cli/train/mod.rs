@@ -2,6 +2,7 @@
 
 mod common;
 mod package;
+mod text;
 mod transformer;
 mod vq;
 
@@ -10,7 +11,7 @@ use clap::{Args, Subcommand};
 
 /// Teach the models, or pack what they learned.
 ///
-/// A model is trained in two halves, each in a folder of its own:
+/// A model is trained in two halves, each in a folder of its own; a text tower can be taught beforehand (see `text --help`):
 ///
 ///   duet data prepare --source CAPTURES --out DATA
 ///   duet train vq --data DATA --out runs/vq
@@ -29,6 +30,7 @@ pub struct TrainArgs {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    Text(Box<text::TextArgs>),
     Vq(Box<vq::VqArgs>),
     Transformer(Box<transformer::TransformerArgs>),
     Package(Box<package::PackageArgs>),
@@ -40,6 +42,7 @@ enum What {
 /// Whatever stopped it, in words.
 pub fn run(args: TrainArgs) -> Result<()> {
     match args.what {
+        What::Text(args) => text::run(&args),
         What::Vq(args) => vq::run(&args),
         What::Transformer(args) => transformer::run(&args),
         What::Package(args) => package::run(&args),

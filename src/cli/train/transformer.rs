@@ -16,6 +16,7 @@ use crate::train::config::{
 use crate::train::pack::stats_of;
 use crate::train::run_folder::RunFolder;
 use crate::train::stop::Stop;
+use crate::train::teach::teach_loop::finished;
 use crate::train::transformer_loop::{self, TransformerTrainer};
 use candle_core::DType;
 use candle_nn::VarBuilder;
@@ -29,6 +30,7 @@ use std::path::PathBuf;
 ///
 ///   duet train transformer --data DATA --vq runs/vq --out runs/transformer
 ///   duet train transformer ... --text models/interhuman     # a finished CLIP tower, frozen
+///   duet train transformer ... --text runs/text              # a tower that `duet train text` taught
 ///
 /// The official size is --latent 384 --heads 6 --layers 6 --ff 1024 --token-dim 512 --text-head-ff 2048, --batch 52.
 #[derive(Debug, Args)]
@@ -43,6 +45,10 @@ pub struct TransformerArgs {
     /// [default: train]
     #[arg(long, value_name = "train|PACKAGE")]
     text: Option<String>,
+    /// Factor on the learning rate of a taught text tower, whose token table always stays; 0 leaves the tower as it is
+    /// [default: 0.1]
+    #[arg(long)]
+    text_lr_scale: Option<f64>,
     /// Channels of the trained text tower [default: 128]
     #[arg(long)]
     text_width: Option<usize>,
@@ -112,7 +118,13 @@ impl TransformerArgs {
             },
             Some(folder) => {
                 let package = PathBuf::from(folder);
-                TextTraining::Frozen { tower: Package::open(&package)?.manifest().text.clone(), package }
+                let run = RunFolder::at(&package);
+                if run.tower().exists() {
+                    let (tower, _) = finished(&run)?;
+                    TextTraining::Taught { tower, run: package, rate: 0.1 }
+                } else {
+                    TextTraining::Frozen { tower: Package::open(&package)?.manifest().text.clone(), package }
+                }
             }
         };
         Ok(TransformerTrainConfig {
@@ -165,13 +177,23 @@ impl TransformerArgs {
                 set(&mut tower.layers, self.text_layers);
                 config.model.text_dim = tower.width;
             }
-            TextTraining::Frozen { .. } => {
+            TextTraining::Frozen { .. } | TextTraining::Taught { .. } => {
                 if self.text_width.or(self.text_heads).or(self.text_layers).is_some() {
                     return Err(Error::invalid(
                         "training_setting",
                         "a finished text tower has its own dimensions: leave out --text-width, --text-heads and --text-layers",
                     ));
                 }
+            }
+        }
+        match (&mut config.text, self.text_lr_scale) {
+            (_, None) => {}
+            (TextTraining::Taught { rate, .. }, Some(given)) => *rate = given,
+            _ => {
+                return Err(Error::invalid(
+                    "training_setting",
+                    "--text-lr-scale is for a tower that `duet train text` taught (--text RUN)",
+                ));
             }
         }
         config.model.person_embedding |= self.person_embedding;
