@@ -130,6 +130,7 @@ fn full_size(root: &std::path::Path) -> Result<Package, Box<dyn std::error::Erro
             codes: 1024,
             depth: 2,
             dilation_growth: 3,
+            local_positions: false,
             activation: Activation::Relu,
         },
         transformer: InterMConfig {

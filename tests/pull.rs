@@ -36,6 +36,7 @@ fn vq() -> VqConfig {
         codes: 32,
         depth: 2,
         dilation_growth: 3,
+        local_positions: false,
         activation: Default::default(),
     }
 }

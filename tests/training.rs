@@ -261,6 +261,7 @@ fn vq_config(data: PathBuf) -> VqTrainConfig {
             codes: 16,
             depth: 1,
             dilation_growth: 3,
+            local_positions: false,
             activation: Activation::Relu,
         },
         window: 16,

@@ -44,6 +44,10 @@ pub struct VqConfig {
     /// Residual activation.
     #[serde(default)]
     pub activation: Activation,
+    /// Inside the model, joints are placed on the floor plan relative to their pelvis; off = official. Where people walk metres,
+    /// a small codebook then spends its codes on poses, and says once, not 22 times, where they are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub local_positions: bool,
 }
 
 /// Trained head over the text tower: post-LN transformer encoder (InterMask spec §4.2).

@@ -214,6 +214,7 @@ mod tests {
             codes: 1024,
             depth: 2,
             dilation_growth: 3,
+            local_positions: false,
             activation: Activation::Relu,
         };
         assert_eq!(count(&vq(&official(MotionLayout::InterHuman))), 43_031_208 + 524_288);

@@ -306,6 +306,7 @@ pub(crate) mod tests {
                 codes: 16,
                 depth: 2,
                 dilation_growth: 3,
+                local_positions: false,
                 activation: Activation::Relu,
             },
             transformer: InterMConfig {

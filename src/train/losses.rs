@@ -79,11 +79,23 @@ pub struct LossWeights {
     pub geo: f64,
     /// Displacement of feet that stand.
     pub foot: f64,
+    /// Joints relative to their pelvis, in decimetres; not upstream's.
+    #[serde(default)]
+    pub local: f64,
 }
 
 impl Default for LossWeights {
     fn default() -> Self {
-        Self { rec: 1.0, commit: 0.02, explicit: 1.0, vel: 100.0, bone: 5.0, geo: 0.01, foot: 500.0 }
+        Self {
+            rec: 1.0,
+            commit: 0.02,
+            explicit: 1.0,
+            vel: 100.0,
+            bone: 5.0,
+            geo: 0.01,
+            foot: 500.0,
+            local: 0.0,
+        }
     }
 }
 
@@ -102,6 +114,8 @@ pub struct LossTerms {
     pub geo: f64,
     /// Displacement of feet that stand; 0 where none does.
     pub foot: f64,
+    /// Joints relative to their pelvis, in decimetres; 0 where it has no weight.
+    pub local: f64,
 }
 
 impl LossTerms {
@@ -113,6 +127,7 @@ impl LossTerms {
             + w.bone * self.bone
             + w.geo * self.geo
             + w.foot * self.foot
+            + w.local * self.local
     }
 
     fn add(mut self, other: &Self) -> Self {
@@ -122,6 +137,7 @@ impl LossTerms {
         self.bone += other.bone;
         self.geo += other.geo;
         self.foot += other.foot;
+        self.local += other.local;
         self
     }
 }
@@ -166,6 +182,7 @@ impl Losses {
             vel: 1.0 / (clips * (frames - 1) * POSITIONS) as f64,
             bone: 1.0 / (clips * frames * BONES.len()) as f64,
             geo: 1.0 / (clips * frames * (JOINTS - 1)) as f64,
+            local: 1.0 / (clips * frames * (POSITIONS - 3)) as f64,
             foot: if standing == 0 { 0.0 } else { 1.0 / (standing * 3) as f64 },
         };
         let mut gradient = vec![0f32; prediction.len()];
@@ -227,6 +244,9 @@ impl Losses {
                 out[k] += (weight * slope) as f32;
             }
             sum.bone += bones(c, p, g, w.bone * scale.bone, out);
+            if w.local > 0.0 {
+                sum.local += self.local(p, g, w.local * scale.local, out);
+            }
             for joint in 0..JOINTS - 1 {
                 let k = ROTATIONS + joint * 6;
                 sum.geo += geodesic(&p[k..k + 6], &g[k..k + 6], w.geo * scale.geo, &mut out[k..k + 6]);
@@ -259,6 +279,23 @@ impl Losses {
         sum.bone *= scale.bone;
         sum.geo *= scale.geo;
         sum.foot *= scale.foot;
+        sum.local *= scale.local;
+        sum
+    }
+
+    /// Sum of the penalties of one frame's joints relative to their pelvis, in decimetres, where a code's error is large enough
+    /// to be felt: on normalised numbers that spread over metres it is not. Adds `weight` times the derivative to `out`.
+    fn local(&self, p: &[f32], g: &[f32], weight: f64, out: &mut [f32]) -> f64 {
+        let off = |k: usize| (f64::from(p[k]) - f64::from(g[k])) * f64::from(self.std[k]) * 10.0;
+        let mut sum = 0.0;
+        for k in 3..POSITIONS {
+            let root = k % 3;
+            let d = off(k) - off(root);
+            sum += self.criterion.value(d);
+            let slope = weight * self.criterion.slope(d) * 10.0;
+            out[k] += (slope * f64::from(self.std[k])) as f32;
+            out[root] -= (slope * f64::from(self.std[root])) as f32;
+        }
         sum
     }
 }
@@ -271,6 +308,7 @@ struct Scale {
     bone: f64,
     geo: f64,
     foot: f64,
+    local: f64,
 }
 
 #[cfg(test)]
@@ -291,7 +329,8 @@ mod tests {
     fn losses(criterion: Criterion) -> Losses {
         // Heights around 0 and small displacements, so that some feet stand.
         let std = vec![0.05; FEATURES];
-        Losses { criterion, weights: LossWeights::default(), mean: vec![0.0; FEATURES], std }
+        let weights = LossWeights { local: 2.0, ..LossWeights::default() };
+        Losses { criterion, weights, mean: vec![0.0; FEATURES], std }
     }
 
     #[test]

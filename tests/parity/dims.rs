@@ -64,6 +64,7 @@ pub fn vq(weights: &Tensors, params: &Params<'_>) -> Result<VqConfig> {
         codes: codebook[0],
         depth: count(weights, "decoder.model.2.0.model."),
         dilation_growth: params.usize("dilation_growth_rate")?,
+        local_positions: false,
         activation,
     })
 }

@@ -44,6 +44,10 @@ pub struct VqArgs {
     /// Growth of the dilation from block to block [default: 3]
     #[arg(long)]
     dilation_growth: Option<usize>,
+    /// Place joints relative to their pelvis inside the model (not in the official one): far better tokens from a small
+    /// codebook where people walk about
+    #[arg(long)]
+    local_positions: bool,
     /// Frames of a training window [default: 64]
     #[arg(long)]
     window: Option<usize>,
@@ -71,6 +75,9 @@ pub struct VqArgs {
     /// Weight of the foot-contact loss [default: 500]
     #[arg(long)]
     foot: Option<f64>,
+    /// Weight of the loss of joints relative to their pelvis, in decimetres; upstream has none [default: 0]
+    #[arg(long)]
+    local: Option<f64>,
     /// Temperature of the codes drawn while training; 0 takes the nearest, upstream 0.5 [default: 0]
     #[arg(long)]
     code_temperature: Option<f32>,
@@ -106,6 +113,7 @@ impl VqArgs {
                 depth: 2,
                 dilation_growth: 3,
                 activation: Activation::Relu,
+                local_positions: false,
             },
             window: 64,
             stride: 10,
@@ -123,6 +131,7 @@ impl VqArgs {
         set(&mut config.model.code_dim, self.code_dim);
         set(&mut config.model.depth, self.depth);
         set(&mut config.model.dilation_growth, self.dilation_growth);
+        config.model.local_positions |= self.local_positions;
         set(&mut config.window, self.window);
         set(&mut config.stride, self.stride);
         set(&mut config.criterion, self.criterion);
@@ -132,6 +141,7 @@ impl VqArgs {
         set(&mut config.weights.bone, self.bone);
         set(&mut config.weights.geo, self.geo);
         set(&mut config.weights.foot, self.foot);
+        set(&mut config.weights.local, self.local);
         set(&mut config.code_temperature, self.code_temperature);
         set(&mut config.mu, self.mu);
     }

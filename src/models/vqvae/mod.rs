@@ -69,7 +69,7 @@ impl VqVae {
         drop: &mut dyn Dropout,
         probe: &mut dyn Probe,
     ) -> Result<Tensor> {
-        let x = layout::to_joints(motion, self.config.layout)?;
+        let x = layout::to_joints(motion, self.config.layout, self.config.local_positions)?;
         probe.see("preprocessed", &x.permute((0, 3, 2, 1))?);
         let z = self.encoder.forward(&x, graph, drop, probe)?;
         probe.see("encoder_out", &z.permute((0, 3, 2, 1))?);
@@ -91,7 +91,8 @@ impl VqVae {
     pub fn decode_codes(&self, codes: &Tensor, graph: GraphMode, drop: &mut dyn Dropout) -> Result<Tensor> {
         let (b, n, c) = codes.dims3()?;
         let z = codes.reshape((b, PARTS, n / PARTS, c))?.transpose(1, 2)?.contiguous()?;
-        layout::from_joints(&self.decoder.forward(&z, graph, drop)?, self.config.layout)
+        let joints = self.decoder.forward(&z, graph, drop)?;
+        layout::from_joints(&joints, self.config.layout, self.config.local_positions)
     }
 
     /// Encode, quantise without noise, decode.

@@ -245,6 +245,7 @@ fn vq_config(options: &Options) -> Result<VqConfig> {
         codes: options.size("nb_code")?,
         depth: options.size("depth")?,
         dilation_growth: options.size("dilation_growth_rate")?,
+        local_positions: false,
         activation,
     };
     dimensions::validate_vq(&config)?;

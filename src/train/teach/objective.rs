@@ -85,6 +85,7 @@ impl Terms {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "any random numbers do")]
 mod tests {
     use super::*;
     use candle_core::{Device, Var};

@@ -147,6 +147,7 @@ pub fn ends_of(hidden: &Tensor, ids: &Tensor) -> Result<Tensor> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "any random numbers do")]
 mod tests {
     use super::*;
     use crate::text::clip::ClipText;
