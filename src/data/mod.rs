@@ -4,6 +4,7 @@
 //! recipe + BVH files -> capture -> clips -> layout (a folder) -> interhuman (windows, items) -> train, eval
 //! ```
 
+pub mod build;
 pub mod capture;
 pub mod clips;
 pub mod compose;

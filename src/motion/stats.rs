@@ -48,15 +48,17 @@ impl Stats {
     ///
     /// # Errors
     /// `stats_of_nothing` without a frame; as [`Stats::new`] where numbers or `floor` are not usable.
-    pub fn measure<'a>(motions: impl IntoIterator<Item = &'a Features>, floor: f32) -> Result<Self> {
+    pub fn measure(motions: impl IntoIterator<Item = impl std::borrow::Borrow<Features>>, floor: f32) -> Result<Self> {
         // Welford's update: one pass, no cancellation.
         let (mut mean, mut squares, mut count) = (vec![0.0f64; FEATURES], vec![0.0f64; FEATURES], 0.0f64);
-        for row in motions.into_iter().flat_map(Features::rows) {
-            count += 1.0;
-            for ((m, s), &x) in mean.iter_mut().zip(&mut squares).zip(row) {
-                let before = f64::from(x) - *m;
-                *m += before / count;
-                *s += before * (f64::from(x) - *m);
+        for motion in motions {
+            for row in motion.borrow().rows() {
+                count += 1.0;
+                for ((m, s), &x) in mean.iter_mut().zip(&mut squares).zip(row) {
+                    let before = f64::from(x) - *m;
+                    *m += before / count;
+                    *s += before * (f64::from(x) - *m);
+                }
             }
         }
         if count == 0.0 {

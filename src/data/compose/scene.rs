@@ -28,8 +28,8 @@ pub struct Facts {
     pub persons: [Vec<String>; 2],
 }
 
-/// A maker of scenes. The composer draws a source by weight, asks it for a scene, checks the scene, and asks again (with other
-/// draws) where it is refused; an error ends the whole composition.
+/// A maker of scenes. The composer draws a source by weight and asks it for a scene; the source itself refuses what cannot be
+/// and draws again. Add one to the list in [`super::sources`].
 pub trait Source: Sync {
     /// Name of the family that it makes.
     fn family(&self) -> &'static str;
@@ -40,4 +40,12 @@ pub trait Source: Sync {
     /// # Errors
     /// Only for what no other draw can help.
     fn make(&self, draws: &mut Draws) -> Result<Scene>;
+    /// Scenes refused so far.
+    fn rejected(&self) -> usize {
+        0
+    }
+    /// What the frames are called in the summary: `composed` of captures, or `layered` with changes to them.
+    fn origin(&self) -> &'static str {
+        "composed"
+    }
 }
