@@ -281,7 +281,9 @@ fn measure(folder: &Folder) -> Result<(Stats, usize)> {
         }
         // Copies of a clip follow one another.
         let known = last.take().filter(|(before, _)| before == id).map(|(_, motions)| motions);
-        let motions = match known.map_or_else(|| folder.pair(id).and_then(|pair| four_motions(&pair, &ContactRule::default())), Ok) {
+        let motions = match known
+            .map_or_else(|| folder.pair(id).and_then(|pair| four_motions(&pair, &ContactRule::default())), Ok)
+        {
             Ok(motions) => motions,
             Err(error) => {
                 failed = Some(error);

@@ -100,7 +100,12 @@ impl Taken {
 ///
 /// # Errors
 /// Those of [`Capture::read`]; `recipe_frames` for a take without a clip; from the disk.
-pub fn add(recipe: &Recipe, source: &Path, build: &mut Build, progress: &mut dyn FnMut(Step<'_>)) -> Result<Taken> {
+pub fn add(
+    recipe: &Recipe,
+    source: &Path,
+    build: &mut Build,
+    progress: &mut dyn FnMut(Step<'_>),
+) -> Result<Taken> {
     let mut taken = Taken::default();
     for (number, take) in recipe.takes.iter().enumerate() {
         progress(Step::Take(number, recipe.takes.len(), &take.id));
@@ -114,7 +119,11 @@ pub fn add(recipe: &Recipe, source: &Path, build: &mut Build, progress: &mut dyn
             *taken.rates.entry(rate.to_string()).or_default() += 1;
         }
         let distinct = taken.distinct_frames.entry(take.split).or_default();
-        *distinct += clips.iter().filter(|clip| !clip.text_only && clip.speed == 1.0).map(|clip| clip.frames.len()).sum::<usize>();
+        *distinct += clips
+            .iter()
+            .filter(|clip| !clip.text_only && clip.speed == 1.0)
+            .map(|clip| clip.frames.len())
+            .sum::<usize>();
         let mut fit = Fit::default();
         let solved = Solved::new(&capture, capture.stretches(recipe, take), &mut fit)?;
         for clip in &clips {

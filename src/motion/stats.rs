@@ -48,7 +48,10 @@ impl Stats {
     ///
     /// # Errors
     /// `stats_of_nothing` without a frame; as [`Stats::new`] where numbers or `floor` are not usable.
-    pub fn measure(motions: impl IntoIterator<Item = impl std::borrow::Borrow<Features>>, floor: f32) -> Result<Self> {
+    pub fn measure(
+        motions: impl IntoIterator<Item = impl std::borrow::Borrow<Features>>,
+        floor: f32,
+    ) -> Result<Self> {
         // Welford's update: one pass, no cancellation.
         let (mut mean, mut squares, mut count) = (vec![0.0f64; FEATURES], vec![0.0f64; FEATURES], 0.0f64);
         for motion in motions {

@@ -8,24 +8,24 @@ use super::draws::Draws;
 use super::inflect::{Form, inflect};
 use std::collections::BTreeSet;
 
-/// Ways to name the two people.
-const NAMES: &[(&str, &str, f64)] = &[
-    ("one person", "the other person", 3.0),
-    ("one person", "the other", 3.0),
-    ("the first person", "the second person", 2.0),
-    ("the second person", "the first person", 1.0),
-    ("the first", "the second", 0.7),
-    ("one", "the other", 1.5),
-    ("a person", "another person", 1.5),
-    ("a person", "the other person", 0.7),
-    ("someone", "another person", 0.7),
-    ("somebody", "the other person", 0.4),
-    ("person A", "person B", 0.5),
-    ("person B", "person A", 0.3),
-    ("one of them", "the other one", 1.0),
-    ("one of the two", "the other", 0.4),
-    ("person one", "person two", 0.4),
-    ("one individual", "the other individual", 0.3),
+/// Ways to name the two people: the one named first, the one named second, and the first when named again.
+const NAMES: &[(&str, &str, &str, f64)] = &[
+    ("one person", "the other person", "the first person", 3.0),
+    ("one person", "the other", "the first", 3.0),
+    ("the first person", "the second person", "the first person", 2.0),
+    ("the second person", "the first person", "the second person", 1.0),
+    ("the first", "the second", "the first", 0.7),
+    ("one", "the other", "the first", 1.2),
+    ("a person", "another person", "the first person", 1.5),
+    ("a person", "the other person", "the first person", 0.7),
+    ("someone", "another person", "the first person", 0.7),
+    ("somebody", "the other person", "the first person", 0.4),
+    ("person A", "person B", "person A", 0.5),
+    ("person B", "person A", "person B", 0.3),
+    ("one of them", "the other one", "the first one", 1.0),
+    ("one of the two", "the other", "the first", 0.4),
+    ("person one", "person two", "person one", 0.4),
+    ("one individual", "the other individual", "the first individual", 0.3),
 ];
 
 /// Ways to name both.
@@ -44,8 +44,10 @@ const BOTH: &[(&str, f64)] = &[
 ];
 
 /// Parts of the body that may be called theirs.
-const BODY: &[&str] =
-    &["hand", "hands", "arm", "arms", "fist", "fists", "foot", "leg", "legs", "knee", "knees", "elbow", "shoulder", "head", "face", "mouth"];
+const BODY: &[&str] = &[
+    "hand", "hands", "arm", "arms", "fist", "fists", "foot", "leg", "legs", "knee", "knees", "elbow",
+    "shoulder", "head", "face", "mouth",
+];
 
 /// What a scene's sentences are made of.
 #[derive(Clone, Copy, Debug)]
@@ -100,7 +102,9 @@ pub fn alone(does: &[String], draws: &mut Draws) -> Vec<String> {
 
 fn fill(template: &str, does: [&[String]; 2], draws: &mut Draws) -> String {
     let weights: Vec<f64> = NAMES.iter().map(|(.., weight)| *weight).collect();
-    let (one, two, _) = NAMES[draws.weighted(&weights)];
+    let (earlier, later, again, _) = NAMES[draws.weighted(&weights)];
+    // Who has been named, in order.
+    let mut named: Vec<&str> = Vec::new();
     let weights: Vec<f64> = BOTH.iter().map(|(_, weight)| *weight).collect();
     let both = BOTH[draws.weighted(&weights)].0;
     let phrases = does.map(|list| theirs(draws.choice::<String>(list), draws));
@@ -114,8 +118,17 @@ fn fill(template: &str, does: [&[String]; 2], draws: &mut Draws) -> String {
         rest = &rest[open + close + 1..];
         let (person, form) = slot.split_at(1.min(slot.len()));
         match (slot, person) {
-            ("1", _) => out.push_str(one),
-            ("2", _) => out.push_str(two),
+            ("1" | "2", _) => {
+                let known = named.iter().position(|known| *known == slot);
+                out.push_str(match known.unwrap_or(named.len()) {
+                    0 if known.is_some() => again,
+                    0 => earlier,
+                    _ => later,
+                });
+                if known.is_none() {
+                    named.push(slot);
+                }
+            }
             ("they", _) => out.push_str(both),
             (_, "a" | "b") => {
                 let form = match form {
@@ -157,7 +170,8 @@ fn theirs(phrase: &str, draws: &mut Draws) -> String {
     let own = |at: usize| {
         words[at] == "the"
             && (is_body(words.get(at + 1))
-                || (words.get(at + 1).is_some_and(|w| ["left", "right"].contains(w)) && is_body(words.get(at + 2))))
+                || (words.get(at + 1).is_some_and(|w| ["left", "right"].contains(w))
+                    && is_body(words.get(at + 2))))
     };
     (0..words.len()).map(|at| if own(at) { "their" } else { words[at] }).collect::<Vec<_>>().join(" ")
 }
@@ -178,7 +192,10 @@ fn finish(plain: &str, misspelt: f64, draws: &mut Draws) -> String {
 fn misspell(text: &str, draws: &mut Draws) -> String {
     let words: Vec<&str> = text.split(' ').collect();
     let sound = |word: &str| {
-        word.len() >= 5 && word.bytes().all(|b| b.is_ascii_lowercase()) && !["right", "other", "first"].contains(&word) && !word.contains("clockwise")
+        word.len() >= 5
+            && word.bytes().all(|b| b.is_ascii_lowercase())
+            && !["right", "other", "first"].contains(&word)
+            && !word.contains("clockwise")
     };
     let candidates: Vec<usize> = (0..words.len()).filter(|&i| sound(words[i])).collect();
     if candidates.is_empty() {
@@ -193,7 +210,12 @@ fn misspell(text: &str, draws: &mut Draws) -> String {
         letters.remove(place);
     }
     let slip: String = letters.into_iter().collect();
-    words.iter().enumerate().map(|(i, word)| if i == at { slip.as_str() } else { word }).collect::<Vec<_>>().join(" ")
+    words
+        .iter()
+        .enumerate()
+        .map(|(i, word)| if i == at { slip.as_str() } else { word })
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[cfg(test)]
@@ -211,7 +233,11 @@ mod tests {
         let b = vec!["~duck".to_owned()];
         for seed in 0..50 {
             let material = Material {
-                templates: &["{1} {as}[ and| while] {2} {bs}", "{1} is {aing}, {2} [is {bing}|{bs}]", "{they} {a}"],
+                templates: &[
+                    "{1} {as}[ and| while] {2} {bs}",
+                    "{1} is {aing}, {2} [is {bing}|{bs}]",
+                    "{they} {a}",
+                ],
                 does: [&a, &b],
                 count: [3, 3],
                 misspelt: 1.0,
@@ -224,8 +250,23 @@ mod tests {
     }
 
     #[test]
+    fn whoever_is_named_first_is_one_person_and_then_the_first() {
+        let does = [vec!["~walk".to_owned()], vec!["~wait".to_owned()]];
+        for seed in 0..40 {
+            let text = fill("{2} {bs}, {1} {as}, and {2} {bs}", [&does[0], &does[1]], &mut draws(seed));
+            assert!(
+                NAMES.iter().any(|(earlier, later, again, _)| {
+                    text == format!("{earlier} waits, {later} walks, and {again} waits")
+                }),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
     fn only_parts_of_the_body_are_theirs() {
-        let all: Vec<String> = (0..20).map(|n| theirs("~slash to the right with the right arm", &mut draws(n))).collect();
+        let all: Vec<String> =
+            (0..20).map(|n| theirs("~slash to the right with the right arm", &mut draws(n))).collect();
         assert!(all.iter().any(|text| text.ends_with("with their right arm")));
         assert!(all.iter().all(|text| text.starts_with("~slash to the right with")));
     }

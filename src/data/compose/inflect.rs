@@ -54,8 +54,8 @@ const PAST: &[(&str, &str)] = &[
 
 /// Verbs that double their last letter.
 const DOUBLED: &[&str] = &[
-    "begin", "bob", "chop", "clap", "cut", "dip", "get", "hit", "hop", "hug", "jab", "jog", "nod", "pat", "rub", "run",
-    "set", "slap", "spin", "step", "stop", "trot",
+    "begin", "bob", "chop", "clap", "cut", "dip", "get", "hit", "hop", "hug", "jab", "jog", "nod", "pat",
+    "rub", "run", "set", "slap", "spin", "squat", "step", "stop", "trot",
 ];
 
 /// A phrase with every marked verb in a form and the marks gone.
@@ -83,7 +83,9 @@ fn verb(base: &str, form: Form) -> String {
         Form::Third if base == "have" => "has".to_owned(),
         Form::Third if base == "be" => "is".to_owned(),
         Form::Third if consonant_y => format!("{}ies", &base[..base.len() - 1]),
-        Form::Third if ["s", "x", "z", "ch", "sh", "o"].iter().any(|end| base.ends_with(end)) => format!("{base}es"),
+        Form::Third if ["s", "x", "z", "ch", "sh", "o"].iter().any(|end| base.ends_with(end)) => {
+            format!("{base}es")
+        }
         Form::Third => format!("{base}s"),
         Form::Ing if base.ends_with('e') && base.len() > 2 && !base.ends_with("ee") => {
             format!("{}ing", &base[..base.len() - 1])
@@ -104,7 +106,8 @@ mod tests {
 
     #[test]
     fn verbs_take_their_forms() {
-        let forms = |phrase| [Form::Base, Form::Third, Form::Ing, Form::Past].map(|form| inflect(phrase, form));
+        let forms =
+            |phrase| [Form::Base, Form::Third, Form::Ing, Form::Past].map(|form| inflect(phrase, form));
         assert_eq!(
             forms("~throw a left jab"),
             ["throw a left jab", "throws a left jab", "throwing a left jab", "threw a left jab"]
@@ -113,7 +116,8 @@ mod tests {
             forms("~laugh and ~clap"),
             ["laugh and clap", "laughs and claps", "laughing and clapping", "laughed and clapped"]
         );
-        let third: Vec<_> = ["~do", "~reach", "~carry", "~sway", "~march"].iter().map(|v| inflect(v, Form::Third)).collect();
+        let third: Vec<_> =
+            ["~do", "~reach", "~carry", "~sway", "~march"].iter().map(|v| inflect(v, Form::Third)).collect();
         assert_eq!(third, ["does", "reaches", "carries", "sways", "marches"]);
         assert_eq!(inflect("~amble and ~run, then ~flee", Form::Ing), "ambling and running, then fleeing");
     }

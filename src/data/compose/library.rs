@@ -157,15 +157,17 @@ fn find(folder: &Path, take: &str) -> Option<PathBuf> {
 
 /// Poses at 30 frames a second, floor at 0.
 fn read_take(folder: &Path, take: &str, mapping: &Mapping) -> Result<Track> {
-    let path = find(folder, take)
-        .ok_or_else(|| Error::new(ErrorKind::NotFound, "solo_missing", format!("take {take} is not there")))?;
+    let path = find(folder, take).ok_or_else(|| {
+        Error::new(ErrorKind::NotFound, "solo_missing", format!("take {take} is not there"))
+    })?;
     let bvh = Bvh::read(&path)?;
     let mut poses = mapping
         .bind(&bvh)
         .and_then(|bound| bound.convert())
         .map_err(|error| Error::new(error.kind(), error.code(), format!("{} {error}", path.display())))?
         .positions;
-    let lowest = |pose: &[[f64; 3]; 22]| FEET.map(|foot| pose[foot][1]).into_iter().fold(f64::INFINITY, f64::min);
+    let lowest =
+        |pose: &[[f64; 3]; 22]| FEET.map(|foot| pose[foot][1]).into_iter().fold(f64::INFINITY, f64::min);
     let floor = percentile(poses.iter().map(lowest).collect(), FLOOR_SHARE);
     poses.iter_mut().flatten().for_each(|joint| joint[1] -= floor);
     Ok(poses)

@@ -18,6 +18,9 @@ use std::path::Path;
 /// Clips made between two reports of progress, and held in memory at once.
 const BATCH: usize = 64;
 
+/// Families that are tried for one clip.
+const FAMILIES_TRIED: usize = 12;
+
 /// What to compose.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
@@ -169,15 +172,27 @@ fn make(recipe: &ComposeRecipe, sources: &[Vec<Box<dyn Source + '_>>; 3], mut dr
     let part = draws.weighted(&[1.0 - recipe.val - recipe.test, recipe.val, recipe.test]);
     let (split, sources) = (Split::ALL[part], &sources[part]);
     let weights: Vec<f64> = sources.iter().map(|source| source.weight()).collect();
-    let source = sources.get(draws.weighted(&weights)).ok_or_else(|| {
+    let mut refused = None;
+    // With few held-out takes a family may have nothing that fits together; another one then takes its place.
+    for _ in 0..FAMILIES_TRIED {
+        let Some(source) = sources.get(draws.weighted(&weights)) else { break };
+        let scene = match source.make(&mut draws) {
+            Ok(scene) => scene,
+            Err(error) if error.code() == "compose_no_scene" => {
+                refused = Some(error);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        check(&scene)?;
+        let mut fit = Fit::default();
+        let persons = [solve(&scene.tracks[0], &mut fit)?, solve(&scene.tracks[1], &mut fit)?];
+        return Ok(Made { scene, split, persons, fit, origin: source.origin() });
+    }
+    Err(refused.unwrap_or_else(|| {
         let message = format!("the recipe leaves no family for the {} split", split.name());
         Error::invalid("recipe_invalid", message)
-    })?;
-    let scene = source.make(&mut draws)?;
-    check(&scene)?;
-    let mut fit = Fit::default();
-    let persons = [solve(&scene.tracks[0], &mut fit)?, solve(&scene.tracks[1], &mut fit)?];
-    Ok(Made { scene, split, persons, fit, origin: source.origin() })
+    }))
 }
 
 /// What every scene must be, whoever made it.

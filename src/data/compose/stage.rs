@@ -107,7 +107,8 @@ impl Stage<'_> {
         let mut track = pace(&piece.track, draws.uniform(0.87, 1.2));
         let mut phrases = piece.phrases.clone();
         let short = track.len() + lead < self.least();
-        let may_repeat = piece.repeats < REPEATS && !matches!(piece.kind, Kind::Turn | Kind::Kick | Kind::Jump);
+        let may_repeat =
+            piece.repeats < REPEATS && !matches!(piece.kind, Kind::Turn | Kind::Kick | Kind::Jump);
         let counts = |phrase: &String| phrase.split(' ').any(|word| COUNTING.contains(&word));
         if may_repeat && !phrases.iter().all(counts) && draws.chance(if short { 0.7 } else { 0.25 }) {
             let longer = repeat(&track, (track.len() * 9 / 5).max(self.least() + 6), 9);
@@ -116,7 +117,10 @@ impl Stage<'_> {
                 phrases.retain(|phrase| !counts(phrase));
                 let more: Vec<String> = phrases
                     .iter()
-                    .flat_map(|phrase| [" again and again", " repeatedly", " several times"].map(|how| format!("{phrase}{how}")))
+                    .flat_map(|phrase| {
+                        [" again and again", " repeatedly", " several times"]
+                            .map(|how| format!("{phrase}{how}"))
+                    })
                     .collect();
                 let picked = draws.choice(&more).clone();
                 phrases.push(picked);
@@ -154,7 +158,8 @@ impl Stage<'_> {
     /// A walk, a run, a dribble from the origin along +z for `frames`.
     pub fn go(&self, kinds: &[Kind], frames: usize, draws: &mut Draws) -> Option<Part> {
         let piece = self.pick(kinds, draws)?;
-        let speed = if kinds.contains(&Kind::Run) { draws.uniform(0.82, 1.05) } else { draws.uniform(0.88, 1.15) };
+        let speed =
+            if kinds.contains(&Kind::Run) { draws.uniform(0.82, 1.05) } else { draws.uniform(0.88, 1.15) };
         let mut track = repeat(&pace(&piece.track, speed), frames, 9);
         if track.len() < frames {
             return None;
@@ -165,13 +170,21 @@ impl Stage<'_> {
     }
 
     /// A walk of about `walking` frames that comes to a stand and waits, `frames` in all; from the origin along +z.
-    pub fn go_and_stop(&self, kinds: &[Kind], walking: usize, frames: usize, draws: &mut Draws) -> Option<Part> {
+    pub fn go_and_stop(
+        &self,
+        kinds: &[Kind],
+        walking: usize,
+        frames: usize,
+        draws: &mut Draws,
+    ) -> Option<Part> {
         let part = self.go(kinds, walking + 36, draws)?;
         let mut best: Option<(f64, Track, usize)> = None;
         for cut in walking..walking + 36 {
             let eased = ease(&part.track[..cut], 14, 0.35, false);
             let test = |stand: &[Joints]| mismatch(&eased, stand, OVERLAP);
-            let Some(stand) = self.best_stand(frames.max(2 * OVERLAP), STEP_FITS, draws, test) else { continue };
+            let Some(stand) = self.best_stand(frames.max(2 * OVERLAP), STEP_FITS, draws, test) else {
+                continue;
+            };
             let (all, feet) = test(&stand);
             if best.as_ref().is_none_or(|(error, ..)| all + 2.0 * feet < *error) {
                 best = Some((all + 2.0 * feet, stand, cut));
@@ -187,7 +200,13 @@ impl Stage<'_> {
     }
 
     /// Standing for about `standing` frames, then a walk, `frames` in all; the walk leads along +z.
-    pub fn stand_and_go(&self, kinds: &[Kind], standing: usize, frames: usize, draws: &mut Draws) -> Option<Part> {
+    pub fn stand_and_go(
+        &self,
+        kinds: &[Kind],
+        standing: usize,
+        frames: usize,
+        draws: &mut Draws,
+    ) -> Option<Part> {
         let part = self.go(kinds, frames.saturating_sub(standing) + 36, draws)?;
         let mut best: Option<(f64, Track, usize)> = None;
         for from in 0..30 {

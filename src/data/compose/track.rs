@@ -16,7 +16,8 @@ pub fn facing(pose: &Joints) -> f64 {
 
 /// Mean of [`facing`] over a track.
 pub fn mean_facing(track: &[Joints]) -> f64 {
-    let (sin, cos) = track.iter().map(facing).fold((0.0, 0.0), |(s, c), angle| (s + angle.sin(), c + angle.cos()));
+    let (sin, cos) =
+        track.iter().map(facing).fold((0.0, 0.0), |(s, c), angle| (s + angle.sin(), c + angle.cos()));
     sin.atan2(cos)
 }
 
@@ -66,7 +67,9 @@ struct Laying {
 fn lay(a: &[Joints], b: &[Joints]) -> (Laying, f64, f64) {
     let weight = |joint: usize| if PLANTED.contains(&joint) { 4.0 } else { 1.0 };
     let pairs = || {
-        a.iter().zip(b).flat_map(|(a, b)| (0..JOINTS).map(move |joint| (a[joint], b[joint], weight(joint), joint)))
+        a.iter()
+            .zip(b)
+            .flat_map(|(a, b)| (0..JOINTS).map(move |joint| (a[joint], b[joint], weight(joint), joint)))
     };
     let mut centres = [[0.0; 2]; 2];
     let mut total = 0.0;
@@ -310,7 +313,10 @@ pub(crate) mod tests {
         turn(&mut track, 0.5);
         assert!((facing(&track[0]) - front - 0.5).abs() < 1e-9);
         assert!((facing(&mirror(&track)[0]) + front + 0.5).abs() < 1e-9);
-        let bent = bend(&(0..100).map(|i| track[0].map(|[x, y, z]| [x, y, z + 0.02 * f64::from(i)])).collect::<Vec<_>>(), 2.0);
+        let bent = bend(
+            &(0..100).map(|i| track[0].map(|[x, y, z]| [x, y, z + 0.02 * f64::from(i)])).collect::<Vec<_>>(),
+            2.0,
+        );
         assert!(bent[99][0][0] > bent[0][0][0] + 0.2, "a bend to the left goes to +x");
     }
 

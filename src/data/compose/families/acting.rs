@@ -3,7 +3,9 @@
 use super::{Family, Staged, phrases};
 use crate::data::compose::draws::Draws;
 use crate::data::compose::library::Piece;
-use crate::data::compose::manifest::Kind::{self, Act, Box as Blow, Dance, Dodge, Jump, Kick, Laugh, Stand, Sword, Turn};
+use crate::data::compose::manifest::Kind::{
+    self, Act, Box as Blow, Dance, Dodge, Jump, Kick, Laugh, Stand, Sword, Turn,
+};
 use crate::data::compose::place::put;
 use crate::data::compose::scene::Track;
 use crate::data::compose::stage::{Part, Stage};
@@ -143,7 +145,7 @@ const UNISON: &[&str] = &[
     "{they} are {aing}[| together| at the same time| in unison]",
     "{they} both {a}",
     "{1} {as}[ and|;] {2} does the same[| at the same time]",
-    "{1} and {2} {a}[| together| simultaneously]",
+    "{they} {a}[| together| simultaneously]",
     "{they} do the same thing: they {a}",
     "{they} {aed}[| together| in unison]",
     "{1} {as} while {2} also {as}",
@@ -167,8 +169,7 @@ fn unison(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
     let first = shown(stage, TOGETHER, draws)?;
     // Nobody is ever exactly in time.
     let late = draws.below(4);
-    let track: Track =
-        (0..first.track.len()).map(|frame| first.track[frame.saturating_sub(late)]).collect();
+    let track: Track = (0..first.track.len()).map(|frame| first.track[frame.saturating_sub(late)]).collect();
     let second = Part { track, phrases: first.phrases.clone() };
     let mut templates = UNISON.to_vec();
     let second = if draws.chance(0.5) {
@@ -299,11 +300,17 @@ fn different(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
     even(stage, &mut first, &mut second, draws)?;
     let mut templates = DIFFERENT.to_vec();
     let second = if draws.chance(0.6) {
-        templates.extend(["facing each other, {1} {as} and {2} {bs}", "{they} face each other; {1} {as} and {2} {bs}"]);
+        templates.extend([
+            "facing each other, {1} {as} and {2} {bs}",
+            "{they} face each other; {1} {as} and {2} {bs}",
+        ]);
         let gap = draws.uniform(1.1, 2.4);
         opposite(second, gap, draws)
     } else {
-        templates.extend(["side by side, {1} {as} and {2} {bs}", "{they} are next to each other; {1} {as} and {2} {bs}"]);
+        templates.extend([
+            "side by side, {1} {as} and {2} {bs}",
+            "{they} are next to each other; {1} {as} and {2} {bs}",
+        ]);
         let gap = draws.uniform(1.0, 1.8);
         next_to(second, gap, draws)
     };
@@ -335,7 +342,7 @@ fn answer_dodge(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
     let second = opposite(second, gap, draws);
     let mut templates = DIFFERENT.to_vec();
     templates.extend([
-        "{1} attacks: they {a}, and {2} dodges",
+        "{1} attacks, {2} {bs}",
         "{1} {as} at {2}, who {bs}",
         "{1} {as} and {2} {bs} [to get away|to avoid it|to avoid being hit]",
         "{2} {bs} while {1} attacks",
@@ -383,7 +390,7 @@ fn fight_sword(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
         "{they} fence[| with each other]",
         "{they} [swing|cross] swords[| at each other]",
         "{they} duel with swords: {1} {as} and {2} {bs}",
-        "{1} and {2} fight each other with swords",
+        "{they} fight each other with swords",
         "a sword fight between two people",
         "{they} duel, {1} {as}",
         "in a sword fight, {1} {as} while {2} {bs}",
@@ -464,12 +471,27 @@ fn stand_both(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
     let first = Part { track: stage.stand(frames, draws)?, phrases: list.clone() };
     let second = Part { track: stage.stand(frames, draws)?, phrases: list };
     let gap = draws.uniform(0.7, 2.4);
-    let mut templates = vec!["{they} {a}", "{they} are {aing}", "{1} {as} and {2} {bs}", "{they} [do nothing|do not move|just stand there]"];
+    let mut templates = vec![
+        "{they} {a}",
+        "{they} are {aing}",
+        "{1} {as} and {2} {bs}",
+        "{they} [do nothing|do not move|just stand there]",
+    ];
     let second = if draws.chance(0.5) {
-        templates.extend(["{they} stand facing each other", "{they} stand face to face", "{they} stand opposite each other and wait", "{1} and {2} look at each other"]);
+        templates.extend([
+            "{they} stand facing each other",
+            "{they} stand face to face",
+            "{they} stand opposite each other and wait",
+            "{they} look at each other",
+        ]);
         opposite(second, gap, draws)
     } else {
-        templates.extend(["{they} stand side by side", "{they} stand next to each other", "{1} stands next to {2}", "{they} wait side by side"]);
+        templates.extend([
+            "{they} stand side by side",
+            "{they} stand next to each other",
+            "{1} stands next to {2}",
+            "{they} wait side by side",
+        ]);
         next_to(second, gap, draws)
     };
     Some(Staged { parts: [first, second], templates })

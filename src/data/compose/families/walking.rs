@@ -41,7 +41,8 @@ fn ending(track: Track) -> Track {
     put(track, 0.0, [-x, -z])
 }
 
-const STANDING: &[&str] = &["~stand still", "~stand and ~wait", "~wait", "~stand", "~stay where they are", "~do not move"];
+const STANDING: &[&str] =
+    &["~stand still", "~stand and ~wait", "~wait", "~stand", "~stay where they are", "~do not move"];
 
 fn standing() -> Vec<String> {
     phrases(&STANDING[..4])
@@ -78,10 +79,13 @@ fn answer_leave(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
 fn come(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
     let kind = if draws.chance(0.2) { Dribble } else { Walk };
     let length = frames(stage, 2.6, 5.0, draws);
-    let walking = (length * 6 / 10).min(90);
+    let walking = (length * 5 / 10).min(28 + draws.below(40));
     let walk = stage.go_and_stop(&[kind], walking, length, draws)?;
     let gap = draws.uniform(0.65, 1.1);
-    let first = Part { track: put(ending(walk.track), 0.0, [0.0, -gap]), phrases: with(&walk.phrases, &[" toward the other", " up to the other"]) };
+    let first = Part {
+        track: put(ending(walk.track), 0.0, [0.0, -gap]),
+        phrases: with(&walk.phrases, &[" toward the other", " up to the other"]),
+    };
     let (mut second, mut templates) = (
         Part { track: stage.stand(length, draws)?, phrases: standing() },
         vec![
@@ -136,16 +140,26 @@ fn leave(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
 }
 
 fn approach(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
-    let length = frames(stage, 2.4, 4.5, draws);
-    let walking = (length * 6 / 10).min(75);
+    let length = frames(stage, 2.3, 3.8, draws);
+    let walking = (length * 5 / 10).min(22 + draws.below(30));
     let stops = draws.chance(0.7);
     let mut make = || {
-        if stops { stage.go_and_stop(WALKS, walking, length, draws) } else { stage.go(WALKS, length, draws) }
+        if stops {
+            stage.go_and_stop(WALKS, walking, length, draws)
+        } else {
+            stage.go(WALKS, length.min(stage.least() + 12), draws)
+        }
     };
     let (a, b) = (make()?, make()?);
     let gap = draws.uniform(0.7, 1.3);
-    let first = Part { track: put(ending(a.track), 0.0, [0.0, -gap / 2.0]), phrases: with(&a.phrases, &[" toward the other"]) };
-    let second = Part { track: put(ending(b.track), PI, [0.0, gap / 2.0]), phrases: with(&b.phrases, &[" toward the other"]) };
+    let first = Part {
+        track: put(ending(a.track), 0.0, [0.0, -gap / 2.0]),
+        phrases: with(&a.phrases, &[" toward the other"]),
+    };
+    let second = Part {
+        track: put(ending(b.track), PI, [0.0, gap / 2.0]),
+        phrases: with(&b.phrases, &[" toward the other"]),
+    };
     let mut templates = vec![
         "{they} walk [toward|towards] each other",
         "{they} approach each other",
@@ -153,7 +167,7 @@ fn approach(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
         "{they} are walking toward each other",
         "{1} walks toward {2}[ and| while] {2} walks toward {1}",
         "{they} walk up to each other",
-        "{1} and {2} approach one another",
+        "{they} approach one another",
         "{they} go toward each other[| from opposite sides]",
         "{they} walked toward each other",
     ];
@@ -198,7 +212,7 @@ fn together(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
         "{they} take a walk together",
         "{1} walks beside {2}",
         "{they} stroll along next to each other",
-        "{1} and {2} walk [along|forward] side by side",
+        "{they} walk [along|forward] side by side",
         "{they} go for a walk",
         "{they} {a} in the same direction, next to each other",
         "{they} walked side by side",
@@ -241,8 +255,14 @@ fn apart(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
     };
     let (a, b) = (make()?, make()?);
     let gap = draws.uniform(0.6, 1.0);
-    let first = Part { track: put(a.track, 0.0, [0.0, gap / 2.0]), phrases: with(&a.phrases, &[" away from the other"]) };
-    let second = Part { track: put(b.track, PI, [0.0, -gap / 2.0]), phrases: with(&b.phrases, &[" away from the other"]) };
+    let first = Part {
+        track: put(a.track, 0.0, [0.0, gap / 2.0]),
+        phrases: with(&a.phrases, &[" away from the other"]),
+    };
+    let second = Part {
+        track: put(b.track, PI, [0.0, -gap / 2.0]),
+        phrases: with(&b.phrases, &[" away from the other"]),
+    };
     let templates = vec![
         "{they} walk away from each other",
         "{they} walk apart",
@@ -268,8 +288,12 @@ fn pass(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
     let whole = end(&a.track)[1] + end(&b.track)[1];
     // They meet near the middle of the clip.
     let gap = whole * draws.uniform(0.4, 0.6);
-    let first = Part { track: a.track, phrases: with(&a.phrases, &[" past the other", " past the other person"]) };
-    let second = Part { track: put(b.track, PI, [side, gap]), phrases: with(&b.phrases, &[" past the other", " past the other person"]) };
+    let first =
+        Part { track: a.track, phrases: with(&a.phrases, &[" past the other", " past the other person"]) };
+    let second = Part {
+        track: put(b.track, PI, [side, gap]),
+        phrases: with(&b.phrases, &[" past the other", " past the other person"]),
+    };
     let mut templates = vec![
         "{they} [pass|go past|move past] each other",
         "{they} cross paths[| and go on]",
@@ -280,7 +304,12 @@ fn pass(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
         "{they} meet and go past each other",
     ];
     if kinds == [Walk, Walk] {
-        templates.extend(["{they} walk past each other", "{they} walk by each other", "{1} walks past {2}", "{they} are walking past each other"]);
+        templates.extend([
+            "{they} walk past each other",
+            "{they} walk by each other",
+            "{1} walks past {2}",
+            "{they} are walking past each other",
+        ]);
     } else if kinds == [Run, Run] {
         templates.extend(["{they} run past each other", "{they} are running past each other"]);
     } else {
@@ -303,18 +332,33 @@ fn circle(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
         "{they} walk around each other",
         "{they} walk [round|around] in a circle",
         "{they} are circling each other",
-        "{1} and {2} circle around each other",
+        "{they} circle around each other",
         "{they} go around in a circle",
         "{they} move in a circle around each other",
     ];
     // Seen from above, a bend to the left goes counterclockwise.
     templates.extend(if left {
-        ["{they} circle each other counterclockwise", "{they} walk in a circle to the left", "{they} walk around each other counterclockwise"]
+        [
+            "{they} circle each other counterclockwise",
+            "{they} walk in a circle to the left",
+            "{they} walk around each other counterclockwise",
+        ]
     } else {
-        ["{they} circle each other clockwise", "{they} walk in a circle to the right", "{they} walk around each other clockwise"]
+        [
+            "{they} circle each other clockwise",
+            "{they} walk in a circle to the right",
+            "{they} walk around each other clockwise",
+        ]
     });
-    let way = if left { [" in a circle", " in a circle to the left"] } else { [" in a circle", " in a circle to the right"] };
-    let parts = [Part { track: a, phrases: with(&first.phrases, &way) }, Part { track: b, phrases: with(&second.phrases, &way) }];
+    let way = if left {
+        [" in a circle", " in a circle to the left"]
+    } else {
+        [" in a circle", " in a circle to the right"]
+    };
+    let parts = [
+        Part { track: a, phrases: with(&first.phrases, &way) },
+        Part { track: b, phrases: with(&second.phrases, &way) },
+    ];
     Some(Staged { parts, templates })
 }
 
@@ -324,7 +368,10 @@ fn chase(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
     let gap = draws.uniform(1.3, 2.4);
     let second = Part { track: put(second.track, 0.0, [draws.uniform(-0.2, 0.2), gap]), ..second };
     let parts = [
-        Part { phrases: phrases(&["~run after the other", "~chase the other person", "~run behind the other"]), ..first },
+        Part {
+            phrases: phrases(&["~run after the other", "~chase the other person", "~run behind the other"]),
+            ..first
+        },
         Part { phrases: phrases(&["~run away", "~run away from the other", "~run ahead"]), ..second },
     ];
     let templates = vec![
@@ -357,7 +404,7 @@ fn run_together(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
         "{they} run a race",
         "{they} race [each other|side by side]",
         "{1} runs beside {2}",
-        "{1} and {2} run in the same direction",
+        "{they} run in the same direction",
         "{they} run together",
         "{they} ran side by side",
     ];
