@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(code(good(), with(f32::INFINITY)), "stats_not_finite");
         assert_eq!(code(good(), with(0.0)), "stats_zero_deviation");
         assert_eq!(code(good(), with(-1.0)), "stats_zero_deviation");
-        assert_eq!(Stats::measure([], 1e-3).unwrap_err().code(), "stats_of_nothing");
+        assert_eq!(Stats::measure(Vec::<Features>::new(), 1e-3).unwrap_err().code(), "stats_of_nothing");
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod place;
 pub mod recipe;
 mod run;
 pub mod scene;
-mod stage;
+pub mod stage;
 pub mod track;
 
 pub use recipe::ComposeRecipe;
@@ -26,7 +26,8 @@ use crate::data::recipe::Split;
 use library::Library;
 use scene::Source;
 
-/// All makers of scenes for a part of the data set. A further layer adds its own here.
+/// All makers of scenes for a part of the data set. A further layer adds its own here; [`stage::Grounds`] gives it real standing
+/// and walking.
 fn sources<'a>(library: &'a Library, recipe: &'a ComposeRecipe, split: Split) -> Vec<Box<dyn Source + 'a>> {
     families::sources(library, recipe, split)
 }

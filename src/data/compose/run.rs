@@ -110,6 +110,7 @@ pub fn compose(inputs: &Inputs<'_>, progress: &mut dyn FnMut(Step)) -> Result<Su
     })?;
 
     let sources = Split::ALL.map(|split| super::sources(&library, recipe, split));
+    check_families(recipe, &sources[0])?;
     let rng = CounterRng::new(inputs.seed, "compose");
     let mut families: BTreeMap<String, usize> = BTreeMap::new();
     let mut frames: BTreeMap<&'static str, usize> = BTreeMap::new();
@@ -165,6 +166,18 @@ pub fn compose(inputs: &Inputs<'_>, progress: &mut dyn FnMut(Step)) -> Result<Su
     }
     build.publish(&recipe.acknowledgment, &summary, inputs.out)?;
     Ok(summary)
+}
+
+/// Every family of the recipe is one that can be made.
+fn check_families(recipe: &ComposeRecipe, sources: &[Box<dyn Source + '_>]) -> Result<()> {
+    let known = |family: &str| sources.iter().any(|source| source.family() == family);
+    match recipe.families.iter().find(|(family, weight)| **weight > 0.0 && !known(family)) {
+        Some((family, _)) => {
+            let message = format!("the recipe of composition is wrong: there is no family \"{family}\"");
+            Err(Error::invalid("recipe_invalid", message))
+        }
+        None => Ok(()),
+    }
 }
 
 /// One clip: which part of the data set, which family, which scene.

@@ -9,6 +9,7 @@ use super::scene::Track;
 use super::track::{self, ease, join, join_before, mismatch, pace, repeat, shift, to_and_fro, turn};
 use crate::data::capture::Joints;
 use crate::data::recipe::Split;
+use crate::error::{Error, Result};
 use crate::motion::FPS;
 
 /// Frames over which one piece gives way to another.
@@ -29,6 +30,55 @@ pub struct Part {
     pub track: Track,
     /// What it is called.
     pub phrases: Vec<String>,
+}
+
+/// Real standing and walking of a part of the data set, for layers that lay gestures over it. It owns what it needs, so that
+/// such a layer may keep it for as long as it likes.
+#[derive(Clone, Debug)]
+pub struct Grounds {
+    stands: Vec<Track>,
+    walks: Vec<Track>,
+}
+
+impl Grounds {
+    /// # Errors
+    /// `compose_no_grounds` where the split has no standing or no walk.
+    pub fn new(library: &Library, split: Split) -> Result<Self> {
+        let tracks = |kind: Kind, fits: fn(&Piece) -> bool| -> Vec<Track> {
+            let pieces = library.of_kinds(split, std::slice::from_ref(&kind)).filter(|piece| fits(piece));
+            pieces.map(|piece| piece.track.clone()).collect()
+        };
+        let grounds = Self {
+            stands: tracks(Kind::Stand, |piece| piece.action == "stand" && piece.track.len() >= 24),
+            walks: tracks(Kind::Walk, |piece| piece.track.len() >= 60),
+        };
+        if grounds.stands.is_empty() || grounds.walks.is_empty() {
+            let message = format!("the {} split has no standing or no walk to lay gestures over", split.name());
+            return Err(Error::invalid("compose_no_grounds", message));
+        }
+        Ok(grounds)
+    }
+
+    /// Ten seconds of relaxed standing; pelvis of frame 0 above the origin, facing +z.
+    pub fn standing(&self, draws: &mut Draws) -> Track {
+        let mut track = draws_stand(&self.stands, 300, draws).unwrap_or_default();
+        if draws.chance(0.5) {
+            track = track::mirror(&track);
+        }
+        centre(&mut track);
+        track
+    }
+
+    /// Four seconds of walking from the origin along +z.
+    pub fn walking(&self, draws: &mut Draws) -> Track {
+        let walk = draws.choice(&self.walks);
+        let mut track = repeat(&pace(walk, draws.uniform(0.88, 1.1)), 120, 9);
+        if draws.chance(0.5) {
+            track = track::mirror(&track);
+        }
+        straighten(&mut track);
+        track
+    }
 }
 
 /// Everything that parts are made of.
@@ -61,10 +111,7 @@ impl Stage<'_> {
     /// Somebody standing, front along +z.
     pub fn stand(&self, frames: usize, draws: &mut Draws) -> Option<Track> {
         let mut track = draws_stand(&self.stands(draws), frames, draws)?;
-        let [x, _, z] = track[0][0];
-        shift(&mut track, [-x, -z]);
-        let front = track::mean_facing(&track);
-        turn(&mut track, -front);
+        centre(&mut track);
         Some(track)
     }
 
@@ -236,6 +283,15 @@ fn draws_stand(stands: &[Track], frames: usize, draws: &mut Draws) -> Option<Tra
     }
     let stand = draws.choice(stands);
     Some(to_and_fro(stand, draws.below(stand.len()), frames))
+}
+
+/// Turn and move a track so that it begins at the origin and faces +z on average.
+fn centre(track: &mut Track) {
+    if let Some([[x, _, z], ..]) = track.first().copied() {
+        shift(track, [-x, -z]);
+        let front = track::mean_facing(track);
+        turn(track, -front);
+    }
 }
 
 /// Turn and move a path so that it begins at the origin and ends on +z.
