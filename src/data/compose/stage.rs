@@ -53,7 +53,8 @@ impl Grounds {
             walks: tracks(Kind::Walk, |piece| piece.track.len() >= 60),
         };
         if grounds.stands.is_empty() || grounds.walks.is_empty() {
-            let message = format!("the {} split has no standing or no walk to lay gestures over", split.name());
+            let message =
+                format!("the {} split has no standing or no walk to lay gestures over", split.name());
             return Err(Error::invalid("compose_no_grounds", message));
         }
         Ok(grounds)
