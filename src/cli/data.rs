@@ -1,5 +1,7 @@
 //! `duet data`: captures to training folders.
 
+mod compose;
+
 use crate::data::Recipe;
 use crate::data::prepare::{Step, Summary, prepare};
 use crate::error::{Error, Result};
@@ -26,6 +28,13 @@ enum DataCommand {
     /// InterHuman itself alike.
     #[command(after_long_help = PREPARE_HELP)]
     Prepare(PrepareArgs),
+    /// Compose captioned two-person clips from captures of single persons, beside the real pairs.
+    ///
+    /// Walks, blows, waves, dances and so on of single persons are put into one room: facing each other, side by side, one
+    /// after the other, in step or in turn. A grammar writes the captions from what was put there. The folder has the layout of
+    /// `duet data prepare`; the same recipe and seed give the same bytes.
+    #[command(after_long_help = COMPOSE_HELP)]
+    Compose(compose::ComposeArgs),
     /// Show what a BVH file holds, and whether a joint mapping fits it.
     Bvh(BvhArgs),
     /// Print a built-in recipe, to start one's own from.
@@ -35,6 +44,18 @@ enum DataCommand {
         name: String,
     },
 }
+
+const COMPOSE_HELP: &str = "\
+Where the captures come from (CMU Graphics Lab motion capture, mocap.cs.cmu.edu, BVH conversions by
+B. Hahne, cgspeed.com):
+  --pairs  as for `duet data prepare`; see `duet data prepare --help`.
+  --solo   subjects 1-14, the Daz-friendly release, as found in
+           github.com/AtelierCircle/CMU-MoCap-01-09 and github.com/AtelierCircle/CMU-MoCap-10-14.
+           Put the files in DIR/bvh/ as 13_18.bvh or 13_18.bvh.gz and so on.
+
+Examples:
+  duet data compose --pairs captures/two --solo captures/single --out data/everyday
+  duet data compose --pairs captures/two --solo captures/single --out data/small --clips 300 --seed 7";
 
 const PREPARE_HELP: &str = "\
 Where the captures of the built-in recipe come from:
@@ -84,6 +105,7 @@ struct BvhArgs {
 pub fn run(args: DataArgs) -> Result<()> {
     match args.command {
         DataCommand::Prepare(args) => run_prepare(&args),
+        DataCommand::Compose(args) => compose::run(&args),
         DataCommand::Bvh(args) => show_bvh(&args),
         DataCommand::Recipe { name } => say(&Recipe::text(&name)?),
     }

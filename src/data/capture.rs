@@ -11,9 +11,9 @@ use std::path::Path;
 pub type Joints = [[f64; 3]; JOINTS];
 
 /// Indices of the feet (toes) among the 22 joints.
-const FEET: [usize; 2] = [10, 11];
+pub const FEET: [usize; 2] = [10, 11];
 /// Share of frames whose lower foot is below the floor that is assumed: captures have a few frames of noise there.
-const FLOOR_SHARE: f64 = 0.05;
+pub const FLOOR_SHARE: f64 = 0.05;
 /// The shortest stretch between two cuts that is kept: one training window of the VQ-VAE (InterMask spec §1.5).
 const MIN_STRETCH: usize = 64;
 
@@ -124,7 +124,7 @@ impl Capture {
 }
 
 /// Value below which `share` of the values lie, interpolated linearly between neighbours. `values` is not empty.
-fn percentile(mut values: Vec<f64>, share: f64) -> f64 {
+pub fn percentile(mut values: Vec<f64>, share: f64) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let place = share * (values.len() - 1) as f64;
     let below = place.floor() as usize;
@@ -162,22 +162,25 @@ fn hermite(ends: [f64; 2], slopes: [f64; 2], t: f64) -> f64 {
         + (cube - square) * slopes[1]
 }
 
-/// The same motion played `speed` times as fast, through a Catmull-Rom curve of each joint; at least one frame.
+/// The pose at a time in frames, on a Catmull-Rom curve of each joint; the ends hold. `poses` is not empty.
+pub fn pose_at(poses: &[Joints], frame: f64) -> Joints {
+    let last = poses.len() - 1;
+    let frame = frame.clamp(0.0, last as f64);
+    let here = (frame.floor() as usize).min(last);
+    let [p0, p1, p2, p3] = [here.saturating_sub(1), here, here + 1, here + 2].map(|i| &poses[i.min(last)]);
+    std::array::from_fn(|joint| {
+        std::array::from_fn(|axis| {
+            let [a, b, c, d] = [p0, p1, p2, p3].map(|pose| pose[joint][axis]);
+            hermite([b, c], [(c - a) / 2.0, (d - b) / 2.0], frame - here as f64)
+        })
+    })
+}
+
+/// The same motion played `speed` times as fast; at least one frame.
 pub fn play_at(poses: &[Joints], speed: f64) -> Vec<Joints> {
     let Some(last) = poses.len().checked_sub(1) else { return Vec::new() };
     let count = (last as f64 / speed + 1e-9).floor() as usize + 1;
-    let at = |frame: f64| -> Joints {
-        let here = (frame.floor() as usize).min(last);
-        let [p0, p1, p2, p3] =
-            [here.saturating_sub(1), here, here + 1, here + 2].map(|i| &poses[i.min(last)]);
-        std::array::from_fn(|joint| {
-            std::array::from_fn(|axis| {
-                let [a, b, c, d] = [p0, p1, p2, p3].map(|pose| pose[joint][axis]);
-                hermite([b, c], [(c - a) / 2.0, (d - b) / 2.0], frame - here as f64)
-            })
-        })
-    };
-    (0..count).map(|frame| at(frame as f64 * speed)).collect()
+    (0..count).map(|frame| pose_at(poses, frame as f64 * speed)).collect()
 }
 
 #[cfg(test)]

@@ -4,8 +4,10 @@
 //! recipe + BVH files -> capture -> clips -> layout (a folder) -> interhuman (windows, items) -> train, eval
 //! ```
 
+pub mod build;
 pub mod capture;
 pub mod clips;
+pub mod compose;
 pub mod folder;
 pub mod interhuman;
 pub mod interx;

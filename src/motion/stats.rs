@@ -48,15 +48,20 @@ impl Stats {
     ///
     /// # Errors
     /// `stats_of_nothing` without a frame; as [`Stats::new`] where numbers or `floor` are not usable.
-    pub fn measure<'a>(motions: impl IntoIterator<Item = &'a Features>, floor: f32) -> Result<Self> {
+    pub fn measure(
+        motions: impl IntoIterator<Item = impl std::borrow::Borrow<Features>>,
+        floor: f32,
+    ) -> Result<Self> {
         // Welford's update: one pass, no cancellation.
         let (mut mean, mut squares, mut count) = (vec![0.0f64; FEATURES], vec![0.0f64; FEATURES], 0.0f64);
-        for row in motions.into_iter().flat_map(Features::rows) {
-            count += 1.0;
-            for ((m, s), &x) in mean.iter_mut().zip(&mut squares).zip(row) {
-                let before = f64::from(x) - *m;
-                *m += before / count;
-                *s += before * (f64::from(x) - *m);
+        for motion in motions {
+            for row in motion.borrow().rows() {
+                count += 1.0;
+                for ((m, s), &x) in mean.iter_mut().zip(&mut squares).zip(row) {
+                    let before = f64::from(x) - *m;
+                    *m += before / count;
+                    *s += before * (f64::from(x) - *m);
+                }
             }
         }
         if count == 0.0 {
@@ -130,7 +135,7 @@ mod tests {
         assert_eq!(code(good(), with(f32::INFINITY)), "stats_not_finite");
         assert_eq!(code(good(), with(0.0)), "stats_zero_deviation");
         assert_eq!(code(good(), with(-1.0)), "stats_zero_deviation");
-        assert_eq!(Stats::measure([], 1e-3).unwrap_err().code(), "stats_of_nothing");
+        assert_eq!(Stats::measure(Vec::<Features>::new(), 1e-3).unwrap_err().code(), "stats_of_nothing");
     }
 
     #[test]

@@ -1,0 +1,33 @@
+//! Two-person clips with captions, composed of captured single persons.
+//!
+//! ```text
+//! manifest + BVH -> library (pieces) -> track (stretch, join, bend) -> families (who does what, where) -> scene
+//!                                                  scene.facts <- caption <- inflect
+//! recipe (weights, held-out takes) + seed -> draws -> run: scenes -> rotations -> data::build
+//! ```
+
+mod caption;
+pub mod draws;
+mod families;
+mod inflect;
+pub mod library;
+pub mod manifest;
+mod place;
+pub mod recipe;
+mod run;
+pub mod scene;
+pub mod stage;
+pub mod track;
+
+pub use recipe::ComposeRecipe;
+pub use run::{Inputs, Step, Summary, compose};
+
+use crate::data::recipe::Split;
+use library::Library;
+use scene::Source;
+
+/// All makers of scenes for a part of the data set. A further layer adds its own here; [`stage::Grounds`] gives it real standing
+/// and walking.
+fn sources<'a>(library: &'a Library, recipe: &'a ComposeRecipe, split: Split) -> Vec<Box<dyn Source + 'a>> {
+    families::sources(library, recipe, split)
+}
