@@ -6,6 +6,7 @@
 
 pub mod capture;
 pub mod clips;
+pub mod compose;
 pub mod folder;
 pub mod interhuman;
 pub mod interx;

@@ -1,0 +1,4 @@
+//! Two-person clips with captions, composed of captured single persons.
+
+pub mod draws;
+pub mod scene;
