@@ -5,15 +5,18 @@
 //! ```
 //!
 //! Every gesture is a [`Source`] whose parameters (side, who acts, distance, timing, size) are drawn. A wrist stands for a
-//! hand, which reaches about 9 cm beyond it: where palms meet, each wrist stops [`stage::PALM`] = 5 cm short, so wrists are about
+//! hand, which reaches about 9 cm beyond it: where palms meet, each wrist stops 5 cm short, so wrists are about
 //! 10 cm apart (never more than 15); where a hand lies on a body, the wrist is within 5 cm of a stated point.
 
 pub mod bases;
+mod fight;
 mod path;
 mod pose;
 mod score;
+mod signs;
 mod stage;
 mod timing;
+mod together;
 mod touch;
 mod words;
 
@@ -36,6 +39,22 @@ const ACTS: &[(&str, f64, Act)] = &[
     ("hug", 1.3, touch::hug),
     ("pat", 1.3, touch::pat),
     ("push", 1.2, touch::push),
+    ("wave", 1.3, signs::wave),
+    ("point", 1.3, signs::point),
+    ("salute", 0.8, signs::salute),
+    ("arm sign", 1.2, signs::arm_signs),
+    ("bow", 1.0, signs::bow),
+    ("both hands", 1.3, signs::both_hands),
+    ("kick", 1.3, fight::kick),
+    ("block", 1.0, fight::block),
+    ("duck", 1.0, fight::duck),
+    ("hold hands and walk", 1.0, together::hold_hands),
+    ("dance hold", 0.8, together::dance_hold),
+    ("pull", 1.0, together::pull),
+    ("pass object", 1.0, together::pass_object),
+    ("kneel", 1.0, together::kneel),
+    ("laugh and point", 0.8, together::laugh),
+    ("goodbye", 1.0, together::goodbye),
 ];
 
 /// One gesture over given bases.

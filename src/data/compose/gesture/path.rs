@@ -1,6 +1,6 @@
 //! Where a person is and goes, before any gesture: standing with planted feet, steps, walking in and walking off.
 
-use super::pose::{Foot, Hand, blend, foot_of, heading, lay_legs, leg_lengths, local, mix, placed, world};
+use super::pose::{Foot, Hand, blend, foot_of, heading, lay_legs, leg_lengths, mix, placed, world};
 use super::timing::ease;
 use crate::data::capture::Joints;
 use crate::data::compose::scene::Track;
@@ -251,11 +251,6 @@ impl Path {
     /// Leg lengths of the person.
     pub fn legs(&self) -> [[f64; 3]; 2] {
         self.stand.legs
-    }
-
-    /// Vector from this place to another point, (left, up, forward).
-    pub fn seen(&self, point: Vec3d) -> Vec3d {
-        local(self.place.turn, sub(point, [self.place.x, 0.0, self.place.z]))
     }
 }
 

@@ -125,13 +125,7 @@ impl<'a> Stage<'a> {
         self.paths[who].walk_off(&walk, seconds);
     }
 
-    /// One of them walks in to where they stand.
-    pub fn walk_in(&mut self, who: usize, seconds: f64) {
-        let walk = self.bases.walking(self.draws);
-        self.paths[who].walk_in(&walk, seconds);
-    }
-
-    /// Both walk off together, in the same walk: `shift` seconds out of step.
+    /// Both walk off together in the same walk, in step.
     pub fn walk_off_together(&mut self, seconds: f64) {
         let walk = self.bases.walking(self.draws);
         self.paths.iter_mut().for_each(|path| path.walk_off(&walk, seconds));
@@ -205,13 +199,5 @@ pub fn palms(
         // Level: both wrists come from their own side.
         let from = view.own(mine.shoulder());
         short_of([from[0], at[1], from[2]], at, PALM)
-    }
-}
-
-/// (left, up, forward) of one's own chest joint, in the world.
-pub fn by_chest(offset: Vec3d) -> impl Fn(&View) -> Vec3d + 'static {
-    move |view| {
-        let chest = view.own(9);
-        crate::motion::vector::add(chest, view.mine(offset))
     }
 }
