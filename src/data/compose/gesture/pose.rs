@@ -88,11 +88,6 @@ pub fn world(heading: f64, [left, up, forward]: Vec3d) -> Vec3d {
     [left * cos + forward * sin, up, forward * cos - left * sin]
 }
 
-/// The reverse of [`world`].
-pub fn local(heading: f64, v: Vec3d) -> Vec3d {
-    world(-heading, v)
-}
-
 /// Turned about the y axis, then shifted.
 pub fn placed(pose: &Joints, turn: f64, shift: Vec3d) -> Joints {
     pose.map(|p| add(world(turn, p), shift))
@@ -231,7 +226,6 @@ mod tests {
 
     #[test]
     fn left_is_to_the_left_of_forward() {
-        assert!((local(0.7, world(0.7, [1.0, 2.0, 3.0]))[2] - 3.0).abs() < 1e-12);
         let quarter = std::f64::consts::FRAC_PI_2;
         let forward = world(quarter, [0.0, 0.0, 1.0]);
         assert!((forward[0] - 1.0).abs() < 1e-12, "positive headings turn toward +x");

@@ -26,7 +26,11 @@ fn pose(at: [f64; 3], stride: f64, arms: f64, sway: f64) -> Joints {
     set(17, Quat::about([0.0, 0.0, 1.0], 1.35).after(Quat::about([0.0, 1.0, 0.0], arms)));
     set(18, Quat::about([0.0, 1.0, 0.0], -0.3));
     set(19, Quat::about([0.0, 1.0, 0.0], 0.3));
-    forward(&rest_bones(), at, Quat::IDENTITY, &local)
+    let mut pose = forward(&rest_bones(), at, Quat::IDENTITY, &local);
+    // The lower foot is on the floor.
+    let lowest = pose[10][1].min(pose[11][1]);
+    pose.iter_mut().for_each(|p| p[1] -= lowest);
+    pose
 }
 
 impl Bases for MadeUp {

@@ -59,7 +59,8 @@ mod tests {
     #[test]
     fn a_span_is_one_while_it_holds_and_zero_outside() {
         let span = Span::meeting(2.0, 0.6, 1.0, 0.8);
-        assert_eq!((span.weight(1.4), span.weight(2.5), span.weight(span.end())), (0.0, 1.0, 0.0));
+        assert_eq!((span.weight(1.4), span.weight(2.5)), (0.0, 1.0));
+        assert!(span.weight(span.end()).abs() < 1e-9);
         assert!((span.weight(1.7) - 0.5).abs() < 1e-9 && (span.weight(3.4) - 0.5).abs() < 1e-9);
     }
 }
