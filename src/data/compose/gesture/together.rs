@@ -184,7 +184,7 @@ pub fn pass_object(stage: &mut Stage) -> Scene {
 /// Go down on one knee and propose.
 pub fn kneel(stage: &mut Stage) -> Scene {
     let (leg, actor) = (stage.side, stage.actor);
-    let gap = stage.draws.uniform(0.95, 1.25);
+    let gap = stage.draws.uniform(1.2, 1.5);
     stage.apart(gap, 0.0);
     let settled = stage.arrive();
     let (rise, hold) = (1.2 * stage.slow, stage.draws.uniform(1.5, 2.5));
