@@ -105,16 +105,18 @@ fn planted_feet_stay() {
         for track in &scene.tracks {
             for toe in [10, 11] {
                 // A foot that is flat on the floor, by its toes and its ankle, in one run of frames.
-                let mut since: Option<[f64; 3]> = None;
+                let (mut since, mut planted): (Option<[f64; 3]>, usize) = (None, 0);
                 for (t, pose) in track.iter().enumerate() {
                     // Made-up walking slides by itself: its feet are not at the height of planted ones.
                     let flat = (pose[toe][1] - 0.015).abs() < 0.002 && pose[toe - 3][1] < 0.092;
+                    planted += usize::from(flat);
                     since = flat.then(|| since.unwrap_or(pose[toe]));
                     if let Some(start) = since {
                         let slid = (pose[toe][0] - start[0]).hypot(pose[toe][2] - start[2]);
                         assert!(slid < 0.02, "{} {seed}: toe {toe} slid {slid} by frame {t}", scene.family);
                     }
                 }
+                assert!(planted > 10, "{} {seed}: toe {toe} is hardly ever planted", scene.family);
             }
         }
     });
@@ -123,8 +125,9 @@ fn planted_feet_stay() {
 #[test]
 fn named_hands_meet() {
     let bases: Arc<dyn Bases> = Arc::new(MadeUp);
-    for source in
-        sources(&bases).iter().filter(|s| ["handshake", "high-five", "fist bump"].contains(&s.family()))
+    for source in sources(&bases)
+        .iter()
+        .filter(|s| ["handshake", "high-five", "fist bump", "pull", "pass object"].contains(&s.family()))
     {
         for seed in 0..20 {
             let scene = made(source.as_ref(), seed);
@@ -137,6 +140,22 @@ fn named_hands_meet() {
                 _ => nearest(&scene, 20, 21).max(nearest(&scene, 21, 20)),
             };
             assert!((0.05..0.15).contains(&gap), "{} {seed}: {gap} m apart: {said}", scene.family);
+        }
+    }
+}
+
+#[test]
+fn a_named_hand_is_the_one_that_rises() {
+    let bases: Arc<dyn Bases> = Arc::new(MadeUp);
+    for source in sources(&bases).iter().filter(|s| ["wave", "salute"].contains(&s.family())) {
+        for seed in 0..20 {
+            let scene = made(source.as_ref(), seed);
+            let left = scene.facts.captions.join(" ").contains("left hand");
+            let highest = |wrist: usize| {
+                scene.tracks.iter().flatten().map(|pose| pose[wrist][1]).fold(f64::NEG_INFINITY, f64::max)
+            };
+            let rise = if left { highest(20) - highest(21) } else { highest(21) - highest(20) };
+            assert!(rise > 0.3, "{} {seed}: {:?} rises by {rise}", scene.family, scene.facts.captions);
         }
     }
 }
