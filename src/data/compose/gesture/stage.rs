@@ -96,8 +96,8 @@ impl<'a> Stage<'a> {
             _ => [self.actor == 1, self.actor == 0],
         };
         let seconds = self.draws.uniform(1.5, 2.3);
-        for who in 0..2 {
-            if comes[who] {
+        for (who, comes) in comes.into_iter().enumerate() {
+            if comes {
                 let walk = self.bases.walking(self.draws);
                 self.paths[who].walk_in(&walk, seconds);
             }
