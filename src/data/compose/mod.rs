@@ -9,6 +9,7 @@
 mod caption;
 pub mod draws;
 mod families;
+pub mod gesture;
 mod inflect;
 pub mod library;
 pub mod manifest;
@@ -23,11 +24,22 @@ pub use recipe::ComposeRecipe;
 pub use run::{Inputs, Step, Summary, compose};
 
 use crate::data::recipe::Split;
+use crate::error::Result;
 use library::Library;
 use scene::Source;
+use std::sync::Arc;
 
 /// All makers of scenes for a part of the data set. A further layer adds its own here; [`stage::Grounds`] gives it real standing
 /// and walking.
-fn sources<'a>(library: &'a Library, recipe: &'a ComposeRecipe, split: Split) -> Vec<Box<dyn Source + 'a>> {
-    families::sources(library, recipe, split)
+fn sources<'a>(
+    library: &'a Library,
+    recipe: &'a ComposeRecipe,
+    split: Split,
+) -> Result<Vec<Box<dyn Source + 'a>>> {
+    let mut sources = families::sources(library, recipe, split);
+    if gesture::families().any(|family| recipe.weight(family) > 0.0) {
+        let grounds: Arc<dyn gesture::Bases> = Arc::new(stage::Grounds::new(library, split)?);
+        sources.extend(gesture::sources(&grounds, |family| recipe.weight(family)));
+    }
+    Ok(sources)
 }

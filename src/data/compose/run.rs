@@ -109,7 +109,8 @@ pub fn compose(inputs: &Inputs<'_>, progress: &mut dyn FnMut(Step)) -> Result<Su
         }
     })?;
 
-    let sources = Split::ALL.map(|split| super::sources(&library, recipe, split));
+    let of = |split| super::sources(&library, recipe, split);
+    let sources = [of(Split::Train)?, of(Split::Val)?, of(Split::Test)?];
     check_families(recipe, &sources[0])?;
     let rng = CounterRng::new(inputs.seed, "compose");
     let mut families: BTreeMap<String, usize> = BTreeMap::new();
@@ -124,7 +125,7 @@ pub fn compose(inputs: &Inputs<'_>, progress: &mut dyn FnMut(Step)) -> Result<Su
             .map(|index| make(recipe, &sources, Draws::new(rng.nth(index as u64))))
             .collect::<Result<_>>()?;
         for (offset, made) in batch.into_iter().enumerate() {
-            let id = format!("{}-{:05}", made.scene.family, start + offset);
+            let id = format!("{}-{:05}", made.scene.family.replace(' ', "-"), start + offset);
             build.clip(&NewClip {
                 id: &id,
                 split: made.split,

@@ -2,6 +2,7 @@
 //! start and a stop.
 
 use super::draws::Draws;
+use super::gesture::Bases;
 use super::library::{Library, Piece};
 use super::manifest::Kind;
 use super::recipe::ComposeRecipe;
@@ -59,9 +60,11 @@ impl Grounds {
         }
         Ok(grounds)
     }
+}
 
+impl Bases for Grounds {
     /// Ten seconds of relaxed standing; pelvis of frame 0 above the origin, facing +z.
-    pub fn standing(&self, draws: &mut Draws) -> Track {
+    fn standing(&self, draws: &mut Draws) -> Track {
         let mut track = draws_stand(&self.stands, 300, draws).unwrap_or_default();
         if draws.chance(0.5) {
             track = track::mirror(&track);
@@ -71,7 +74,7 @@ impl Grounds {
     }
 
     /// Four seconds of walking from the origin along +z.
-    pub fn walking(&self, draws: &mut Draws) -> Track {
+    fn walking(&self, draws: &mut Draws) -> Track {
         let walk = draws.choice(&self.walks);
         let mut track = repeat(&pace(walk, draws.uniform(0.88, 1.1)), 120, 9);
         if draws.chance(0.5) {

@@ -1,0 +1,172 @@
+//! What must hold of every gesture, over many seeds, on a made-up body.
+
+use super::*;
+use crate::data::capture::Joints;
+use crate::data::compose::scene::Track;
+use crate::motion::JOINTS;
+use crate::motion::kinematics::{forward, tests::rest_bones};
+use crate::motion::rotation::Quat;
+use crate::motion::skeleton::PARENTS;
+use crate::motion::vector::{norm, sub};
+use crate::rng::CounterRng;
+
+/// A made-up person: sways while standing, swings legs and arms while walking.
+pub(super) struct MadeUp;
+
+fn pose(at: [f64; 3], stride: f64, arms: f64, sway: f64) -> Joints {
+    let x = [1.0, 0.0, 0.0];
+    let mut local = [Quat::IDENTITY; JOINTS - 1];
+    let mut set = |joint: usize, turn: Quat| local[joint - 1] = turn;
+    set(1, Quat::about(x, -0.1 - stride));
+    set(2, Quat::about(x, -0.1 + stride));
+    set(4, Quat::about(x, 0.2 + 0.2 * stride.abs()));
+    set(5, Quat::about(x, 0.2 + 0.2 * stride.abs()));
+    set(3, Quat::about([0.3, 0.0, 1.0], 0.02 * sway));
+    set(16, Quat::about([0.0, 0.0, 1.0], -1.35).after(Quat::about([0.0, 1.0, 0.0], arms)));
+    set(17, Quat::about([0.0, 0.0, 1.0], 1.35).after(Quat::about([0.0, 1.0, 0.0], arms)));
+    set(18, Quat::about([0.0, 1.0, 0.0], -0.3));
+    set(19, Quat::about([0.0, 1.0, 0.0], 0.3));
+    let mut pose = forward(&rest_bones(), at, Quat::IDENTITY, &local);
+    // The lower foot is on the floor.
+    let lowest = pose[10][1].min(pose[11][1]);
+    pose.iter_mut().for_each(|p| p[1] -= lowest);
+    pose
+}
+
+impl Bases for MadeUp {
+    fn standing(&self, draws: &mut Draws) -> Track {
+        let phase = draws.uniform(0.0, 6.0);
+        (0..90).map(|t| pose([0.0, 0.93, 0.0], 0.0, 0.0, (phase + 0.07 * t as f64).sin())).collect()
+    }
+
+    fn walking(&self, _: &mut Draws) -> Track {
+        let at = |t: usize| [0.0, 0.92, 0.04 * t as f64];
+        (0..90)
+            .map(|t| pose(at(t), 0.35 * (0.2 * t as f64).sin(), 0.2 * (0.2 * t as f64).sin(), 0.0))
+            .collect()
+    }
+}
+
+pub(super) fn made(source: &dyn Source, seed: u64) -> Scene {
+    let rng = CounterRng::new(seed, "gesture test").fork(source.family());
+    source.make(&mut Draws::new(rng)).unwrap()
+}
+
+fn each(seeds: u64, check: impl Fn(&Scene, u64)) {
+    let bases: Arc<dyn Bases> = Arc::new(MadeUp);
+    for source in sources(&bases, |_| 1.0) {
+        for seed in 0..seeds {
+            check(&made(source.as_ref(), seed), seed);
+        }
+    }
+}
+
+/// Smallest distance over the frames between a joint of each.
+fn nearest(scene: &Scene, a: usize, b: usize) -> f64 {
+    let [first, second] = &scene.tracks;
+    first.iter().zip(second).map(|(p, q)| norm(sub(p[a], q[b]))).fold(f64::INFINITY, f64::min)
+}
+
+#[test]
+fn bones_keep_their_lengths_and_joints_their_limits() {
+    each(12, |scene, seed| {
+        let name = format!("{} {seed}", scene.family);
+        assert_eq!(scene.tracks[0].len(), scene.tracks[1].len(), "{name}");
+        assert!(scene.tracks[0].len() >= 40 && scene.tracks[0].len() < 450, "{name}");
+        for track in &scene.tracks {
+            let length =
+                |pose: &Joints, j: usize| PARENTS[j].map_or(0.0, |parent| norm(sub(pose[j], pose[parent])));
+            for (t, pose) in track.iter().enumerate() {
+                for j in 1..JOINTS {
+                    let change = (length(pose, j) - length(&track[0], j)).abs();
+                    assert!(change < 1e-6, "{name}: bone {j} changes by {change} in frame {t}");
+                }
+                let facing = pose::world(pose::heading(pose), [0.0, 0.0, 1.0]);
+                for leg in [1, 2] {
+                    // Knees bend forward only.
+                    let line = pose::mix(pose[leg], pose[leg + 6], 0.5);
+                    let out = crate::motion::vector::dot(sub(pose[leg + 3], line), facing);
+                    assert!(out > -0.06, "{name}: knee {leg} by {out} in frame {t}");
+                }
+                assert!(pose.iter().all(|p| p[1] > -0.03), "{name}: below the floor in frame {t}");
+            }
+            for (t, pair) in track.windows(2).enumerate() {
+                for (j, (from, to)) in pair[0].iter().zip(&pair[1]).enumerate() {
+                    let speed = norm(sub(*to, *from)) * 30.0;
+                    assert!(speed < 8.0, "{name}: joint {j} at {speed} m/s in frame {t}");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn planted_feet_stay() {
+    each(12, |scene, seed| {
+        for track in &scene.tracks {
+            for toe in [10, 11] {
+                // A foot that is flat on the floor, by its toes and its ankle, in one run of frames.
+                let (mut since, mut planted): (Option<[f64; 3]>, usize) = (None, 0);
+                for (t, pose) in track.iter().enumerate() {
+                    // Made-up walking slides by itself: its feet are not at the height of planted ones.
+                    let flat = (pose[toe][1] - 0.015).abs() < 0.002 && pose[toe - 3][1] < 0.092;
+                    planted += usize::from(flat);
+                    since = flat.then(|| since.unwrap_or(pose[toe]));
+                    if let Some(start) = since {
+                        let slid = (pose[toe][0] - start[0]).hypot(pose[toe][2] - start[2]);
+                        assert!(slid < 0.02, "{} {seed}: toe {toe} slid {slid} by frame {t}", scene.family);
+                    }
+                }
+                assert!(planted > 10, "{} {seed}: toe {toe} is hardly ever planted", scene.family);
+            }
+        }
+    });
+}
+
+#[test]
+fn named_hands_meet() {
+    let bases: Arc<dyn Bases> = Arc::new(MadeUp);
+    for source in sources(&bases, |_| 1.0)
+        .iter()
+        .filter(|s| ["handshake", "high-five", "fist bump", "pull", "pass object"].contains(&s.family()))
+    {
+        for seed in 0..20 {
+            let scene = made(source.as_ref(), seed);
+            let said = scene.facts.captions.join(" ");
+            let says =
+                |word: &str| said.contains(&format!("{word} hand")) || said.contains(&format!("{word} fist"));
+            let gap = match (says("left"), says("right")) {
+                (true, false) => nearest(&scene, 20, 20),
+                (false, true) => nearest(&scene, 21, 21),
+                _ => nearest(&scene, 20, 21).max(nearest(&scene, 21, 20)),
+            };
+            assert!((0.05..0.15).contains(&gap), "{} {seed}: {gap} m apart: {said}", scene.family);
+        }
+    }
+}
+
+#[test]
+fn a_named_hand_is_the_one_that_rises() {
+    let bases: Arc<dyn Bases> = Arc::new(MadeUp);
+    for source in sources(&bases, |_| 1.0).iter().filter(|s| ["wave", "salute"].contains(&s.family())) {
+        for seed in 0..20 {
+            let scene = made(source.as_ref(), seed);
+            let left = scene.facts.captions.join(" ").contains("left hand");
+            let highest = |wrist: usize| {
+                scene.tracks.iter().flatten().map(|pose| pose[wrist][1]).fold(f64::NEG_INFINITY, f64::max)
+            };
+            let rise = if left { highest(20) - highest(21) } else { highest(21) - highest(20) };
+            assert!(rise > 0.3, "{} {seed}: {:?} rises by {rise}", scene.family, scene.facts.captions);
+        }
+    }
+}
+
+#[test]
+fn captions_are_many_and_differ() {
+    each(12, |scene, seed| {
+        let captions = &scene.facts.captions;
+        assert!((5..=8).contains(&captions.len()), "{} {seed}: {captions:?}", scene.family);
+        assert!(captions.iter().all(|c| !c.contains(['[', '{', '|'])), "{captions:?}");
+        assert!(scene.facts.persons.iter().all(|p| p.len() == 2), "{} {seed}", scene.family);
+    });
+}

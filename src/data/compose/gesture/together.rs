@@ -1,0 +1,318 @@
+//! What two do with each other for longer: hold hands and walk, dance, pull, pass, kneel, laugh, say goodbye.
+
+use super::path::Place;
+use super::pose::Hand;
+use super::score::{Torso, short_of};
+use super::stage::{PALM, Stage, lean_in, palms};
+use super::timing::Span;
+use crate::data::compose::scene::Scene;
+use crate::motion::vector::add;
+use std::f64::consts::{PI, TAU};
+
+/// Side by side, hand in hand, walking ahead.
+pub fn hold_hands(stage: &mut Stage) -> Scene {
+    let half = 0.5 * stage.draws.uniform(0.5, 0.62);
+    // Person 0 has the other on the left or on the right.
+    let inner = if stage.draws.chance(0.5) { Hand::Left } else { Hand::Right };
+    for (who, sign) in [(0, -1.0), (1, 1.0)] {
+        stage.put(who, Place { x: sign * inner.sign() * half, z: 0.0, turn: 0.0 });
+    }
+    stage.side = if stage.actor == 0 { inner } else { inner.other() };
+    let wait = stage.draws.uniform(0.9, 1.3);
+    stage.stay_until(wait);
+    let seconds = stage.draws.uniform(2.5, 3.5);
+    stage.walk_off_together(seconds);
+    let end = stage.now();
+    let mut parts = stage.parts();
+    for (who, part) in parts.iter_mut().enumerate() {
+        let mine = if who == 0 { inner } else { inner.other() };
+        let when = Span { from: 0.05, rise: 0.8, hold: end, fall: 1.0 };
+        part.reach(mine, when, move |view| {
+            let at = view.meeting(mine, mine.other(), 0.08);
+            short_of(view.own(mine.shoulder()), at, PALM)
+        });
+    }
+    stage.scene(
+        "hold hands and walk",
+        &parts,
+        &[
+            "two people hold hands and walk [|side by side|forward]",
+            "{A} takes {B}'s {o} hand with the {h} hand and they walk together",
+            "{A} and {B} walk [side by side|next to each other], holding hands",
+            "[they|the two|both people] walk hand in hand",
+            "{A} holds {B}'s {o} hand in the {h} hand while they walk forward",
+            "the two take each other's hand and walk off together",
+        ],
+        [
+            &["a person walks holding someone's hand with the {h} hand", "{A} walks forward, {h} hand held"],
+            &["a person walks holding someone's hand with the {o} hand", "{A} walks forward, {o} hand held"],
+        ],
+    )
+}
+
+/// Closed dance hold, swaying from foot to foot.
+pub fn dance_hold(stage: &mut Stage) -> Scene {
+    let (joined, actor, other) = (stage.side, stage.actor, 1 - stage.actor);
+    let near = stage.draws.uniform(0.46, 0.54);
+    stage.apart(near, 0.0);
+    let hold = stage.draws.uniform(3.0, 5.0);
+    let when = Span { from: 0.3, rise: 1.0 * stage.slow, hold, fall: 0.9 };
+    stage.stay_until(when.end() + 0.4);
+    let (rate, size) = (stage.draws.uniform(0.35, 0.6), stage.draws.uniform(0.04, 0.07));
+    let mut parts = stage.parts();
+    for (who, sign) in [(actor, 1.0), (other, -1.0)] {
+        // The actor's left is the other's right, so they go to opposite own sides.
+        parts[who].sway(when, move |t| {
+            let s = sign * (TAU * rate * t).sin();
+            Torso { shift: [size * s, -0.02, 0.0], lean: 0.5 * size * s, twist: 0.06 * s, ..Torso::default() }
+        });
+        let mine = if who == actor { joined } else { joined.other() };
+        parts[who].reach_with(mine, when, [0.3, -1.0, -0.2], move |view| {
+            let middle = view.between(0.42);
+            let at = add(middle, view.mine([0.42 * mine.sign(), 0.0, 0.0]));
+            short_of(view.own(mine.shoulder()), at, PALM)
+        });
+    }
+    let free = joined.other();
+    parts[actor].reach_with(free, when, [1.0, -0.5, 0.0], move |view| {
+        add(view.theirs(9), view.their_way([-0.1 * free.sign(), 0.0, -0.12]))
+    });
+    parts[other].reach_with(joined, when, [1.0, -0.3, 0.0], move |view| {
+        add(view.theirs(free.shoulder()), view.their_way([0.0, 0.05, 0.03]))
+    });
+    stage.scene(
+        "dance hold",
+        &parts,
+        &[
+            "two people dance [slowly|] in a closed hold",
+            "{A} and {B} slow dance, swaying [from side to side|side to side]",
+            "{A} holds {B}'s {o} hand in the {h} hand and they dance",
+            "[they|the two|both people] hold each other and sway [|to the music]",
+            "the two dance close together with joined hands",
+            "{A} leads {B} in a slow dance",
+        ],
+        [
+            &["a person sways in a dance hold, the {h} hand out", "{A} dances slowly with someone"],
+            &["a person sways in a dance hold, the {o} hand out", "{A} dances slowly with someone"],
+        ],
+    )
+}
+
+/// Take the other by the hand and pull them along.
+pub fn pull(stage: &mut Stage) -> Scene {
+    let (hand, actor) = (stage.side, stage.actor);
+    let distance = stage.reach_distance([hand; 2], 0.16, 0.92, 0.08);
+    stage.apart(distance, 0.0);
+    let settled = stage.arrive();
+    let at = settled + 0.8 * stage.slow;
+    stage.stay_until(at + 0.3);
+    let start = stage.now();
+    let (far, seconds) = (stage.draws.uniform(0.6, 1.1), stage.draws.uniform(1.3, 1.8));
+    stage.step(actor, [0.0, -far], 0.0, seconds);
+    stage.step(1 - actor, [0.0, far], 0.0, seconds);
+    let there = stage.now();
+    stage.stay_until(there + 1.0);
+    let mut parts = stage.parts();
+    let when = Span::meeting(at, 0.7 * stage.slow, there - at, 0.8);
+    for part in &mut parts {
+        lean_in(part, when, 0.1, -0.15 * hand.sign());
+        part.reach(hand, when, palms(hand, hand, 0.16, |_| 0.0));
+    }
+    let tug = Span { from: start - 0.1, rise: 0.4, hold: seconds - 0.8, fall: 0.5 };
+    parts[actor].bend(tug, Torso { bend: -0.16, ..Torso::default() });
+    parts[1 - actor].bend(tug, Torso { bend: 0.12, ..Torso::default() });
+    stage.scene(
+        "pull",
+        &parts,
+        &[
+            "{A} [pulls|drags] {B} [forward|along] by the {h} hand",
+            "{A} takes {B}'s {h} hand and pulls",
+            "{B} is [pulled|dragged] forward by {A}",
+            "{A} grabs {B}'s {h} hand and [steps|walks] backward, pulling {B} along",
+            "{B} follows as {A} pulls with the {h} hand",
+            "one pulls the other by the hand",
+        ],
+        [
+            &["a person pulls with the {h} hand and steps back", "{A} pulls someone while walking backward"],
+            &["a person is pulled forward by the {h} hand", "{A} is pulled along"],
+        ],
+    )
+}
+
+/// Pass a small object from hand to hand.
+pub fn pass_object(stage: &mut Stage) -> Scene {
+    let (hand, actor) = (stage.side, stage.actor);
+    let above = stage.draws.uniform(0.16, 0.28);
+    let distance = stage.reach_distance([hand; 2], above, 0.9, 0.06);
+    stage.apart(distance, 0.0);
+    let settled = stage.arrive();
+    let at = settled + 1.1 * stage.slow;
+    stage.stay_until(at + 1.8);
+    let mut parts = stage.parts();
+    for (who, part) in parts.iter_mut().enumerate() {
+        let (rise, hold) = if who == actor { (0.9, 0.25) } else { (0.6, 0.2) };
+        let when = Span::meeting(at, rise * stage.slow, hold, 0.7);
+        lean_in(part, when, 0.1, -0.12 * hand.sign());
+        part.reach(hand, when, palms(hand, hand, above, |_| 0.0));
+        if who != actor {
+            // What was taken is held before the chest and looked at.
+            let keep = Span { from: at + hold, rise: 0.7, hold: 0.6, fall: 0.6 };
+            part.reach(hand, keep, move |view| {
+                add(view.own(9), view.mine([0.08 * hand.sign(), -0.05, 0.26]))
+            });
+            part.bend(keep, Torso { nod: 0.2, ..Torso::default() });
+        }
+    }
+    stage.scene(
+        "pass object",
+        &parts,
+        &[
+            "{A} [hands|passes|gives] {B} something with the {h} hand",
+            "{A} [hands|passes|gives] an object to {B}, {h} hand to {h} hand",
+            "{B} [takes|receives] something from {A} with the {h} hand",
+            "{A} [holds out|offers] a small object in the {h} hand and {B} takes it",
+            "one person hands over an object and the other takes it with the {h} hand",
+            "{B} is handed something by {A}",
+        ],
+        [
+            &["a person hands something over with the {h} hand", "{A} gives an object away, {h} hand out"],
+            &["a person takes something with the {h} hand", "{A} receives an object with the {h} hand"],
+        ],
+    )
+}
+
+/// Go down on one knee and propose.
+pub fn kneel(stage: &mut Stage) -> Scene {
+    let (leg, actor) = (stage.side, stage.actor);
+    let gap = stage.draws.uniform(1.2, 1.5);
+    stage.apart(gap, 0.0);
+    let settled = stage.arrive();
+    let (rise, hold) = (1.2 * stage.slow, stage.draws.uniform(1.5, 2.5));
+    let down = Span { from: settled + 0.1, rise, hold, fall: 1.3 };
+    let ends = stage.draws.chance(0.4);
+    let end = if ends { down.end() + 0.3 } else { down.there() + hold };
+    stage.stay_until(end);
+    let [thigh, shin, _] = stage.legs(actor)[0];
+    let drop = thigh + 0.06 - stage.usual(actor, leg.hip())[1];
+    let mut parts = stage.parts();
+    let torso = Torso { shift: [0.0, drop, 0.0], bend: 0.08, nod: -0.15, ..Torso::default() };
+    parts[actor].bend(down, torso);
+    let (knee, front) = (0.09 * leg.sign(), -0.1 * leg.sign());
+    parts[actor].stride(leg, down, [[knee, 0.1, -shin + 0.04], [knee, 0.02, -shin - 0.02]]);
+    parts[actor].stride(leg.other(), down, [[front, 0.07, 0.34], [front, 0.015, 0.46]]);
+    let offer = Span { from: down.there() - 0.2, rise: 0.7, hold: hold - 0.9, fall: 0.6 };
+    for hand in Hand::BOTH {
+        parts[actor]
+            .reach(hand, offer, move |view| add(view.own(9), view.mine([0.05 * hand.sign(), 0.08, 0.36])));
+        let moved = Span { from: offer.there(), rise: 0.8, hold: 0.5, fall: 0.7 };
+        // The one who is asked brings both hands to the mouth.
+        parts[1 - actor].reach_with(hand, moved, [0.9, -1.0, 0.0], move |view| {
+            add(view.own(12), view.mine([0.06 * hand.sign(), -0.02, 0.15]))
+        });
+    }
+    parts[1 - actor].bend(down, Torso { bend: 0.08, nod: 0.2, ..Torso::default() });
+    stage.scene(
+        "kneel",
+        &parts,
+        &[
+            "{A} kneels [down|] on the {h} knee in front of {B}",
+            "{A} goes down on the {h} knee and proposes to {B}",
+            "{A} [kneels|gets down on one knee] and [proposes to|offers a ring to] {B}",
+            "{B} [stands|watches] as {A} kneels on the {h} knee",
+            "{A} proposes to {B}, kneeling on the {h} knee",
+            "one kneels before the other on the {h} knee and holds out both hands",
+        ],
+        [
+            &["a person kneels on the {h} knee", "{A} goes down on the {h} knee and holds out both hands"],
+            &["a person brings both hands to the mouth", "{A} is moved by a proposal"],
+        ],
+    )
+}
+
+/// Laugh, shaking, and point at the other.
+pub fn laugh(stage: &mut Stage) -> Scene {
+    let (hand, actor) = (stage.side, stage.actor);
+    let gap = stage.draws.uniform(1.1, 2.0);
+    stage.apart(gap, 0.0);
+    let settled = stage.arrive();
+    let hold = stage.draws.uniform(1.5, 2.8);
+    let when = Span { from: settled + 0.2, rise: 0.6, hold, fall: 0.8 };
+    stage.stay_until(when.end() + 0.3);
+    let (rate, bend) = (stage.draws.uniform(2.8, 3.8), stage.draws.uniform(0.2, 0.4));
+    let mut parts = stage.parts();
+    parts[actor].sway(when.led(0.1), move |t| {
+        let shake = (TAU * rate * t).sin();
+        let rock = (PI * 0.9 * t).sin();
+        Torso { bend: bend * (0.6 + 0.4 * rock) + 0.03 * shake, nod: 0.05 * shake, ..Torso::default() }
+    });
+    parts[actor].reach(hand, when, move |view| short_of(view.theirs(9), view.own(hand.shoulder()), 0.46));
+    parts[actor].reach(hand.other(), when, move |view| {
+        add(view.own(6), view.mine([-0.03 * hand.sign(), -0.05, 0.17]))
+    });
+    stage.scene(
+        "laugh and point",
+        &parts,
+        &[
+            "{A} laughs and points at {B} with the {h} hand",
+            "{A} points at {B} with the {h} hand, laughing",
+            "{B} is laughed at by {A}, who points with the {h} hand",
+            "{A} laughs at {B}, pointing with the {h} hand and holding the belly with the {o} hand",
+            "{A} [makes fun of|mocks|laughs at] {B}",
+            "one laughs [hard|loudly|] and points at the other with the {h} hand",
+        ],
+        [
+            &["a person laughs and points with the {h} hand", "{A} laughs, the {o} hand on the belly"],
+            &["a person stands and is laughed at", "{A} stands still"],
+        ],
+    )
+}
+
+/// Wave goodbye with a named hand, turn around and walk away.
+pub fn goodbye(stage: &mut Stage) -> Scene {
+    let (hand, actor) = (stage.side, stage.actor);
+    let gap = stage.draws.uniform(0.9, 1.5);
+    stage.apart(gap, 0.0);
+    let from = stage.draws.uniform(0.1, 0.5);
+    let hold = stage.draws.uniform(0.9, 1.5);
+    let when = Span { from, rise: 0.7, hold, fall: 0.7 };
+    stage.stay_until(when.end());
+    let way = if stage.draws.chance(0.5) { PI } else { -PI };
+    stage.step(actor, [0.0, 0.0], way, 1.7 * stage.slow);
+    stage.walk_off(actor, 2.4);
+    let answers = stage.draws.chance(0.5);
+    let mut parts = stage.parts();
+    for (who, part) in parts.iter_mut().enumerate() {
+        if who == actor || answers {
+            let late = if who == actor { 0.0 } else { 0.3 };
+            part.reach_with(hand, Span { from: from + late, ..when }, [1.0, -0.8, 0.0], move |view| {
+                let side = hand.sign() * (0.22 + 0.1 * (TAU * 1.7 * view.time).sin());
+                add(view.own(hand.shoulder()), view.mine([side, 0.3, 0.18]))
+            });
+        }
+    }
+    let pair: &[&str] = if answers {
+        &[
+            "two people wave goodbye with their {h} hands and {A} walks away",
+            "{A} and {B} wave goodbye with the {h} hand, then {A} [leaves|walks off]",
+            "{A} waves the {h} hand, {B} waves back, and {A} turns around and walks away",
+            "both wave goodbye with their {h} hands, then one leaves",
+            "they say goodbye waving their {h} hands and one walks off",
+        ]
+    } else {
+        &[
+            "{A} waves goodbye to {B} with the {h} hand and walks away",
+            "{A} waves the {h} hand, turns around and [leaves|walks away|walks off]",
+            "{A} says goodbye with a wave of the {h} hand and leaves {B}",
+            "{B} stays behind as {A} waves with the {h} hand and walks away",
+            "one waves goodbye with the {h} hand and walks off, the other stays",
+        ]
+    };
+    let other: &[&str] = if answers {
+        &["a person waves with the {h} hand and stays", "{A} waves back with the {h} hand"]
+    } else {
+        &["a person stands and watches", "{A} stays where they are"]
+    };
+    let one: &[&str] =
+        &["a person waves goodbye with the {h} hand and walks away", "{A} waves, turns around and leaves"];
+    stage.scene("goodbye", &parts, pair, [one, other])
+}
