@@ -3,9 +3,7 @@
 use super::{Family, Staged, phrases};
 use crate::data::compose::draws::Draws;
 use crate::data::compose::library::Piece;
-use crate::data::compose::manifest::Kind::{
-    self, Act, Box as Blow, Dance, Dodge, Jump, Kick, Laugh, Stand, Sword, Turn,
-};
+use crate::data::compose::manifest::Kind::{self, Act, Box as Blow, Dance, Jump, Laugh, Stand, Sword, Turn};
 use crate::data::compose::place::put;
 use crate::data::compose::scene::Track;
 use crate::data::compose::stage::{Part, Stage};
@@ -22,12 +20,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family { name: "turns", needs: &[Act, Stand], make: turns },
     Family { name: "different", needs: &[Act], make: different },
     Family { name: "answer-laugh", needs: &[Act, Laugh], make: answer_laugh },
-    Family { name: "answer-dodge", needs: &[Blow, Dodge], make: answer_dodge },
-    Family { name: "box", needs: &[Blow], make: fight_box },
-    Family { name: "sword", needs: &[Sword], make: fight_sword },
     Family { name: "dance", needs: &[Dance], make: dance },
-    Family { name: "jump-toward", needs: &[Jump, Stand], make: jump_toward },
-    Family { name: "kick-toward", needs: &[Kick, Stand], make: kick_toward },
     Family { name: "stand", needs: &[Stand], make: stand_both },
 ];
 
@@ -45,7 +38,7 @@ const WATCHING: &[&str] = &[
     "~remain still",
 ];
 
-fn waiting(track: Track) -> Part {
+pub(super) fn waiting(track: Track) -> Part {
     Part { track, phrases: phrases(WATCHING) }
 }
 
@@ -55,7 +48,7 @@ fn about(draws: &mut Draws, spread: f64) -> f64 {
 }
 
 /// Second person opposite, facing the first at the origin.
-fn opposite(part: Part, distance: f64, draws: &mut Draws) -> Part {
+pub(super) fn opposite(part: Part, distance: f64, draws: &mut Draws) -> Part {
     let (angle, aside) = (PI + about(draws, 0.12), about(draws, 0.1));
     Part { track: put(part.track, angle, [aside, distance]), ..part }
 }
@@ -72,7 +65,7 @@ fn lead(draws: &mut Draws) -> usize {
 }
 
 /// An action, led into from standing where that is drawn and fits.
-fn shown(stage: &Stage<'_>, kinds: &[Kind], draws: &mut Draws) -> Option<Part> {
+pub(super) fn shown(stage: &Stage<'_>, kinds: &[Kind], draws: &mut Draws) -> Option<Part> {
     // One kind first, so that a kind with few actions is not drowned.
     let kind = *draws.choice(kinds);
     let piece = stage.pick(&[kind], draws)?;
@@ -80,7 +73,7 @@ fn shown(stage: &Stage<'_>, kinds: &[Kind], draws: &mut Draws) -> Option<Part> {
     stage.act(&piece, frames, draws)
 }
 
-const WATCH: &[&str] = &[
+pub(super) const WATCH: &[&str] = &[
     "{1} {as}[ while| as|, and|, while] {2} {bs}",
     "{1} {as}[| in front of {2}|, facing {2}]",
     "{1} {as} and {2} {bs}",
@@ -269,7 +262,7 @@ fn turns(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
     Some(Staged { parts: [first, second], templates })
 }
 
-const DIFFERENT: &[&str] = &[
+pub(super) const DIFFERENT: &[&str] = &[
     "{1} {as} while {2} {bs}",
     "{1} {as} and {2} {bs}",
     "{1} is {aing}[ and| while] {2} is {bing}",
@@ -281,7 +274,7 @@ const DIFFERENT: &[&str] = &[
 ];
 
 /// Bring the shorter of two parts to the length of the longer, or cut the longer a little.
-fn even(stage: &Stage<'_>, a: &mut Part, b: &mut Part, draws: &mut Draws) -> Option<()> {
+pub(super) fn even(stage: &Stage<'_>, a: &mut Part, b: &mut Part, draws: &mut Draws) -> Option<()> {
     let (long, short) = (a.track.len().max(b.track.len()), a.track.len().min(b.track.len()));
     let length = if short * 10 >= long * 8 { short } else { long };
     for part in [a, b] {
@@ -334,71 +327,6 @@ fn answer_laugh(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
     Some(Staged { parts: [first, second], templates })
 }
 
-fn answer_dodge(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
-    let mut first = shown(stage, &[Blow, Blow, Sword], draws)?;
-    let mut second = shown(stage, &[Dodge], draws)?;
-    even(stage, &mut first, &mut second, draws)?;
-    let gap = draws.uniform(1.0, 1.5);
-    let second = opposite(second, gap, draws);
-    let mut templates = DIFFERENT.to_vec();
-    templates.extend([
-        "{1} attacks, {2} {bs}",
-        "{1} {as} at {2}, who {bs}",
-        "{1} {as} and {2} {bs} [to get away|to avoid it|to avoid being hit]",
-        "{2} {bs} while {1} attacks",
-        "{they} fight, {1} {as} and {2} {bs}",
-        "{2} is attacked by {1} and {bs}",
-        "{1} {as} toward {2}, who {bs}",
-    ]);
-    Some(Staged { parts: [first, second], templates })
-}
-
-fn fight_box(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
-    let mut first = shown(stage, &[Blow], draws)?;
-    let mut second = shown(stage, &[Blow], draws)?;
-    even(stage, &mut first, &mut second, draws)?;
-    let gap = draws.uniform(1.0, 1.5);
-    let second = opposite(second, gap, draws);
-    let mut templates = vec![
-        "{they} box[| with each other| against each other]",
-        "{they} are boxing[| with each other]",
-        "{they} fight[| with their fists| like boxers]",
-        "{they} fight: {1} {as} and {2} {bs}",
-        "{they} are having a boxing match",
-        "{they} throw punches at each other",
-        "{they} spar[| with each other| in a boxing match]",
-        "{they} exchange [punches|blows]",
-        "{1} boxes with {2}",
-        "boxing",
-        "in a fight, {1} {as} and {2} {bs}",
-        "{they} box, {1} {as}",
-    ];
-    templates.extend(DIFFERENT);
-    Some(Staged { parts: [first, second], templates })
-}
-
-fn fight_sword(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
-    let mut first = shown(stage, &[Sword], draws)?;
-    let mut second = shown(stage, &[Sword], draws)?;
-    even(stage, &mut first, &mut second, draws)?;
-    let gap = draws.uniform(1.3, 2.0);
-    let second = opposite(second, gap, draws);
-    let mut templates = vec![
-        "{they} fight with swords",
-        "{they} are sword fighting",
-        "{they} have a sword fight",
-        "{they} fence[| with each other]",
-        "{they} [swing|cross] swords[| at each other]",
-        "{they} duel with swords: {1} {as} and {2} {bs}",
-        "{they} fight each other with swords",
-        "a sword fight between two people",
-        "{they} duel, {1} {as}",
-        "in a sword fight, {1} {as} while {2} {bs}",
-    ];
-    templates.extend(DIFFERENT);
-    Some(Staged { parts: [first, second], templates })
-}
-
 fn dance(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
     let mut first = shown(stage, &[Dance], draws)?;
     let mut templates = vec![
@@ -421,47 +349,6 @@ fn dance(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
     };
     let gap = draws.uniform(1.4, 2.6);
     let second = if draws.chance(0.5) { opposite(second, gap, draws) } else { next_to(second, gap, draws) };
-    Some(Staged { parts: [first, second], templates })
-}
-
-fn jump_toward(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
-    let first = shown(stage, &[Jump], draws)?;
-    let second = waiting(stage.stand(first.track.len(), draws)?);
-    let travel = first.track[first.track.len() - 1][0][2];
-    let gap = travel + draws.uniform(0.6, 1.4);
-    let second = opposite(second, gap, draws);
-    let mut templates = WATCH.to_vec();
-    templates.extend([
-        "{1} {as} toward {2}",
-        "{1} {as} up to {2}, who {bs}",
-        "{1} jumps [toward|towards] {2} while {2} {bs}",
-        "{1} comes closer to {2} with a jump",
-        "{2} {bs} and {1} jumps toward them",
-    ]);
-    Some(Staged { parts: [first, second], templates })
-}
-
-fn kick_toward(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
-    let first = shown(stage, &[Kick], draws)?;
-    let frames = first.track.len();
-    let second = if draws.chance(0.5) {
-        waiting(stage.stand(frames, draws)?)
-    } else {
-        let mut part = shown(stage, &[Dodge, Laugh, Act], draws)?;
-        part.track = stage.extend(&part.track, frames, draws)?;
-        part
-    };
-    let reach = first.track.iter().map(|pose| pose[0][2]).fold(0.0, f64::max);
-    let gap = reach + draws.uniform(0.9, 1.8);
-    let second = opposite(second, gap, draws);
-    let mut templates = DIFFERENT.to_vec();
-    templates.extend([
-        "{1} {as} toward {2}",
-        "{1} {as} in front of {2}",
-        "{1} {as} [toward|in the direction of] {2}, who {bs}",
-        "{1} kicks toward {2}[| and {2} {bs}]",
-        "{1} is kicking [toward|at] {2}",
-    ]);
     Some(Staged { parts: [first, second], templates })
 }
 

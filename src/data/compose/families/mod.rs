@@ -1,6 +1,8 @@
 //! The families of scenes: who does what, where, and the sentences that are true of it.
 
 mod acting;
+mod fighting;
+mod running;
 mod walking;
 
 use super::caption::{Material, alone, captions};
@@ -52,7 +54,9 @@ pub fn sources<'a>(
     let there = |kind: &Kind| library.of_kinds(split, std::slice::from_ref(kind)).next().is_some();
     acting::FAMILIES
         .iter()
+        .chain(fighting::FAMILIES)
         .chain(walking::FAMILIES)
+        .chain(running::FAMILIES)
         .filter(|family| recipe.weight(family.name) > 0.0 && family.needs.iter().all(there))
         .map(|family| -> Box<dyn Source> {
             let weight = recipe.weight(family.name);
