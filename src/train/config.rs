@@ -247,10 +247,21 @@ pub struct TransformerTrainConfig {
     pub max_frames: usize,
     /// Probability that a batch has one person wholly masked.
     pub interaction_probability: f32,
+    /// Parts of a batch that are worked on at once, each with a mean loss of its own.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub parts: usize,
     /// Probability that a caption is dropped, sentence and words alike, for guidance.
     pub drop_text: f32,
     /// Weight of the second, unrolled pass; 0 leaves it out.
     pub step_unroll: f64,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn is_one(parts: &usize) -> bool {
+    *parts == 1
 }
 
 impl TransformerTrainConfig {

@@ -19,6 +19,7 @@ pub mod pack;
 pub mod quantizer;
 pub mod run_folder;
 pub mod schedule;
+pub mod shards;
 pub mod stop;
 pub mod teach;
 pub mod text_source;

@@ -10,6 +10,7 @@ use super::masking::Draws;
 use super::optim::AdamW;
 use super::order::Order;
 use super::run_folder::RunFolder;
+use super::shards::{StepScore, average, parts};
 use super::stop::Stop;
 use super::text_source::{PREFIX, TextSource, taught_tensors};
 use super::tokens::TokenCache;
@@ -25,6 +26,7 @@ use crate::nn::dropout::Keep;
 use crate::nn::params::Params;
 use crate::rng::CounterRng;
 use candle_core::{Device, Tensor, Var};
+use rayon::prelude::*;
 use serde_json::{Map, json};
 use std::collections::HashMap;
 use std::path::Path;
@@ -116,10 +118,29 @@ impl TransformerTrainer {
         self.adam.vars().iter().map(|(_, var)| var.elem_count()).sum()
     }
 
-    /// One step on token maps and their captions. Returns the pass, the gradient's norm before clipping and the rate.
-    pub fn step(&mut self, batch: &TokenBatch, captions: &[&str]) -> Result<(TransformerPass, f64, f64)> {
+    /// One step on the parts of a batch: token maps and their captions. Returns the score, the gradient's norm before clipping
+    /// and the rate.
+    pub fn step(&mut self, parts: &[(TokenBatch, Vec<&str>)]) -> Result<(StepScore, f64, f64)> {
         let step = self.steps() + 1;
         let rng = self.rng.nth(step);
+        let passes = parts
+            .par_iter()
+            .enumerate()
+            .map(|(part, (batch, captions))| {
+                // The first part draws what a whole batch would.
+                let rng = if part == 0 { rng.clone() } else { rng.fork("part").nth(part as u64) };
+                self.pass(batch, captions, &rng)
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let rows: Vec<usize> = parts.iter().map(|(batch, _)| batch.lengths.len()).collect();
+        let score = average(passes, &rows)?;
+        let rate = self.config.schedule().rate(step);
+        let norm = self.adam.step(&score.gradients, rate, self.config.common.clip())?;
+        Ok((score, norm, rate))
+    }
+
+    /// Forward and backward of one part.
+    fn pass(&self, batch: &TokenBatch, captions: &[&str], rng: &CounterRng) -> Result<TransformerPass> {
         let mut drop = CounterDropout::new(rng.fork("dropout"), self.config.common.dropout);
         let draws = Draws::new(
             &rng.fork("masking"),
@@ -129,18 +150,7 @@ impl TransformerTrainer {
             self.config.drop_text,
         );
         let text = self.text.features(captions, &self.model, &mut drop)?;
-        let pass = transformer_pass(
-            &self.model,
-            self.adam.vars(),
-            batch,
-            &text,
-            &self.objective,
-            &draws,
-            &mut drop,
-        )?;
-        let rate = self.config.schedule().rate(step);
-        let norm = self.adam.step(&pass.gradients, rate, self.config.common.clip())?;
-        Ok((pass, norm, rate))
+        transformer_pass(&self.model, self.adam.vars(), batch, &text, &self.objective, &draws, &mut drop)
     }
 
     /// Score on held-out clips, each seen once, with the same masks every time.
@@ -295,12 +305,18 @@ pub fn train(
     while trainer.steps() < common.steps {
         let step = trainer.steps() + 1;
         let items = trainer.items(clips, &mut order, step)?;
-        let batch = tokens.batch(&items)?;
-        let captions: Vec<&str> = items.iter().map(|(index, draws)| caption(clips, *index, draws)).collect();
-        let (pass, norm, rate) = trainer.step(&batch, &captions)?;
-        journal.step(step, &format!("loss {:.4}  accuracy {:.1} %", pass.loss, 100.0 * pass.accuracy));
+        let parts = parts(items.len(), config.parts)
+            .into_iter()
+            .map(|rows| {
+                let items = &items[rows];
+                let captions = items.iter().map(|(index, draws)| caption(clips, *index, draws)).collect();
+                Ok((tokens.batch(items)?, captions))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let (score, norm, rate) = trainer.step(&parts)?;
+        journal.step(step, &format!("loss {:.4}  accuracy {:.1} %", score.loss, 100.0 * score.accuracy));
         if step.is_multiple_of(common.log_every) || step == 1 {
-            journal.log("train", step, metrics(&pass, norm, rate, journal.rate()))?;
+            journal.log("train", step, metrics(&score, norm, rate, journal.rate()))?;
         }
 
         let validate = |trainer: &TransformerTrainer| {
@@ -325,13 +341,10 @@ pub fn train(
     Ok(Outcome::Finished)
 }
 
-fn metrics(pass: &TransformerPass, norm: f64, rate: f64, speed: f64) -> Map<String, serde_json::Value> {
-    let each = |f: fn(&super::cross_entropy::CrossEntropy) -> f64| -> Vec<f64> {
-        pass.passes.iter().map(|pass| f(&pass.score)).collect()
-    };
+fn metrics(score: &StepScore, norm: f64, rate: f64, speed: f64) -> Map<String, serde_json::Value> {
     let value = json!({
-        "loss": pass.loss, "accuracy": pass.accuracy, "cross_entropy": each(|s| s.loss),
-        "accuracy_of_pass": each(|s| s.accuracy), "gradient_norm": norm, "lr": rate, "steps_per_second": speed,
+        "loss": score.loss, "accuracy": score.accuracy, "cross_entropy": score.cross_entropy,
+        "accuracy_of_pass": score.accuracy_of_pass, "gradient_norm": norm, "lr": rate, "steps_per_second": speed,
     });
     value.as_object().cloned().unwrap_or_default()
 }

@@ -92,6 +92,9 @@ pub struct TransformerArgs {
     /// Longest clip, frames; of longer ones the beginning is used [default: 300]
     #[arg(long)]
     max_frames: Option<usize>,
+    /// Parts of a batch to work on at once; as many as there are cores is fastest on a CPU [default: 1]
+    #[arg(long)]
+    parts: Option<std::num::NonZeroU8>,
     /// Probability that a batch has one person wholly masked [default: 0.2]
     #[arg(long)]
     interaction_mask: Option<f32>,
@@ -162,6 +165,7 @@ impl TransformerArgs {
             text,
             max_frames: 300,
             interaction_probability: 0.2,
+            parts: 1,
             drop_text: 0.1,
             step_unroll: 1.0,
         })
@@ -208,6 +212,7 @@ impl TransformerArgs {
         set(&mut config.model.code_dim, self.token_dim);
         set(&mut config.max_frames, self.max_frames);
         set(&mut config.interaction_probability, self.interaction_mask);
+        set(&mut config.parts, self.parts.map(|parts| usize::from(parts.get())));
         set(&mut config.drop_text, self.drop_text);
         set(&mut config.step_unroll, self.step_unroll);
         Ok(())

@@ -112,17 +112,12 @@ impl FamilySource<'_> {
         };
         let captions = captions(&material, draws);
         let persons = [alone(&first.phrases, draws), alone(&second.phrases, draws)];
-        let mut scene = Scene {
+        // Whoever acts is person 1, as captions count people; trainings that treat both alike exchange them.
+        Some(Scene {
             family: self.family.name,
             tracks: [first.track, second.track],
             facts: Facts { captions, persons },
-        };
-        // Whoever acts is person 1 half of the time.
-        if draws.chance(0.5) {
-            scene.tracks.swap(0, 1);
-            scene.facts.persons.swap(0, 1);
-        }
-        Some(scene)
+        })
     }
 }
 

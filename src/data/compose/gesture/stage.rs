@@ -36,7 +36,8 @@ impl<'a> Stage<'a> {
         let [first, second] = stands;
         let here = Place { x: 0.0, z: 0.0, turn: 0.0 };
         let paths = [Path::new(first, here), Path::new(second, Place { turn: PI, ..here })];
-        let actor = draws.below(2);
+        // As captions count people; trainings that treat both alike exchange them.
+        let actor = 0;
         let side = if draws.chance(0.5) { Hand::Left } else { Hand::Right };
         let slow = draws.uniform(0.85, 1.3);
         Self { draws, bases, paths, actor, side, slow }
