@@ -1,5 +1,6 @@
 //! `duet generate`: one sentence, files in a folder.
 
+use super::device::ComputeArgs;
 use super::models_at_hand::ModelsAtHand;
 use super::results::Plan;
 use crate::engine::{Engine, Finished, Limits, OnProgress, RawRequest, ResultFile, answer};
@@ -63,6 +64,8 @@ pub struct GenerateArgs {
     /// Leave every joint where the model puts it, as upstream does: bones then grow and shrink within a clip
     #[arg(long)]
     no_rigid: bool,
+    #[command(flatten)]
+    compute: ComputeArgs,
     /// Model to use: a name, or the folder of a package [default: duet-mini, else the first at hand]
     #[arg(long, env = "DUET_MODEL", value_name = "NAME")]
     model: Option<String>,
@@ -85,6 +88,7 @@ pub struct GenerateArgs {
 /// # Errors
 /// Those of the request's rules, of the engine, and of the disk.
 pub fn run(args: GenerateArgs) -> anyhow::Result<()> {
+    args.compute.apply()?;
     let args = Asked::from(args);
     // A mistake in the request is told before anything slow is done.
     args.request.clone().validate()?;

@@ -1,5 +1,6 @@
 //! `duet serve`: the page and the HTTP service.
 
+use super::device::ComputeArgs;
 use super::models_at_hand::ModelsAtHand;
 use crate::engine::{Engine, Limits};
 use crate::error::{Error, ErrorKind, Result};
@@ -48,6 +49,8 @@ pub struct ServeArgs {
     #[arg(long, env = "DUET_KEEP", value_name = "MIB", default_value_t = 64,
           value_parser = clap::value_parser!(u32).range(1..=65_536))]
     keep: u32,
+    #[command(flatten)]
+    compute: ComputeArgs,
 }
 
 /// Serve until told to stop.
@@ -55,6 +58,7 @@ pub struct ServeArgs {
 /// # Errors
 /// Those of [`server::serve`] and of loading the model.
 pub fn run(args: ServeArgs) -> Result<()> {
+    args.compute.apply()?;
     // First of all the port, which is known at once; then the model, which takes a while.
     let listener = server::serve::bind(&args.host, args.port)?;
     let address = listener.local_addr().map_err(|source| {
