@@ -140,6 +140,7 @@ fn full_size(root: &std::path::Path) -> Result<Package, Box<dyn std::error::Erro
     let about = Description {
         title: "Official size, random weights".into(),
         knows: "Nothing; for measuring only".into(),
+        examples: Vec::new(),
         licence: "none".into(),
         provenance: "made by formula".into(),
         fps: 30,

@@ -72,6 +72,9 @@ export class Composer {
   explainModel() {
     const chosen = byId("model")?.selectedOptions[0];
     byId("knows").textContent = chosen?.dataset.knows ?? "";
+    for (const chips of document.querySelectorAll(".chips")) {
+      chips.hidden = chips.dataset.model !== chosen?.value || chips.children.length === 0;
+    }
   }
 
   clearMarks() {

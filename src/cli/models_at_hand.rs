@@ -67,7 +67,8 @@ impl ModelsAtHand {
 
 fn spec(name: String, package: Package) -> ModelSpec {
     let manifest = package.manifest();
-    ModelSpec { name, title: manifest.title.clone(), knows: manifest.knows.clone(), loader: loader(package) }
+    let (title, knows) = (manifest.title.clone(), manifest.knows.clone());
+    ModelSpec { name, title, knows, examples: manifest.examples.clone(), loader: loader(package) }
 }
 
 /// How a package becomes a model: one arm for each family.

@@ -38,6 +38,7 @@ impl Control {
             name: name.into(),
             title: format!("The {name} model"),
             knows: "walking <in> a line".into(),
+            examples: vec!["walk <in> a line".into(), "walk & turn".into()],
             loader: self.loader(),
         }
     }

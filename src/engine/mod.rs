@@ -42,6 +42,8 @@ pub struct ModelSpec {
     pub title: String,
     /// What it knows, in one line.
     pub knows: String,
+    /// Prompts that it answers well.
+    pub examples: Vec<String>,
     /// Makes it.
     pub loader: Loader,
 }
@@ -95,6 +97,7 @@ struct Model {
     name: String,
     title: String,
     knows: String,
+    examples: Vec<String>,
     worker: Worker,
 }
 
@@ -105,6 +108,7 @@ pub struct ModelInfo<'a> {
     pub name: &'a str,
     pub title: &'a str,
     pub knows: &'a str,
+    pub examples: &'a [String],
 }
 
 /// Named models, each on its own thread, and the results they made. Dropping it stops the threads.
@@ -123,9 +127,9 @@ impl Engine {
     pub fn start(models: Vec<ModelSpec>, default: Option<&str>, limits: Limits) -> Result<Self> {
         let models = models
             .into_iter()
-            .map(|ModelSpec { name, title, knows, loader }| {
+            .map(|ModelSpec { name, title, knows, examples, loader }| {
                 let worker = Worker::start(&name, loader, limits.queue)?;
-                Ok(Model { name, title, knows, worker })
+                Ok(Model { name, title, knows, examples, worker })
             })
             .collect::<Result<Vec<_>>>()?;
         let mut engine = Self { models, default: 0, store: Store::new(limits.results, limits.result_bytes) };
@@ -251,7 +255,7 @@ struct Pending {
 
 impl Model {
     fn info(&self) -> ModelInfo<'_> {
-        ModelInfo { name: &self.name, title: &self.title, knows: &self.knows }
+        ModelInfo { name: &self.name, title: &self.title, knows: &self.knows, examples: &self.examples }
     }
 }
 

@@ -122,6 +122,9 @@ pub struct Manifest {
     pub kind: Kind,
     /// What the model knows and does not know, one line.
     pub knows: String,
+    /// Prompts that it answers well, to be offered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<String>,
     /// Terms of the weights.
     pub licence: String,
     /// Where the weights come from: training data, source files, acknowledgements.
@@ -186,6 +189,12 @@ impl Manifest {
             if value.chars().any(|c| c.is_control() && c != '\n') {
                 return Err(bad(format!("{field} holds control characters")));
             }
+        }
+        let offered = |text: &String| {
+            !text.trim().is_empty() && text.chars().count() <= 200 && !text.chars().any(char::is_control)
+        };
+        if self.examples.len() > 24 || !self.examples.iter().all(offered) {
+            return Err(bad("examples are at most 24 lines of 1 to 200 characters".to_owned()));
         }
         dimensions::range("fps", self.fps as usize, 1, 240)?;
         self.validate_dimensions()?;
@@ -296,6 +305,7 @@ pub(crate) mod tests {
             title: "Small".into(),
             kind: Kind::InterMask,
             knows: "Nothing: random weights.".into(),
+            examples: Vec::new(),
             licence: "MIT".into(),
             provenance: "Made for a test.".into(),
             fps: 30,
@@ -350,6 +360,7 @@ pub(crate) mod tests {
         assert!(refused(|m| m.format = 2).contains("format 2"));
         assert!(refused(|m| m.name = "../x".into()).contains("name"));
         assert!(refused(|m| m.knows = " ".into()).contains("knows"));
+        assert!(refused(|m| m.examples = vec!["wave\u{7}".into()]).contains("examples"));
         assert!(refused(|m| m.title = "a\u{7}".into()).contains("title"));
         assert!(refused(|m| m.fps = 0).contains("fps"));
         assert!(refused(|m| m.vq.width = usize::MAX >> 2).contains("vq.width"));

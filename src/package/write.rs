@@ -18,6 +18,8 @@ pub struct Description {
     pub title: String,
     /// What the model knows and does not know, one line.
     pub knows: String,
+    /// Prompts to be offered.
+    pub examples: Vec<String>,
     /// Terms of the weights.
     pub licence: String,
     /// Where the weights come from.
@@ -112,6 +114,7 @@ impl Writer {
             title: about.title,
             kind: Kind::InterMask,
             knows: about.knows,
+            examples: about.examples,
             licence: about.licence,
             provenance: about.provenance,
             fps: about.fps,
@@ -200,6 +203,7 @@ pub(crate) mod tests {
         Description {
             title: m.title,
             knows: m.knows,
+            examples: m.examples,
             licence: m.licence,
             provenance: m.provenance,
             fps: m.fps,

@@ -14,21 +14,12 @@ use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 
-/// Sentences that the page offers to try: of the kind that the bundled model was taught.
-const EXAMPLES: [&str; 4] = [
-    "two people walk toward each other, shake right hands and step apart",
-    "two people dance salsa",
-    "the first person lifts the left hand and the second person spins to the right under it",
-    "the first person lowers the second person into a deep dip and pulls them up again",
-];
-
 #[derive(Template)]
 #[template(path = "index.html")]
 struct Index<'a> {
     version: &'a str,
     models: &'a [ModelInfo<'a>],
     default_model: &'a str,
-    examples: &'a [&'a str],
 }
 
 #[derive(RustEmbed)]
@@ -58,7 +49,6 @@ impl Page {
             version: env!("CARGO_PKG_VERSION"),
             models: &models,
             default_model: engine.default_model().name,
-            examples: &EXAMPLES,
         };
         let html = index.render().map_err(|source| {
             Error::internal("page", "the page could not be rendered").with_source(source)

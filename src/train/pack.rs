@@ -41,6 +41,8 @@ pub struct Packing {
     pub title: String,
     /// What the model knows, one line.
     pub knows: String,
+    /// Prompts to be offered.
+    pub examples: Vec<String>,
     /// Terms of the weights.
     pub licence: String,
     /// Where the weights come from.
@@ -93,6 +95,7 @@ pub fn pack(packing: &Packing) -> Result<Package> {
     writer.finish(Description {
         title: packing.title.clone(),
         knows: packing.knows.clone(),
+        examples: packing.examples.clone(),
         licence: packing.licence.clone(),
         provenance: packing.provenance.clone(),
         fps: FPS as u32,

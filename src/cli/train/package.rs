@@ -33,6 +33,9 @@ pub struct PackageArgs {
     /// One line: what the model knows
     #[arg(long)]
     knows: String,
+    /// A prompt that it answers well, offered on the page; may be repeated
+    #[arg(long, value_name = "PROMPT")]
+    example: Vec<String>,
     /// Terms of the weights
     #[arg(long)]
     licence: String,
@@ -66,6 +69,7 @@ pub fn run(args: &PackageArgs) -> Result<()> {
         title: args.title.clone().unwrap_or_else(|| name.clone()),
         name,
         knows: args.knows.clone(),
+        examples: args.example.clone(),
         licence: args.licence.clone(),
         provenance: args.provenance.clone(),
         card,

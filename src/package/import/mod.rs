@@ -150,6 +150,7 @@ fn convert(
     let package = writer.finish(Description {
         title: about.title.unwrap_or_else(|| format!("InterMask ({name})")),
         knows: about.knows.unwrap_or_else(|| "Not stated by its source.".into()),
+        examples: Vec::new(),
         licence: about.licence.unwrap_or_else(|| "Not stated by its source; ask where you got it.".into()),
         provenance: about.provenance.unwrap_or_else(|| format!("Imported from {}.", layout.describe())),
         fps: 30,
@@ -179,6 +180,7 @@ fn copy(
     let package = writer.finish(Description {
         title: about.title.unwrap_or(m.title),
         knows: about.knows.unwrap_or(m.knows),
+        examples: m.examples,
         licence: about.licence.unwrap_or(m.licence),
         provenance: about.provenance.unwrap_or(m.provenance),
         fps: m.fps,
