@@ -128,7 +128,7 @@ impl TransformerTrainer {
             .enumerate()
             .map(|(part, (batch, captions))| {
                 // The first part draws what a whole batch would.
-                let rng = if part == 0 { rng.clone() } else { rng.fork("part").nth(part as u64) };
+                let rng = if part == 0 { rng } else { rng.fork("part").nth(part as u64) };
                 self.pass(batch, captions, &rng)
             })
             .collect::<Result<Vec<_>>>()?;
