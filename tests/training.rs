@@ -235,6 +235,7 @@ fn a_polite_kill_saves_and_says_how_to_go_on() {
 fn common(data: PathBuf) -> Common {
     Common {
         data,
+        from: None,
         seed: 1,
         steps: 10,
         batch: 2,

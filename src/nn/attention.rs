@@ -1,8 +1,8 @@
 //! Multi-head attention with PyTorch's packed in-projection.
 
-use super::dropout::Dropout;
+use super::dropout::{DropMask, Dropout};
 use super::linear::{Linear, ZERO};
-use super::ops::{self, Mask};
+use super::ops::{self, After, Among, Mask};
 use candle_core::{Module, Result, Tensor};
 use candle_nn::{Init, VarBuilder};
 
@@ -40,29 +40,27 @@ impl MultiHead {
         })
     }
 
-    /// Attention of `x` (B, N, d) to itself.
-    pub fn to_self(&self, x: &Tensor, mask: &Mask, drop: &mut dyn Dropout) -> Result<Tensor> {
-        let d = self.width()?;
-        let qkv = project(x, &self.in_weight, &self.in_bias)?;
-        let part = |i: usize| qkv.narrow(2, i * d, d);
-        self.attend(&part(0)?, &part(1)?, &part(2)?, mask, drop)
+    /// Attention of `x` (B, N, d) to itself, each group of `among` by itself; `mask` has one row a group.
+    pub fn to_self(&self, x: &Tensor, among: Among, mask: &Mask, drop: &mut dyn Dropout) -> Result<Tensor> {
+        let qkv = ops::linear(x, &self.in_weight, &self.in_bias, After::Nothing)?;
+        self.out.forward(&ops::self_attention(&qkv, self.heads, among, mask, self.drop(drop))?)
     }
 
-    /// Attention of `x` (B, N, d) to `other` (B, M, d).
-    pub fn to_other(
+    /// Attention of each half of the batch `x` (2B, N, d) to the other half of `other` (2B, N, d).
+    pub fn to_partner(
         &self,
         x: &Tensor,
         other: &Tensor,
         mask: &Mask,
         drop: &mut dyn Dropout,
     ) -> Result<Tensor> {
-        self.to_keys(x, &self.keys_values(other)?, mask, drop)
+        let (q, kv) = (self.queries(x)?, self.side_by_side(other)?);
+        self.out.forward(&ops::attention_to_partner(&q, &kv, self.heads, mask, self.drop(drop))?)
     }
 
     /// Keys and values of `other` (B, M, d).
     pub fn keys_values(&self, other: &Tensor) -> Result<KeysValues> {
-        let d = self.width()?;
-        let kv = project(other, &self.in_weight.narrow(0, d, 2 * d)?, &self.in_bias.narrow(0, d, 2 * d)?)?;
+        let (d, kv) = (self.width()?, self.side_by_side(other)?);
         Ok(KeysValues { keys: kv.narrow(2, 0, d)?, values: kv.narrow(2, d, d)? })
     }
 
@@ -74,30 +72,28 @@ impl MultiHead {
         mask: &Mask,
         drop: &mut dyn Dropout,
     ) -> Result<Tensor> {
-        let d = self.width()?;
-        let q = project(x, &self.in_weight.narrow(0, 0, d)?, &self.in_bias.narrow(0, 0, d)?)?;
-        self.attend(&q, &other.keys, &other.values, mask, drop)
+        let q = self.queries(x)?;
+        let drop = self.drop(drop);
+        self.out.forward(&ops::attention(&q, &other.keys, &other.values, self.heads, mask, drop)?)
     }
 
     fn width(&self) -> Result<usize> {
         self.in_weight.dim(1)
     }
 
-    fn attend(
-        &self,
-        q: &Tensor,
-        k: &Tensor,
-        v: &Tensor,
-        mask: &Mask,
-        drop: &mut dyn Dropout,
-    ) -> Result<Tensor> {
-        let drop = if self.dropout > 0.0 { drop.mask(self.dropout) } else { None };
-        self.out.forward(&ops::attention(q, k, v, self.heads, mask, drop)?)
+    fn queries(&self, x: &Tensor) -> Result<Tensor> {
+        let d = self.width()?;
+        ops::linear(x, &self.in_weight.narrow(0, 0, d)?, &self.in_bias.narrow(0, 0, d)?, After::Nothing)
     }
-}
 
-/// x·wᵀ + b over the last axis as one matrix product.
-fn project(x: &Tensor, w: &Tensor, b: &Tensor) -> Result<Tensor> {
-    let (batch, n, d) = x.dims3()?;
-    ops::add_bias(&ops::product(&x.reshape((batch * n, d))?, w)?, b)?.reshape((batch, n, w.dim(0)?))
+    /// Keys and values of `x` (B, M, d) side by side, (B, M, 2d).
+    fn side_by_side(&self, x: &Tensor) -> Result<Tensor> {
+        let d = self.width()?;
+        let (weight, bias) = (self.in_weight.narrow(0, d, 2 * d)?, self.in_bias.narrow(0, d, 2 * d)?);
+        ops::linear(x, &weight, &bias, After::Nothing)
+    }
+
+    fn drop(&self, drop: &mut dyn Dropout) -> Option<DropMask> {
+        if self.dropout > 0.0 { drop.mask(self.dropout) } else { None }
+    }
 }

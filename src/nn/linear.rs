@@ -1,6 +1,6 @@
 //! Linear layers and parameter initialisation.
 
-use super::ops;
+use super::ops::{self, After};
 use candle_core::{Module, Result, Tensor};
 use candle_nn::{Init, VarBuilder};
 
@@ -21,15 +21,16 @@ impl Linear {
     pub fn bias(&self) -> &Tensor {
         &self.bias
     }
+
+    /// The exact GELU of what [`Module::forward`] gives.
+    pub fn with_gelu(&self, x: &Tensor) -> Result<Tensor> {
+        ops::linear(x, &self.weight, &self.bias, After::Gelu)
+    }
 }
 
 impl Module for Linear {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let mut shape = x.dims().to_vec();
-        let input = shape.pop().unwrap_or_default();
-        shape.push(self.weight.dim(0)?);
-        let rows = x.elem_count() / input.max(1);
-        ops::add_bias(&ops::product(&x.reshape((rows, input))?, &self.weight)?, &self.bias)?.reshape(shape)
+        ops::linear(x, &self.weight, &self.bias, After::Nothing)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::nn::attention::MultiHead;
 use crate::nn::dropout::Keep;
 use crate::nn::linear::{Linear, ZERO, embed, linear};
 use crate::nn::norm::LayerNorm;
-use crate::nn::ops::Mask;
+use crate::nn::ops::{Among, Mask};
 use crate::nn::probe::Probe;
 use candle_core::{Module, Result, Tensor};
 use candle_nn::{Init, VarBuilder};
@@ -94,7 +94,7 @@ impl ClipBody {
         let mut x = tokens.broadcast_add(&self.positions.narrow(0, 0, n)?)?;
         probe.see("embedded", &x);
         for (i, block) in self.blocks.iter().enumerate() {
-            let h = block.attention.to_self(&block.ln_1.forward(&x)?, &Mask::Causal, &mut Keep)?;
+            let h = block.attention.to_self(&block.ln_1.forward(&x)?, Among::Item, &Mask::Causal, &mut Keep)?;
             x = (x + h)?;
             let h = block.proj.forward(&quick_gelu(&block.fc.forward(&block.ln_2.forward(&x)?)?)?)?;
             x = (x + h)?;

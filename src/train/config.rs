@@ -29,6 +29,9 @@ pub struct Common {
     /// Training folder in InterHuman's layout; none for a text training, which lists its own.
     #[serde(default, skip_serializing_if = "is_empty")]
     pub data: PathBuf,
+    /// Run whose newest weights this one started with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<PathBuf>,
     /// Seed of everything random.
     pub seed: u64,
     /// Steps in all.

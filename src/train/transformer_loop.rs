@@ -72,14 +72,23 @@ impl TransformerTrainer {
 
     /// The model of a checkpoint, ready for its next step.
     pub fn resume(config: &TransformerTrainConfig, checkpoint: &Checkpoint, device: &Device) -> Result<Self> {
+        let mut trainer = Self::with_weights(config, checkpoint, device)?;
+        trainer.adam.restore(&checkpoint.tensors, checkpoint.meta.step)?;
+        trainer.best = checkpoint.meta.best;
+        Ok(trainer)
+    }
+
+    /// A new training that starts with the model of a checkpoint; a text tower of its own keeps that run's vocabulary.
+    pub fn with_weights(
+        config: &TransformerTrainConfig,
+        checkpoint: &Checkpoint,
+        device: &Device,
+    ) -> Result<Self> {
         let vocabulary = match &config.text {
             TextTraining::Train { .. } => Some(Vocabulary::restore(&checkpoint.tensors)?),
             TextTraining::Frozen { .. } | TextTraining::Taught { .. } => None,
         };
-        let mut trainer = Self::build(config, checkpoint.model(), vocabulary, device)?;
-        trainer.adam.restore(&checkpoint.tensors, checkpoint.meta.step)?;
-        trainer.best = checkpoint.meta.best;
-        Ok(trainer)
+        Self::build(config, checkpoint.model(), vocabulary, device)
     }
 
     fn build(

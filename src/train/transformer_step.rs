@@ -7,6 +7,7 @@ use super::optim::{Gradients, gradients};
 use crate::error::Result;
 use crate::models::inter_m::{InterM, Lengths, TextFeatures};
 use crate::nn::dropout::Dropout;
+use crate::nn::ops;
 use candle_core::{DType, Tensor, Var};
 
 /// What a step minimises.
@@ -86,18 +87,18 @@ pub fn transformer_pass(
     }
 
     let weights = [1.0, objective.step_unroll];
-    // A function with the same derivative as the loss: Σ logits · (d loss / d logits).
-    let mut surrogate = Tensor::zeros((), DType::F32, text.sentence().device())?;
+    let mut total = Tensor::zeros((), DType::F32, text.sentence().device())?;
     let (mut loss, mut accuracy) = (0.0, 0.0);
     for (pass, weight) in passes.iter_mut().zip(weights) {
         let gradient = std::mem::take(&mut pass.score.gradient);
         let gradient = Tensor::from_vec(gradient, pass.logits.shape(), pass.logits.device())?;
-        surrogate = (surrogate + ((&pass.logits * gradient)?.sum_all()? * weight)?)?;
+        let value = ops::with_slope(&pass.logits, pass.score.loss as f32, gradient)?;
+        total = if weight == 1.0 { (total + value)? } else { (total + (value * weight)?)? };
         loss += weight * pass.score.loss;
         accuracy += pass.score.accuracy;
     }
     accuracy /= passes.len() as f64;
-    let gradients = gradients(vars, &mut surrogate.backward()?)?;
+    let gradients = gradients(vars, &mut total.backward()?)?;
     for pass in &mut passes {
         pass.logits = pass.logits.detach();
     }

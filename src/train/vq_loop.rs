@@ -87,6 +87,18 @@ impl VqTrainer {
         Ok(trainer)
     }
 
+    /// A new training that starts with the model of a checkpoint.
+    pub fn with_weights(
+        config: &VqTrainConfig,
+        stats: &Stats,
+        first: &Checkpoint,
+        device: &Device,
+    ) -> Result<Self> {
+        let mut trainer = Self::build(config, stats, first.model(), device)?;
+        trainer.codebook.restore(&first.tensors)?;
+        Ok(trainer)
+    }
+
     fn build(
         config: &VqTrainConfig,
         stats: &Stats,

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::nn::precision::Precision;
 use crate::train::Outcome;
+use crate::train::checkpoint::{Checkpoint, Kind};
 use crate::train::config::{Common, Curve};
 use crate::train::run_folder::RunFolder;
 use clap::Args;
@@ -20,6 +21,10 @@ pub struct CommonArgs {
     /// Go on with the run in --out; only steps and the three intervals may differ from what it was started with
     #[arg(long)]
     pub resume: bool,
+    /// Start a new run with the weights of this one (its newest checkpoint) instead of random ones; dimensions must be the
+    /// same, all else may differ
+    #[arg(long, value_name = "RUN", conflicts_with = "resume")]
+    pub from: Option<PathBuf>,
     #[command(flatten)]
     pace: PaceArgs,
 }
@@ -91,7 +96,13 @@ impl CommonArgs {
     /// Put what was given over `common`.
     pub fn apply(&self, common: &mut Common) {
         set(&mut common.data, self.data.clone());
+        common.from = self.from.clone().or(common.from.take());
         self.pace.apply(common);
+    }
+
+    /// The checkpoint of --from.
+    pub fn first_weights(&self, kind: Kind) -> Result<Option<Checkpoint>> {
+        self.from.as_deref().map(|run| RunFolder::at(run).load_latest(kind)).transpose()
     }
 
     pub fn need_data(&self) -> Result<PathBuf> {
@@ -129,6 +140,17 @@ fn settings_differ() -> Error {
 /// Refuse to go on with other settings than the run was started with.
 pub fn check_resumed(same: bool, now: &Common, saved: &Common) -> Result<()> {
     if same && same_training(now.clone(), saved) { Ok(()) } else { Err(settings_differ()) }
+}
+
+/// Refuse weights that do not fit.
+pub fn check_first_weights(same_dimensions: bool) -> Result<()> {
+    if same_dimensions {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "run_settings",
+        "the run of --from has other dimensions (its config.toml states them, under [model] and for the text)",
+    ))
 }
 
 /// A folder without a held-out split trains without validation.

@@ -95,6 +95,7 @@ impl TextArgs {
             words: 64,
             common: Common {
                 data: PathBuf::new(),
+                from: None,
                 seed: 3407,
                 steps: 2000,
                 batch: 24,

@@ -1,6 +1,6 @@
 //! `duet train transformer`.
 
-use super::common::{CommonArgs, check_resumed, conclude, or_none, set};
+use super::common::{CommonArgs, check_first_weights, check_resumed, conclude, or_none, set};
 use crate::cli::device;
 use crate::data::{Folder, Split, TextClips};
 use crate::error::{Error, Result};
@@ -133,6 +133,7 @@ impl TransformerArgs {
         Ok(TransformerTrainConfig {
             common: Common {
                 data: self.common.need_data()?,
+                from: None,
                 seed: 3407,
                 steps: 20_000,
                 batch: 16,
@@ -241,13 +242,21 @@ pub fn run(args: &TransformerArgs) -> Result<()> {
         let vq = source.load_best(Kind::Vq)?;
         config.model.codes = from_toml::<VqTrainConfig>(&vq.meta.config)?.model.codes;
         config.check()?;
+        let first = args.common.first_weights(Kind::Transformer)?;
+        if let Some(first) = &first {
+            let first: TransformerTrainConfig = from_toml(&first.meta.config)?;
+            let same_kind = std::mem::discriminant(&first.text) == std::mem::discriminant(&config.text);
+            check_first_weights(
+                first.model == config.model && same_kind && first.text.tower() == config.text.tower(),
+            )?;
+        }
         let run = RunFolder::create(out, &to_toml(&config)?)?;
         // Tensors sorted, so that the copy is the same bytes each time.
         let mut tensors: Vec<_> = vq.tensors.iter().map(|(name, t)| (name.clone(), t.clone())).collect();
         tensors.retain(|(name, _)| !name.starts_with("adam."));
         tensors.sort_by(|a, b| a.0.cmp(&b.0));
         Checkpoint::save(&run.vq(), &vq.meta, &tensors)?;
-        (config, run, None, vq)
+        (config, run, first, vq)
     };
 
     precision::set(config.common.precision)?;
@@ -260,7 +269,10 @@ pub fn run(args: &TransformerArgs) -> Result<()> {
     let vq_config: VqTrainConfig = from_toml(&vq.meta.config)?;
     let vq = VqVae::new(&vq_config.model, VarBuilder::from_tensors(vq.model(), DType::F32, &device))?;
     let mut trainer = match &checkpoint {
-        Some(checkpoint) => TransformerTrainer::resume(&config, checkpoint, &device)?,
+        Some(checkpoint) if args.common.resume => {
+            TransformerTrainer::resume(&config, checkpoint, &device)?
+        }
+        Some(first) => TransformerTrainer::with_weights(&config, first, &device)?,
         None => TransformerTrainer::new(&config, &clips, &device)?,
     };
     drop(checkpoint);

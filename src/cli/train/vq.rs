@@ -1,6 +1,6 @@
 //! `duet train vq`.
 
-use super::common::{CommonArgs, check_resumed, conclude, or_none, set};
+use super::common::{CommonArgs, check_first_weights, check_resumed, conclude, or_none, set};
 use crate::cli::device;
 use crate::data::folder::Reader;
 use crate::data::{Folder, Split, VqWindows};
@@ -91,6 +91,7 @@ impl VqArgs {
         Ok(VqTrainConfig {
             common: Common {
                 data: self.common.need_data()?,
+                from: None,
                 seed: 3407,
                 steps: 20_000,
                 batch: 32,
@@ -164,8 +165,12 @@ pub fn run(args: &VqArgs) -> Result<()> {
         let mut config = args.defaults()?;
         args.apply(&mut config);
         config.check()?;
+        let first = args.common.first_weights(Kind::Vq)?;
+        if let Some(first) = &first {
+            check_first_weights(from_toml::<VqTrainConfig>(&first.meta.config)?.model == config.model)?;
+        }
         let run = RunFolder::create(out, &to_toml(&config)?)?;
-        (config, run, None)
+        (config, run, first)
     };
 
     eprintln!("reading {}", config.common.data.display());
@@ -181,7 +186,8 @@ pub fn run(args: &VqArgs) -> Result<()> {
     precision::set(config.common.precision)?;
     let device = device::best();
     let mut trainer = match &checkpoint {
-        Some(checkpoint) => VqTrainer::resume(&config, &stats, checkpoint, &device)?,
+        Some(checkpoint) if args.common.resume => VqTrainer::resume(&config, &stats, checkpoint, &device)?,
+        Some(first) => VqTrainer::with_weights(&config, &stats, first, &device)?,
         None => VqTrainer::new(&config, &stats, &device)?,
     };
     drop(checkpoint);

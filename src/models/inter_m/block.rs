@@ -4,11 +4,10 @@
 use super::feed_forward::FeedForward;
 use super::{DROPOUT, EPS};
 use crate::models::config::InterMConfig;
-use crate::models::vqvae::PARTS;
 use crate::nn::attention::MultiHead;
 use crate::nn::dropout::Dropout;
 use crate::nn::linear::{Linear, NORMAL_02, ZERO, linear};
-use crate::nn::ops::{self, Mask, modulate};
+use crate::nn::ops::{self, Among, Mask, norm_modulate};
 use crate::nn::probe::Probe;
 use candle_core::{Module, Result, Tensor};
 use candle_nn::VarBuilder;
@@ -99,21 +98,17 @@ impl Block {
         pass: &mut Pass<'_>,
     ) -> Result<Tensor> {
         let [shift_a, scale_a, gate_a, shift_f, scale_f, gate_f] = &m.joint;
-        let h = modulate(&ops::layer_norm(x, EPS)?, shift_a, scale_a)?;
-        let h = self.self_attention.to_self(&h, &pass.masks.joint, pass.drop)?;
+        let h = norm_modulate(x, shift_a, scale_a, EPS)?;
+        let h = self.self_attention.to_self(&h, Among::Item, &pass.masks.joint, pass.drop)?;
         let x = ops::gated(x, &h, gate_a)?;
         pass.probe.see(&format!("{name}.self_attn"), &x);
-        let h =
-            self.ffn_joint.forward(&modulate(&ops::layer_norm(&x, EPS)?, shift_f, scale_f)?, pass.drop)?;
+        let h = self.ffn_joint.forward(&norm_modulate(&x, shift_f, scale_f, EPS)?, pass.drop)?;
         let x = ops::gated(&x, &h, gate_f)?;
         pass.probe.see(&format!("{name}.ffn_combined"), &x);
 
         // Both persons as one batch: they share weights and modulation.
-        let (b, person) = (x.dim(0)?, PARTS * pass.frames);
-        let separator = x.narrow(1, person, 1)?;
-        let own = Tensor::cat(&[x.narrow(1, 0, person)?, x.narrow(1, person + 1, person)?], 0)?;
-        let own = self.split(&own, m, name, pass)?;
-        let out = Tensor::cat(&[&own.narrow(0, 0, b)?, &separator, &own.narrow(0, b, b)?], 1)?;
+        let own = self.split(&ops::persons(&x)?, m, name, pass)?;
+        let out = ops::together(&own, &x)?;
         pass.probe.see(&format!("{name}.out"), &out);
         Ok(out)
     }
@@ -122,42 +117,27 @@ impl Block {
     fn split(&self, own: &Tensor, m: &BlockModulation, name: &str, pass: &mut Pass<'_>) -> Result<Tensor> {
         let [shift_s, scale_s, gate_s, shift_t, scale_t, gate_t, rest @ ..] = &m.split;
         let [shift_q, scale_q, shift_kv, scale_kv, gate_c, shift_f, scale_f, gate_f] = rest;
-        let b = own.dim(0)? / 2;
-        let normed = ops::layer_norm(own, EPS)?;
-        let spatial = self.spatial(&modulate(&normed, shift_s, scale_s)?, pass)?;
-        let temporal = self.temporal(&modulate(&normed, shift_t, scale_t)?, pass)?;
+        let masks = pass.masks;
+        // Attention over the five parts of each time step (padding is not masked, as upstream), and over time for each part.
+        let h = norm_modulate(own, shift_s, scale_s, EPS)?;
+        let spatial = self.spatial.to_self(&h, Among::Across(pass.frames), &Mask::None, pass.drop)?;
+        let h = norm_modulate(own, shift_t, scale_t, EPS)?;
+        let temporal = self.temporal.to_self(&h, Among::Runs(pass.frames), &masks.temporal, pass.drop)?;
         // Upstream adds two streams that each hold the residual, so it counts twice; weights depend on it.
         let y = (ops::gated(own, &spatial, gate_s)? + ops::gated(own, &temporal, gate_t)?)?;
         pass.show_persons(&format!("{name}.spa_temp_attn"), &y)?;
 
         // Keys come from the other person as it was before spatio-temporal attention.
-        let other = Tensor::cat(&[normed.narrow(0, b, b)?, normed.narrow(0, 0, b)?], 0)?;
-        let q = modulate(&ops::layer_norm(&y, EPS)?, shift_q, scale_q)?;
-        let kv = modulate(&other, shift_kv, scale_kv)?;
-        let h = self.cross.to_other(&q, &kv, &pass.masks.person, pass.drop)?;
+        let q = norm_modulate(&y, shift_q, scale_q, EPS)?;
+        let kv = norm_modulate(own, shift_kv, scale_kv, EPS)?;
+        let h = self.cross.to_partner(&q, &kv, &masks.person, pass.drop)?;
         let z = ops::gated(&y, &h, gate_c)?;
         pass.show_persons(&format!("{name}.local_inter_attn"), &z)?;
 
-        let h =
-            self.ffn_split.forward(&modulate(&ops::layer_norm(&z, EPS)?, shift_f, scale_f)?, pass.drop)?;
+        let h = self.ffn_split.forward(&norm_modulate(&z, shift_f, scale_f, EPS)?, pass.drop)?;
         let out = ops::gated(&z, &h, gate_f)?;
         pass.show_persons(&format!("{name}.ffn_split"), &out)?;
         Ok(out)
-    }
-
-    /// Attention over the five parts of each time step; padding is not masked, as upstream.
-    fn spatial(&self, x: &Tensor, pass: &mut Pass<'_>) -> Result<Tensor> {
-        let ((n, _, d), frames) = (x.dims3()?, pass.frames);
-        let x = x.reshape((n, PARTS, frames, d))?.transpose(1, 2)?.reshape((n * frames, PARTS, d))?;
-        let y = self.spatial.to_self(&x, &Mask::None, pass.drop)?;
-        y.reshape((n, frames, PARTS, d))?.transpose(1, 2)?.reshape((n, PARTS * frames, d))
-    }
-
-    /// Attention over time for each part.
-    fn temporal(&self, x: &Tensor, pass: &mut Pass<'_>) -> Result<Tensor> {
-        let ((n, _, d), frames) = (x.dims3()?, pass.frames);
-        let x = x.reshape((n * PARTS, frames, d))?;
-        self.temporal.to_self(&x, &pass.masks.temporal, pass.drop)?.reshape((n, PARTS * frames, d))
     }
 }
 

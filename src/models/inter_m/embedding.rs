@@ -5,6 +5,7 @@ use crate::models::config::InterMConfig;
 use crate::models::vqvae::PARTS;
 use crate::nn::dropout::Dropout;
 use crate::nn::linear::{Linear, ZERO, embed, linear, torch_default};
+use crate::nn::ops;
 use candle_core::{Device, Module, Result, Tensor};
 use candle_nn::{Init, VarBuilder};
 
@@ -51,18 +52,21 @@ impl TokenEmbedding {
     /// both people alike, and only sampling noise tells them apart.
     pub fn forward(&self, ids: &Tensor, drop: &mut dyn Dropout) -> Result<Tensor> {
         let (b, n) = ids.dims2()?;
-        let place = positions(n / 2 / PARTS, self.width, ids.device())?;
-        let person = |i: usize| {
-            let ids = ids.narrow(1, i * n / 2, n / 2)?;
-            let x = self.project.forward(&embed(&self.table, &ids)?)?.broadcast_add(&place)?;
-            match &self.persons {
-                Some(persons) => x.broadcast_add(&persons.get(i)?),
-                None => Ok(x),
-            }
-        };
         let separator = Tensor::full(self.separator, (b, 1), ids.device())?;
-        let separator = self.project.forward(&embed(&self.table, &separator)?)?;
-        drop.apply(&Tensor::cat(&[person(0)?, separator, person(1)?], 1)?, DROPOUT)
+        let ids = Tensor::cat(&[&ids.narrow(1, 0, n / 2)?, &separator, &ids.narrow(1, n / 2, n / 2)?], 1)?;
+        let x = self.project.forward(&embed(&self.table, &ids)?)?;
+        drop.apply(&ops::add_bias(&x, &self.places(n / 2 / PARTS)?)?, DROPOUT)
+    }
+
+    /// What is added for a position, (10L+1, d): its place, and whose it is; nothing to the separator.
+    fn places(&self, frames: usize) -> Result<Tensor> {
+        let place = positions(frames, self.width, self.table.device())?;
+        let person = |i: usize| match &self.persons {
+            Some(persons) => place.broadcast_add(&persons.get(i)?),
+            None => Ok(place.clone()),
+        };
+        let nothing = place.narrow(0, 0, 1)?.zeros_like()?;
+        Tensor::cat(&[person(0)?, nothing, person(1)?], 0)
     }
 }
 

@@ -3,7 +3,6 @@
 use super::DROPOUT;
 use crate::nn::dropout::Dropout;
 use crate::nn::linear::{Linear, NORMAL_02, ZERO, linear};
-use crate::nn::ops;
 use candle_core::{Module, Result, Tensor};
 use candle_nn::VarBuilder;
 
@@ -22,7 +21,7 @@ impl FeedForward {
     }
 
     pub fn forward(&self, x: &Tensor, drop: &mut dyn Dropout) -> Result<Tensor> {
-        let h = drop.apply(&ops::gelu(&self.up.forward(x)?)?, DROPOUT)?;
+        let h = drop.apply(&self.up.with_gelu(x)?, DROPOUT)?;
         drop.apply(&self.down.forward(&h)?, DROPOUT)
     }
 }

@@ -37,7 +37,7 @@ impl OutputHead {
     }
 
     pub fn forward(&self, x: &Tensor, m: &HeadModulation) -> Result<Tensor> {
-        let h = ops::gelu(&self.dense.forward(x)?)?;
-        self.last.forward(&ops::modulate(&ops::layer_norm(&h, EPS)?, &m.shift, &m.scale)?)
+        let h = self.dense.with_gelu(x)?;
+        self.last.forward(&ops::norm_modulate(&h, &m.shift, &m.scale, EPS)?)
     }
 }

@@ -16,7 +16,7 @@ use super::config::InterMConfig;
 use super::vqvae::PARTS;
 use crate::nn::dropout::Dropout;
 use crate::nn::linear::{Linear, NORMAL_02, ZERO, linear};
-use crate::nn::ops::Mask;
+use crate::nn::ops::{self, Mask};
 use crate::nn::probe::Probe;
 use candle_core::{Module, Result, Tensor};
 use candle_nn::VarBuilder;
@@ -174,9 +174,7 @@ impl InterM {
             }
             x = block.forward(&x, modulation, &format!("block.{i}"), &mut pass)?;
         }
-        let person = PARTS * lengths.padded;
-        let x = Tensor::cat(&[x.narrow(1, 0, person)?, x.narrow(1, person + 1, person)?], 1)?;
-        self.head.forward(&x, &modulation.head)
+        self.head.forward(&ops::without_separator(&x)?, &modulation.head)
     }
 }
 

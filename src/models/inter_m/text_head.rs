@@ -5,7 +5,7 @@ use crate::nn::attention::MultiHead;
 use crate::nn::dropout::Dropout;
 use crate::nn::linear::{Linear, linear, torch_default, xavier};
 use crate::nn::norm::LayerNorm;
-use crate::nn::ops::{self, Mask};
+use crate::nn::ops::{Among, Mask};
 use candle_core::{Module, Result, Tensor};
 use candle_nn::VarBuilder;
 
@@ -54,9 +54,9 @@ impl TextHead {
     pub fn forward(&self, hidden: &Tensor, drop: &mut dyn Dropout) -> Result<Tensor> {
         let mut x = hidden.clone();
         for layer in &self.layers {
-            let h = layer.attention.to_self(&x, &Mask::None, drop)?;
+            let h = layer.attention.to_self(&x, Among::Item, &Mask::None, drop)?;
             x = layer.norm1.forward(&(x + drop.apply(&h, DROPOUT)?)?)?;
-            let h = drop.apply(&ops::gelu(&layer.linear1.forward(&x)?)?, DROPOUT)?;
+            let h = drop.apply(&layer.linear1.with_gelu(&x)?, DROPOUT)?;
             let h = layer.linear2.forward(&h)?;
             x = layer.norm2.forward(&(x + drop.apply(&h, DROPOUT)?)?)?;
         }

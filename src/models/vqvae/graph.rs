@@ -1,7 +1,7 @@
 //! The GraphSAGE layers at both ends of the InterHuman VQ-VAE (InterMask spec §3.2).
 
 use crate::nn::linear::{Linear, linear, torch_default};
-use crate::nn::ops;
+use crate::nn::ops::{self, After};
 use candle_core::{Device, Module, Result, Tensor};
 use candle_nn::VarBuilder;
 
@@ -67,9 +67,8 @@ impl GraphSage {
 
     /// (B, T, 22, Ci) -> (B, T, 22, Co).
     pub fn forward(&self, x: &Tensor, mode: GraphMode) -> Result<Tensor> {
-        let (b, t, j, c) = x.dims4()?;
-        let own = ops::product(&x.reshape((b * t * j, c))?, &self.lin_r)?;
-        let own = ops::add_bias(&own, self.lin_l.bias())?.reshape((b, t, j, ()))?;
+        let (b, _, j, c) = x.dims4()?;
+        let own = ops::linear(x, &self.lin_r, self.lin_l.bias(), After::Nothing)?;
         let clips = match mode {
             GraphMode::PerClip => b,
             GraphMode::UpstreamBatch => 1,

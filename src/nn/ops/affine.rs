@@ -1,4 +1,4 @@
-//! Row-wise scale, shift and gate in one pass each way.
+//! Row-wise shift and gate in one pass each way.
 //!
 //! candle writes these as broadcasts, whose gradients it reduces with a generic strided sum: a quarter of a training
 //! step on CPU. Here a vector (B, 1, d) meets rows (B, N, d) directly.
@@ -8,21 +8,12 @@ use super::vectorise::vectorise;
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-/// x + bias for x (…, d) and bias (d). Differentiable.
+/// x + bias where bias has the last dimensions of x, often the last one alone. Differentiable.
 pub fn add_bias(x: &Tensor, bias: &Tensor) -> Result<Tensor> {
     if x.device().is_cpu() {
         x.contiguous()?.apply_op2(&bias.contiguous()?, AddBias)
     } else {
         x.broadcast_add(bias)
-    }
-}
-
-/// x·(1 + scale) + shift for x (B, N, d), shift and scale (B, 1, d). Differentiable.
-pub fn modulate(x: &Tensor, shift: &Tensor, scale: &Tensor) -> Result<Tensor> {
-    if x.device().is_cpu() {
-        x.contiguous()?.apply_op3(&shift.contiguous()?, &scale.contiguous()?, Modulate)
-    } else {
-        x.broadcast_mul(&(scale + 1.0)?)?.broadcast_add(shift)
     }
 }
 
@@ -100,8 +91,8 @@ impl CustomOp2 for AddBias {
     ) -> Result<(CpuStorage, Shape)> {
         let (x, bias) = (values(x, xl, self.name())?, values(b, bl, self.name())?);
         let d = bias.len();
-        if xl.dims().last() != Some(&d) {
-            candle_core::bail!("{}: rows {:?} do not fit a bias of {d}", self.name(), xl.dims());
+        if !xl.dims().ends_with(bl.dims()) {
+            candle_core::bail!("{}: rows {:?} do not fit a bias {:?}", self.name(), xl.dims(), bl.dims());
         }
         let mut out = vec![0f32; x.len()];
         rows(
@@ -124,7 +115,7 @@ impl CustomOp2 for AddBias {
         _res: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        Ok((Some(grad.clone()), Some(sum_rows(grad, bias.dim(0)?)?)))
+        Ok((Some(grad.clone()), Some(sum_rows(grad, bias.elem_count())?.reshape(bias.shape())?)))
     }
 }
 
@@ -159,58 +150,6 @@ impl CustomOp2 for ColumnSums {
         let &[batch, n, d] = al.dims() else { candle_core::bail!("{} needs (B, N, d)", self.name()) };
         let out = column_sums(a, self.product.then_some(b), n, d);
         Ok((CpuStorage::F32(out), Shape::from((batch, 1, d))))
-    }
-}
-
-struct Modulate;
-
-impl CustomOp3 for Modulate {
-    fn name(&self) -> &'static str {
-        "duet-modulate"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        xl: &Layout,
-        shift: &CpuStorage,
-        shift_l: &Layout,
-        scale: &CpuStorage,
-        scale_l: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (_, n, d) = sizes(xl, scale_l, self.name())?;
-        let x = values(x, xl, self.name())?;
-        let (shift, scale) = (values(shift, shift_l, self.name())?, values(scale, scale_l, self.name())?);
-        let mut out = vec![0f32; x.len()];
-        rows(
-            &mut out,
-            n,
-            d,
-            #[inline(always)]
-            |item, out, row| {
-                let (x, shift, scale) =
-                    (&x[row * d..][..d], &shift[item * d..][..d], &scale[item * d..][..d]);
-                for ((o, x), (shift, scale)) in out.iter_mut().zip(x).zip(shift.iter().zip(scale)) {
-                    *o = x * (1.0 + scale) + shift;
-                }
-            },
-        );
-        Ok((CpuStorage::F32(out), xl.shape().clone()))
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        _shift: &Tensor,
-        scale: &Tensor,
-        _res: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let grad = grad.contiguous()?;
-        let dx = grad.apply_op3_no_bwd(&scale.zeros_like()?, scale, &Modulate)?;
-        let d_shift = grad.apply_op2_no_bwd(&grad, &ColumnSums { product: false })?;
-        let d_scale = grad.apply_op2_no_bwd(x, &ColumnSums { product: true })?;
-        Ok((Some(dx), Some(d_shift), Some(d_scale)))
     }
 }
 
@@ -296,10 +235,10 @@ mod tests {
     #[test]
     fn equal_the_broadcasts_they_stand_for() {
         let (x, h) = (random((3, 70, 24)), random((3, 70, 24)));
-        let (a, b, bias) = (random((3, 1, 24)), random((3, 1, 24)), random(24));
-        equal(&[&x, &bias], add_bias(&x, &bias).unwrap(), x.broadcast_add(&bias).unwrap());
-        let broadcast = x.broadcast_mul(&(b.as_tensor() + 1.0).unwrap()).unwrap().broadcast_add(&a).unwrap();
-        equal(&[&x, &a, &b], modulate(&x, &a, &b).unwrap(), broadcast);
+        let a = random((3, 1, 24));
+        for bias in [random(24), random((70, 24))] {
+            equal(&[&x, &bias], add_bias(&x, &bias).unwrap(), x.broadcast_add(&bias).unwrap());
+        }
         let broadcast = (x.as_tensor() + h.broadcast_mul(&a).unwrap()).unwrap();
         equal(&[&x, &h, &a], gated(&x, &h, &a).unwrap(), broadcast);
     }
@@ -307,7 +246,6 @@ mod tests {
     #[test]
     fn refuse_vectors_that_do_not_fit() {
         let x = random((3, 70, 24));
-        assert!(modulate(&x, &random((2, 1, 24)), &random((2, 1, 24))).is_err());
         assert!(gated(&x, &random((3, 70, 23)), &random((3, 1, 24))).is_err());
         assert!(add_bias(&x, &random(23)).is_err());
     }

@@ -32,6 +32,19 @@ fn derivative(x: f32) -> f32 {
     normal_cdf(x) + x * 0.398_942_3 * exp_negative(-0.5 * x * x)
 }
 
+/// GELU of numbers in place, on this thread.
+pub(super) fn in_place(x: &mut [f32]) {
+    vectorise(
+        #[inline(always)]
+        || x.iter_mut().for_each(|x| *x *= normal_cdf(*x)),
+    );
+}
+
+/// The derivative at `x` times `grad`.
+pub(super) fn slope(x: &Tensor, grad: &Tensor) -> Result<Tensor> {
+    x.apply_op2_no_bwd(grad, &GeluGradient)
+}
+
 struct Gelu;
 
 impl CustomOp1 for Gelu {
@@ -56,7 +69,7 @@ impl CustomOp1 for Gelu {
     }
 
     fn bwd(&self, arg: &Tensor, _res: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        Ok(Some(arg.apply_op2_no_bwd(&grad.contiguous()?, &GeluGradient)?))
+        Ok(Some(slope(arg, &grad.contiguous()?)?))
     }
 }
 
