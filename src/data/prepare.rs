@@ -58,7 +58,7 @@ pub fn prepare(
     progress: &mut dyn FnMut(Step<'_>),
 ) -> Result<Summary> {
     let mut build = Build::begin(out, replace)?;
-    let taken = add(recipe, source, &mut build, progress)?;
+    let taken = add(recipe, source, 1, &mut build, progress)?;
     progress(Step::Stats);
     let built = build.finish()?;
     let mut summary = Summary {
@@ -96,13 +96,15 @@ impl Taken {
     }
 }
 
-/// Add all clips of a recipe to a folder.
+/// Add all clips of a recipe to a folder; whole stretches of training takes (not their crops and segments, which are only for
+/// training on text) count `times` as often as the recipe says.
 ///
 /// # Errors
 /// Those of [`Capture::read`]; `recipe_frames` for a take without a clip; from the disk.
 pub fn add(
     recipe: &Recipe,
     source: &Path,
+    times: usize,
     build: &mut Build,
     progress: &mut dyn FnMut(Step<'_>),
 ) -> Result<Taken> {
@@ -134,7 +136,7 @@ pub fn add(
                 captions: &clip.captions,
                 alone: [&[], &[]],
                 text_only: clip.text_only,
-                copies: take.copies,
+                copies: take.copies * if clip.text_only || take.split != Split::Train { 1 } else { times },
             })?;
         }
         build.fitted(&fit);

@@ -112,6 +112,9 @@ fn in_words(summary: &Summary) -> String {
         summary.fit_mean_mm, summary.fit_max_mm
     ));
     lines.push(format!("  {} scenes were refused", summary.rejected));
-    lines.extend(summary.families.iter().map(|(family, clips)| format!("  {clips:6} {family}")));
+    lines.extend(summary.families.iter().map(|(family, clips)| {
+        let share = summary.family_shares.get(family).copied().unwrap_or_default();
+        format!("  {clips:6} {:5.1} % {family}", 100.0 * share)
+    }));
     lines.join("\n") + "\n"
 }

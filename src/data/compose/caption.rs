@@ -6,42 +6,8 @@
 
 use super::draws::Draws;
 use super::inflect::{Form, inflect};
+use super::names::{self, Names};
 use std::collections::BTreeSet;
-
-/// Ways to name the two people: the one named first, the one named second, and the first when named again.
-const NAMES: &[(&str, &str, &str, f64)] = &[
-    ("one person", "the other person", "the first person", 3.0),
-    ("one person", "the other", "the first", 3.0),
-    ("the first person", "the second person", "the first person", 2.0),
-    ("the second person", "the first person", "the second person", 1.0),
-    ("the first", "the second", "the first", 0.7),
-    ("one", "the other", "the first", 1.2),
-    ("a person", "another person", "the first person", 1.5),
-    ("a person", "the other person", "the first person", 0.7),
-    ("someone", "another person", "the first person", 0.7),
-    ("somebody", "the other person", "the first person", 0.4),
-    ("person A", "person B", "person A", 0.5),
-    ("person B", "person A", "person B", 0.3),
-    ("one of them", "the other one", "the first one", 1.0),
-    ("one of the two", "the other", "the first", 0.4),
-    ("person one", "person two", "person one", 0.4),
-    ("one individual", "the other individual", "the first individual", 0.3),
-];
-
-/// Ways to name both.
-const BOTH: &[(&str, f64)] = &[
-    ("two people", 4.0),
-    ("they", 1.5),
-    ("both people", 1.5),
-    ("the two people", 1.5),
-    ("two persons", 0.8),
-    ("the two", 0.8),
-    ("both persons", 0.5),
-    ("a pair of people", 0.6),
-    ("two individuals", 0.5),
-    ("both of them", 0.6),
-    ("both", 0.6),
-];
 
 /// Parts of the body that may be called theirs.
 const BODY: &[&str] = &[
@@ -89,7 +55,7 @@ pub fn alone(does: &[String], draws: &mut Draws) -> Vec<String> {
     let mut seen = BTreeSet::new();
     for _ in 0..3 {
         let name = draws.choice(&names);
-        let phrase = theirs(draws.choice::<String>(does), draws);
+        let phrase = theirs(draws.choice::<String>(does), "their", draws);
         let sentence = if draws.chance(0.3) {
             format!("{name} is {}", inflect(&phrase, Form::Ing))
         } else {
@@ -100,15 +66,38 @@ pub fn alone(does: &[String], draws: &mut Draws) -> Vec<String> {
     seen.into_iter().collect()
 }
 
+/// One sentence about someone.
+pub fn read(template: &str, draws: &mut Draws) -> String {
+    let text = choose(template, draws).replace("{1}", "someone");
+    text.split_whitespace().collect::<Vec<_>>().join(" ").replace(" ,", ",")
+}
+
 fn fill(template: &str, does: [&[String]; 2], draws: &mut Draws) -> String {
-    let weights: Vec<f64> = NAMES.iter().map(|(.., weight)| *weight).collect();
-    let (earlier, later, again, _) = NAMES[draws.weighted(&weights)];
+    let text = choose(template, draws);
+    // Only a subject that is named once may be called "he" or "she".
+    let subject =
+        ["{1} ", "{2} "].iter().any(|slot| text.starts_with(slot) && text.matches(slot.trim()).count() == 1);
+    let Names { earlier, later, again, own } = names::names(subject, draws);
     // Who has been named, in order.
     let mut named: Vec<&str> = Vec::new();
-    let weights: Vec<f64> = BOTH.iter().map(|(_, weight)| *weight).collect();
-    let both = BOTH[draws.weighted(&weights)].0;
-    let phrases = does.map(|list| theirs(draws.choice::<String>(list), draws));
-    let text = choose(template, draws);
+    let both = names::both(draws);
+    let second_first = match (text.find("{1}"), text.find("{2}")) {
+        (Some(one), Some(two)) => two < one,
+        (None, Some(_)) => true,
+        _ => false,
+    };
+    let owners = if text.contains("{they}") {
+        ["their"; 2]
+    } else if second_first {
+        [own[1], own[0]]
+    } else {
+        own
+    };
+    let phrase = |list: &[String], own, draws: &mut Draws| match list {
+        [] => String::new(),
+        list => theirs(draws.choice::<String>(list), own, draws),
+    };
+    let phrases = [phrase(does[0], owners[0], draws), phrase(does[1], owners[1], draws)];
     let mut out = String::with_capacity(text.len() + 40);
     let mut rest = text.as_str();
     while let Some(open) = rest.find('{') {
@@ -143,7 +132,8 @@ fn fill(template: &str, does: [&[String]; 2], draws: &mut Draws) -> String {
         }
     }
     out.push_str(rest);
-    out
+    // Alternatives may have been empty.
+    out.split_whitespace().collect::<Vec<_>>().join(" ").replace(" ,", ",").replace("both both", "both")
 }
 
 /// Alternatives resolved, the innermost first.
@@ -158,8 +148,8 @@ fn choose(template: &str, draws: &mut Draws) -> String {
     text
 }
 
-/// "the right hand" becomes "their right hand", now and then.
-fn theirs(phrase: &str, draws: &mut Draws) -> String {
+/// "the right hand" becomes "their right hand" (or his, or hers), now and then.
+fn theirs(phrase: &str, pronoun: &str, draws: &mut Draws) -> String {
     if !draws.chance(0.4) {
         return phrase.to_owned();
     }
@@ -173,7 +163,7 @@ fn theirs(phrase: &str, draws: &mut Draws) -> String {
                 || (words.get(at + 1).is_some_and(|w| ["left", "right"].contains(w))
                     && is_body(words.get(at + 2))))
     };
-    (0..words.len()).map(|at| if own(at) { "their" } else { words[at] }).collect::<Vec<_>>().join(" ")
+    (0..words.len()).map(|at| if own(at) { pronoun } else { words[at] }).collect::<Vec<_>>().join(" ")
 }
 
 /// Capital, full stop, a slip of the pen: as people write.
@@ -255,7 +245,7 @@ mod tests {
         for seed in 0..40 {
             let text = fill("{2} {bs}, {1} {as}, and {2} {bs}", [&does[0], &does[1]], &mut draws(seed));
             assert!(
-                NAMES.iter().any(|(earlier, later, again, _)| {
+                names::all().any(|Names { earlier, later, again, .. }| {
                     text == format!("{earlier} waits, {later} walks, and {again} waits")
                 }),
                 "{text}"
@@ -265,8 +255,9 @@ mod tests {
 
     #[test]
     fn only_parts_of_the_body_are_theirs() {
-        let all: Vec<String> =
-            (0..20).map(|n| theirs("~slash to the right with the right arm", &mut draws(n))).collect();
+        let all: Vec<String> = (0..20)
+            .map(|n| theirs("~slash to the right with the right arm", "their", &mut draws(n)))
+            .collect();
         assert!(all.iter().any(|text| text.ends_with("with their right arm")));
         assert!(all.iter().all(|text| text.starts_with("~slash to the right with")));
     }

@@ -33,15 +33,22 @@ const PAST: &[(&str, &str)] = &[
     ("hit", "hit"),
     ("hold", "held"),
     ("keep", "kept"),
+    ("kneel", "knelt"),
+    ("lead", "led"),
+    ("let", "let"),
     ("leap", "leapt"),
     ("leave", "left"),
     ("lift", "lifted"),
     ("make", "made"),
     ("meet", "met"),
+    ("put", "put"),
     ("run", "ran"),
+    ("say", "said"),
     ("see", "saw"),
     ("set", "set"),
+    ("shake", "shook"),
     ("shoot", "shot"),
+    ("sit", "sat"),
     ("spin", "spun"),
     ("stand", "stood"),
     ("stride", "strode"),
@@ -54,8 +61,9 @@ const PAST: &[(&str, &str)] = &[
 
 /// Verbs that double their last letter.
 const DOUBLED: &[&str] = &[
-    "begin", "bob", "chop", "clap", "cut", "dip", "get", "hit", "hop", "hug", "jab", "jog", "nod", "pat",
-    "rub", "run", "set", "slap", "spin", "squat", "step", "stop", "trot",
+    "begin", "bob", "chop", "clap", "cut", "dip", "drag", "get", "grab", "hit", "hop", "hug", "jab", "jog",
+    "let", "nod", "pat", "put", "rub", "run", "set", "sit", "slap", "spin", "squat", "step", "stop", "tap",
+    "trot", "tug", "wrap",
 ];
 
 /// A phrase with every marked verb in a form and the marks gone.
@@ -64,7 +72,7 @@ pub fn inflect(phrase: &str, form: Form) -> String {
     let mut parts = phrase.split('~');
     out.push_str(parts.next().unwrap_or_default());
     for part in parts {
-        let end = part.find(|c: char| !c.is_alphabetic()).unwrap_or(part.len());
+        let end = part.find(|c: char| !c.is_alphabetic() && c != '-').unwrap_or(part.len());
         out.push_str(&verb(&part[..end], form));
         out.push_str(&part[end..]);
     }
@@ -119,6 +127,7 @@ mod tests {
         let third: Vec<_> =
             ["~do", "~reach", "~carry", "~sway", "~march"].iter().map(|v| inflect(v, Form::Third)).collect();
         assert_eq!(third, ["does", "reaches", "carries", "sways", "marches"]);
+        assert_eq!(forms("~high-five")[1..], ["high-fives", "high-fiving", "high-fived"]);
         assert_eq!(inflect("~amble and ~run, then ~flee", Form::Ing), "ambling and running, then fleeing");
     }
 }

@@ -134,8 +134,18 @@ impl Library {
     /// A piece of one of some kinds: first an action, then a segment of it, so that the many walks do not outweigh the one wave;
     /// half of them in the mirror.
     pub fn pick(&self, split: Split, kinds: &[Kind], draws: &mut Draws) -> Option<Piece> {
+        self.pick_where(split, |piece| kinds.contains(&piece.kind), draws)
+    }
+
+    /// A piece that fits, drawn likewise.
+    pub fn pick_where(
+        &self,
+        split: Split,
+        fits: impl Fn(&Piece) -> bool,
+        draws: &mut Draws,
+    ) -> Option<Piece> {
         let mut by_action: BTreeMap<&str, Vec<&Piece>> = BTreeMap::new();
-        for piece in self.of_kinds(split, kinds) {
+        for piece in self.pieces.iter().filter(|piece| piece.split == split && fits(piece)) {
             by_action.entry(&piece.action).or_default().push(piece);
         }
         let lists: Vec<_> = by_action.into_values().collect();

@@ -13,6 +13,7 @@ pub mod gesture;
 mod inflect;
 pub mod library;
 pub mod manifest;
+mod names;
 mod place;
 pub mod recipe;
 mod run;

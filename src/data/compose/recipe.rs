@@ -19,6 +19,8 @@ pub struct ComposeRecipe {
     pub acknowledgment: String,
     /// The recipe of the real pairs that go in as well.
     pub pairs: String,
+    /// How often the whole stretches of the real training pairs count, beside so many composed ones.
+    pub pair_copies: usize,
     /// Composed clips, where the caller does not say.
     pub clips: usize,
     /// Shortest and longest clip, seconds.
@@ -95,6 +97,9 @@ impl ComposeRecipe {
         let [short, long] = recipe.seconds;
         if !(short >= 2.2 && short < long && long <= 10.0) {
             return Err(invalid("clips are 2.2 to 10 seconds long".to_owned()));
+        }
+        if !(1..=20).contains(&recipe.pair_copies) {
+            return Err(invalid("pair_copies is 1 to 20".to_owned()));
         }
         let [few, many] = recipe.captions;
         if !(1 <= few && few <= many && many <= 20) {

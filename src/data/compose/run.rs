@@ -60,7 +60,7 @@ pub struct Summary {
     pub recipe: String,
     /// The seed.
     pub seed: u64,
-    /// Time of all clips that a VQ-VAE sees (no frame of the real pairs counted twice), hours of two people.
+    /// Time of all clips that a VQ-VAE sees, hours of two people; real pairs as often as the recipe has them.
     pub hours: f64,
     /// Minutes of different single-person capture that clips are composed of.
     pub solo_minutes: f64,
@@ -82,6 +82,8 @@ pub struct Summary {
     pub splits: BTreeMap<Split, SplitSummary>,
     /// Composed clips per family.
     pub families: BTreeMap<String, usize>,
+    /// Share of each family among composed clips.
+    pub family_shares: BTreeMap<String, f64>,
 }
 
 /// A clip, ready to be written.
@@ -103,7 +105,7 @@ pub fn compose(inputs: &Inputs<'_>, progress: &mut dyn FnMut(Step)) -> Result<Su
     let pairs = Recipe::load(&recipe.pairs)?;
     progress(Step::Library);
     let library = Library::read(inputs.solo, &recipe.held)?;
-    let taken = prepare::add(&pairs, inputs.pairs, &mut build, &mut |step| {
+    let taken = prepare::add(&pairs, inputs.pairs, recipe.pair_copies, &mut build, &mut |step| {
         if let prepare::Step::Take(done, all, _) = step {
             progress(Step::Pairs(done, all));
         }
@@ -115,7 +117,8 @@ pub fn compose(inputs: &Inputs<'_>, progress: &mut dyn FnMut(Step)) -> Result<Su
     let rng = CounterRng::new(inputs.seed, "compose");
     let mut families: BTreeMap<String, usize> = BTreeMap::new();
     let mut frames: BTreeMap<&'static str, usize> = BTreeMap::new();
-    let real: usize = taken.distinct_frames.values().sum();
+    let times = |split: &Split| if *split == Split::Train { recipe.pair_copies } else { 1 };
+    let real: usize = taken.distinct_frames.iter().map(|(split, count)| count * times(split)).sum();
     frames.insert("real", real);
     let mut composed: BTreeMap<Split, usize> = BTreeMap::new();
     for start in (0..inputs.clips).step_by(BATCH) {
@@ -159,6 +162,10 @@ pub fn compose(inputs: &Inputs<'_>, progress: &mut dyn FnMut(Step)) -> Result<Su
         floored_channels: built.floored_channels,
         shares: frames.iter().map(|(origin, count)| (*origin, *count as f64 / all.max(1) as f64)).collect(),
         splits: built.splits,
+        family_shares: families
+            .iter()
+            .map(|(family, count)| (family.clone(), *count as f64 / inputs.clips.max(1) as f64))
+            .collect(),
         families,
     };
     for (split, part) in &mut summary.splits {

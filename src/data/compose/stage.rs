@@ -112,6 +112,11 @@ impl Stage<'_> {
         self.library.pick(self.split, kinds, draws)
     }
 
+    /// A piece of one of some actions, half of them in the mirror.
+    pub fn pick_action(&self, actions: &[&str], draws: &mut Draws) -> Option<Piece> {
+        self.library.pick_where(self.split, |piece| actions.contains(&piece.action.as_str()), draws)
+    }
+
     /// Somebody standing, front along +z.
     pub fn stand(&self, frames: usize, draws: &mut Draws) -> Option<Track> {
         let mut track = draws_stand(&self.stands(draws), frames, draws)?;
@@ -209,15 +214,20 @@ impl Stage<'_> {
     /// A walk, a run, a dribble from the origin along +z for `frames`.
     pub fn go(&self, kinds: &[Kind], frames: usize, draws: &mut Draws) -> Option<Part> {
         let piece = self.pick(kinds, draws)?;
+        self.go_as(&piece, frames, draws)
+    }
+
+    /// The same with a given piece.
+    pub fn go_as(&self, piece: &Piece, frames: usize, draws: &mut Draws) -> Option<Part> {
         let speed =
-            if kinds.contains(&Kind::Run) { draws.uniform(0.82, 1.05) } else { draws.uniform(0.88, 1.15) };
+            if piece.kind == Kind::Run { draws.uniform(0.82, 1.05) } else { draws.uniform(0.88, 1.15) };
         let mut track = repeat(&pace(&piece.track, speed), frames, 9);
         if track.len() < frames {
             return None;
         }
         track.truncate(frames);
         straighten(&mut track);
-        Some(Part { track, phrases: piece.phrases })
+        Some(Part { track, phrases: piece.phrases.clone() })
     }
 
     /// A walk of about `walking` frames that comes to a stand and waits, `frames` in all; from the origin along +z.

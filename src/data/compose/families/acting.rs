@@ -1,5 +1,6 @@
 //! Families in which people do something where they are.
 
+use super::templates::{ABREAST, DIFFERENT, FACING, UNISON, WATCH, WATCHING};
 use super::{Family, Staged, phrases};
 use crate::data::compose::draws::Draws;
 use crate::data::compose::library::Piece;
@@ -27,17 +28,6 @@ pub(super) const FAMILIES: &[Family] = &[
 /// What is done in front of people or beside them.
 const SHOWN: &[Kind] = &[Act, Act, Act, Blow, Sword, Laugh, Turn];
 
-const WATCHING: &[&str] = &[
-    "~stand and ~watch",
-    "~watch",
-    "~stand still",
-    "~look on",
-    "~stand and ~wait",
-    "~just ~stand there",
-    "~stand there doing nothing",
-    "~remain still",
-];
-
 pub(super) fn waiting(track: Track) -> Part {
     Part { track, phrases: phrases(WATCHING) }
 }
@@ -54,7 +44,7 @@ pub(super) fn opposite(part: Part, distance: f64, draws: &mut Draws) -> Part {
 }
 
 /// Second person beside the first, on either side, facing the same way.
-fn next_to(part: Part, distance: f64, draws: &mut Draws) -> Part {
+pub(super) fn next_to(part: Part, distance: f64, draws: &mut Draws) -> Part {
     let side = if draws.chance(0.5) { 1.0 } else { -1.0 };
     let (angle, ahead) = (about(draws, 0.12), about(draws, 0.15));
     Part { track: put(part.track, angle, [side * distance, ahead]), ..part }
@@ -72,22 +62,6 @@ pub(super) fn shown(stage: &Stage<'_>, kinds: &[Kind], draws: &mut Draws) -> Opt
     let frames = lead(draws);
     stage.act(&piece, frames, draws)
 }
-
-pub(super) const WATCH: &[&str] = &[
-    "{1} {as}[ while| as|, and|, while] {2} {bs}",
-    "{1} {as}[| in front of {2}|, facing {2}]",
-    "{1} {as} and {2} {bs}",
-    "{1} is {aing}[ while {2} is {bing}| and {2} is {bing}|, {2} {bs}]",
-    "{2} {bs}[ while| as] {1} {as}",
-    "[only |]{1} {as}, {2} [does nothing|stands still|does not move]",
-    "{they} face each other[,| and] {1} {as}",
-    "{1} faces {2} and {as}",
-    "{1} {aed} while {2} {bed}",
-    "{1} is watched by {2} while [they are |]{aing}",
-    "while {2} {bs}, {1} {as}",
-    "{they} stand [face to face|opposite each other|facing each other], and {1} {as}",
-    "{1} {as}",
-];
 
 fn watch(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
     let first = shown(stage, SHOWN, draws)?;
@@ -132,28 +106,6 @@ fn beside(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
     ];
     Some(Staged { parts: [first, second], templates })
 }
-
-const UNISON: &[&str] = &[
-    "{they} {a}[| together| at the same time|, at the same time| in unison| in step]",
-    "{they} are {aing}[| together| at the same time| in unison]",
-    "{they} both {a}",
-    "{1} {as}[ and|;] {2} does the same[| at the same time]",
-    "{they} {a}[| together| simultaneously]",
-    "{they} do the same thing: they {a}",
-    "{they} {aed}[| together| in unison]",
-    "{1} {as} while {2} also {as}",
-    "together {they} {a}",
-];
-const FACING: &[&str] = &[
-    "{they} face each other and {a}",
-    "facing each other, {they} {a}",
-    "{they} stand [face to face|opposite each other] and {a}",
-];
-const ABREAST: &[&str] = &[
-    "{they} stand side by side and {a}",
-    "side by side, {they} {a}",
-    "{they} {a} [next to each other|beside each other|side by side]",
-];
 
 /// Kinds that two people do together.
 const TOGETHER: &[Kind] = &[Act, Act, Act, Act, Laugh, Turn, Blow, Sword];
@@ -261,17 +213,6 @@ fn turns(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
     ];
     Some(Staged { parts: [first, second], templates })
 }
-
-pub(super) const DIFFERENT: &[&str] = &[
-    "{1} {as} while {2} {bs}",
-    "{1} {as} and {2} {bs}",
-    "{1} is {aing}[ and| while] {2} is {bing}",
-    "{2} {bs}[ as| while] {1} {as}",
-    "{1} {as}, {2} {bs}",
-    "{1} {aed}[ while| and] {2} {bed}",
-    "{1} {as}; at the same time {2} {bs}",
-    "while {1} is {aing}, {2} {bs}",
-];
 
 /// Bring the shorter of two parts to the length of the longer, or cut the longer a little.
 pub(super) fn even(stage: &Stage<'_>, a: &mut Part, b: &mut Part, draws: &mut Draws) -> Option<()> {

@@ -1,6 +1,7 @@
 //! Families in which people go at each other.
 
-use super::acting::{DIFFERENT, WATCH, even, opposite, shown, waiting};
+use super::acting::{even, opposite, shown, waiting};
+use super::templates::{DIFFERENT, WATCH};
 use super::{Family, Staged};
 use crate::data::compose::draws::Draws;
 use crate::data::compose::manifest::Kind::{Act, Box as Blow, Dodge, Jump, Kick, Laugh, Stand, Sword};

@@ -2,7 +2,10 @@
 
 mod acting;
 mod fighting;
+mod moving;
 mod running;
+pub(super) mod templates;
+mod topics;
 mod walking;
 
 use super::caption::{Material, alone, captions};
@@ -57,6 +60,8 @@ pub fn sources<'a>(
         .chain(fighting::FAMILIES)
         .chain(walking::FAMILIES)
         .chain(running::FAMILIES)
+        .chain(topics::FAMILIES)
+        .chain(moving::FAMILIES)
         .filter(|family| recipe.weight(family.name) > 0.0 && family.needs.iter().all(there))
         .map(|family| -> Box<dyn Source> {
             let weight = recipe.weight(family.name);

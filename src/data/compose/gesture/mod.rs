@@ -9,10 +9,14 @@
 //! 10 cm apart (never more than 15); where a hand lies on a body, the wrist is within 5 cm of a stated point.
 
 pub mod bases;
+mod bodies;
+mod chain;
+mod close;
 mod fight;
 mod path;
 mod pose;
 mod score;
+mod sign;
 mod signs;
 mod stage;
 mod timing;
@@ -25,44 +29,66 @@ pub use bases::Bases;
 use super::draws::Draws;
 use super::scene::{Scene, Source};
 use crate::error::Result;
+use sign::Sign;
 use stage::Stage;
 use std::sync::Arc;
 
 /// Lays out one scene.
 type Act = fn(&mut Stage) -> Scene;
 
-/// Every gesture: family, act. The recipe weighs them.
+/// Every gesture: family, act. The recipe weighs them. Signs (see [`signs`] and [`bodies`]) have families of their own.
 const ACTS: &[(&str, Act)] = &[
     ("handshake", touch::handshake),
     ("high-five", touch::high_five),
     ("fist-bump", touch::fist_bump),
-    ("hug", touch::hug),
-    ("pat", touch::pat),
-    ("push", touch::push),
-    ("wave", signs::wave),
-    ("point", signs::point),
-    ("salute", signs::salute),
-    ("arm-sign", signs::arm_signs),
-    ("bow", signs::bow),
-    ("both-hands", signs::both_hands),
+    ("hug", close::hug),
+    ("pat", close::pat),
+    ("pat-from-behind", close::pat_from_behind),
+    ("push", close::push),
+    ("whisper", close::whisper),
+    ("get-up", bodies::get_up),
+    ("turn", bodies::turn),
     ("kick", fight::kick),
     ("block", fight::block),
     ("duck", fight::duck),
     ("hold-hands-and-walk", together::hold_hands),
     ("dance-hold", together::dance_hold),
     ("pull", together::pull),
+    ("tug", together::tug),
     ("pass-object", together::pass_object),
-    ("kneel", together::kneel),
+    ("propose", together::kneel),
     ("laugh-and-point", together::laugh),
     ("goodbye", together::goodbye),
 ];
+
+/// What makes the scenes of a family.
+#[derive(Clone)]
+enum Maker {
+    Act(Act),
+    Signs(Vec<&'static Sign>),
+}
 
 /// One gesture over given bases.
 struct Gesture<'a> {
     family: &'static str,
     weight: f64,
-    act: Act,
+    maker: Maker,
     bases: Arc<dyn Bases + 'a>,
+}
+
+/// All gestures with what makes them.
+fn makers() -> Vec<(&'static str, Maker)> {
+    let mut makers: Vec<_> = ACTS.iter().map(|&(family, act)| (family, Maker::Act(act))).collect();
+    for sign in signs::SIGNS.iter().chain(bodies::SIGNS) {
+        match makers
+            .iter_mut()
+            .find(|(family, maker)| *family == sign.family && matches!(maker, Maker::Signs(_)))
+        {
+            Some((_, Maker::Signs(list))) => list.push(sign),
+            _ => makers.push((sign.family, Maker::Signs(vec![sign]))),
+        }
+    }
+    makers
 }
 
 impl Source for Gesture<'_> {
@@ -80,21 +106,29 @@ impl Source for Gesture<'_> {
 
     fn make(&self, draws: &mut Draws) -> Result<Scene> {
         let mut stage = Stage::facing(self.bases.as_ref(), draws);
-        Ok((self.act)(&mut stage))
+        let scene = match &self.maker {
+            Maker::Act(act) => act(&mut stage),
+            Maker::Signs(list) => {
+                let all = if stage.draws.chance(0.75) { signs::SIGNS } else { bodies::SIGNS };
+                sign::scene(list, all, &mut stage)
+            }
+        };
+        Ok(Scene { family: self.family, ..scene })
     }
 }
 
 /// Names of all gestures.
 pub fn families() -> impl Iterator<Item = &'static str> {
-    ACTS.iter().map(|&(family, _)| family)
+    makers().into_iter().map(|(family, _)| family)
 }
 
 /// The gestures that have a weight, over these bases.
 pub fn sources<'a>(bases: &Arc<dyn Bases + 'a>, weight: impl Fn(&str) -> f64) -> Vec<Box<dyn Source + 'a>> {
-    ACTS.iter()
+    makers()
+        .into_iter()
         .filter(|(family, _)| weight(family) > 0.0)
-        .map(|&(family, act)| -> Box<dyn Source + 'a> {
-            Box::new(Gesture { family, weight: weight(family), act, bases: Arc::clone(bases) })
+        .map(|(family, maker)| -> Box<dyn Source + 'a> {
+            Box::new(Gesture { family, weight: weight(family), maker, bases: Arc::clone(bases) })
         })
         .collect()
 }

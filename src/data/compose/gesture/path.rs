@@ -176,6 +176,15 @@ impl Path {
         }
     }
 
+    /// Walk on ahead for `seconds` at most, without a start or a stop; `walk` goes straight along +z.
+    pub fn walk_on(&mut self, walk: &Track, seconds: f64) {
+        let from = self.place;
+        self.track.extend(walk.iter().take(frames(seconds)).map(|pose| from.put(pose)));
+        if let Some(last) = self.track.last() {
+            self.place = Place { x: last[0][0], z: last[0][2], turn: heading(last) };
+        }
+    }
+
     /// A walk that comes to a halt at the present place, `total` frames at most; in reverse when it is a start.
     fn halt(&mut self, walk: &Track, total: usize, reverse: bool) -> Track {
         let way: f64 = if reverse { -1.0 } else { 1.0 };

@@ -144,6 +144,11 @@ impl Part {
         self.strides.push(Stride { leg, when, foot });
     }
 
+    /// Lengths of thigh, shin and foot on both sides, and how high the hips are in standing, metres.
+    pub fn build(&self) -> ([[f64; 3]; 2], f64) {
+        (leg_lengths(&self.base[0]), self.base[0][1][1])
+    }
+
     fn body(&self, frame: usize) -> Joints {
         let time = frame as f64 / RATE;
         let base = self.base[frame];

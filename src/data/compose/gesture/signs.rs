@@ -1,388 +1,379 @@
-//! What one person shows the other with a named hand (wave, point, salute …) or with the body (bow, kneel); the other
-//! watches or answers alike.
+//! Signs of one hand or both: what is shown, and what it is called.
 
 use super::pose::{Hand, mix};
 use super::score::{Part, Torso, View, short_of};
-use super::stage::Stage;
+use super::sign::Sign;
 use super::timing::Span;
-use crate::data::compose::scene::Scene;
 use crate::motion::vector::{Vec3d, add};
-use std::f64::consts::TAU;
-
-/// A sign of one hand: where the wrist goes, and the words for it.
-struct Sign {
-    family: &'static str,
-    /// Wrist and elbow direction; times are seconds since the hand is there.
-    aim: fn(&View, Hand, f64) -> Vec3d,
-    pole: Vec3d,
-    /// Templates where only one acts.
-    one: &'static [&'static str],
-    /// Templates where both do it with the same hand.
-    both: &'static [&'static str],
-    /// What the one who acts does, alone.
-    alone: &'static [&'static str],
-}
+use std::f64::consts::{PI, TAU};
 
 /// (outward, up, forward) of the shoulder of this hand.
 fn from_shoulder(view: &View, hand: Hand, [out, up, forward]: Vec3d) -> Vec3d {
     add(view.own(hand.shoulder()), view.mine([hand.sign() * out, up, forward]))
 }
 
-fn perform(stage: &mut Stage, sign: &Sign) -> Scene {
-    let (hand, actor) = (stage.side, stage.actor);
-    let far = stage.draws.uniform(0.9, 2.4);
-    let aside = stage.draws.uniform(-0.2, 0.2);
-    stage.apart(far, aside);
-    let settled = if stage.draws.chance(0.5) { stage.arrive() } else { stage.draws.uniform(0.2, 0.9) };
-    let at = settled + 0.8 * stage.slow;
-    let hold = stage.draws.uniform(0.9, 2.4);
-    let answers = stage.draws.chance(0.35);
-    let late = stage.draws.uniform(0.2, 0.9);
-    let (rise, fall) = (stage.draws.uniform(0.6, 0.9), stage.draws.uniform(0.6, 1.0));
-    let more = stage.draws.uniform(0.3, 0.8);
-    stage.stay_until(at + hold + late + fall + more);
-    let mut parts = stage.parts();
-    for (who, part) in parts.iter_mut().enumerate() {
-        let at = if who == actor { at } else { at + late };
-        let when = Span::meeting(at, rise, hold, fall);
-        if who == actor || answers {
-            show(part, sign, hand, when);
-        } else {
-            part.bend(when, Torso { nod: 0.06, lean: 0.03 * hand.sign(), ..Torso::default() });
-        }
-    }
-    let pair = if answers { sign.both } else { sign.one };
-    let other: &[&str] = if answers {
-        sign.alone
-    } else {
-        &["a person stands and [watches|looks on]", "{A} stands [still|facing someone]"]
-    };
-    stage.scene(sign.family, &parts, pair, [sign.alone, other])
-}
-
-fn show(part: &mut Part, sign: &Sign, hand: Hand, when: Span) {
+/// One hand, with the elbow toward `pole`; `aim` gets the seconds since the hand is there.
+fn one(part: &mut Part, hand: Hand, when: Span, pole: Vec3d, aim: fn(&View, Hand, f64) -> Vec3d) {
     part.bend(when.led(0.08), Torso { twist: -0.06 * hand.sign(), ..Torso::default() });
-    let (aim, start) = (sign.aim, when.there());
-    part.reach_with(hand, when, sign.pole, move |view| aim(view, hand, view.time - start));
+    let start = when.there();
+    part.reach_with(hand, when, pole, move |view| aim(view, hand, view.time - start));
 }
 
-/// Wave with a hand beside the head.
-pub fn wave(stage: &mut Stage) -> Scene {
-    let sign = Sign {
+/// Both hands alike.
+fn both(part: &mut Part, when: Span, pole: Vec3d, aim: fn(&View, Hand, f64) -> Vec3d) {
+    let start = when.there();
+    for hand in Hand::BOTH {
+        part.reach_with(hand, when, pole, move |view| aim(view, hand, view.time - start));
+    }
+}
+
+/// Held for a usual time.
+const USUAL: [f64; 2] = [1.2, 2.4];
+
+/// All signs of hands.
+pub const SIGNS: &[Sign] = &[
+    Sign {
         family: "wave",
-        aim: |view, hand, t| {
-            let side = 0.22 + 0.1 * (TAU * 1.7 * t).sin();
-            from_shoulder(view, hand, [side, 0.3, 0.18])
-        },
-        pole: [1.0, -0.8, 0.0],
-        one: &[
-            "{A} waves [at|to] {B} with the {h} hand",
-            "{A} [raises|lifts] the {h} hand and waves [|hello] to {B}",
-            "{A} waves the {h} hand while {B} [watches|stands still|looks on]",
-            "{A} [greets|says hello to] {B} by waving the {h} hand",
-            "{B} is greeted by {A}, who waves the {h} hand",
-            "with the {h} arm raised, {A} waves at {B}",
+        phrases: &[
+            "~wave with the {h} hand",
+            "~wave the {h} hand",
+            "~raise the {h} hand and ~wave",
+            "~lift the {h} arm and ~wave",
+            "~wave",
+            "~wave hello with the {h} hand",
+            "~wave goodbye with the {h} hand",
+            "~greet with a wave of the {h} hand",
         ],
-        both: &[
-            "two people wave at each other with their {h} hands",
-            "{A} waves with the {h} hand and {B} waves back with the {h} hand",
-            "[they|both people|the two] wave their {h} hands at each other",
-            "{A} and {B} greet each other, waving their {h} hands",
-            "{B} [answers|returns] {A}'s wave with the {h} hand",
-            "two people raise their {h} hands and wave",
+        short: &[
+            "[wave|waving|waving hello|wave goodbye|waving goodbye|wave with the {h} hand|{h}-handed wave|waving the {h} hand]",
+            "{1} waves [at|to] {2} [with the {h} hand|using the {h} hand|]",
+            "{1} [greets|says hello to] {2} by waving the {h} hand",
+            "{1} waves at {2}, {h} hand [up|raised]",
         ],
-        alone: &["a person waves with the {h} hand", "{A} [raises|lifts] the {h} hand and waves"],
-    };
-    perform(stage, &sign)
-}
-
-/// Point at the other, up, or to the side.
-pub fn point(stage: &mut Stage) -> Scene {
-    let signs = [
-        Sign {
-            family: "point",
-            aim: |view, hand, _| {
-                let shoulder = view.own(hand.shoulder());
-                let target = view.theirs(9);
-                short_of(target, shoulder, 0.47)
-            },
-            pole: [0.4, -1.0, 0.0],
-            one: &[
-                "{A} points at {B} with the {h} hand",
-                "{A} [stretches out|extends|raises] the {h} arm and points at {B}",
-                "{B} is pointed at by {A}",
-                "{A} [points a finger|points] [at|toward] {B} using the {h} hand",
-                "with the {h} hand {A} points straight at {B}",
-                "{A} points at {B}, who [stands still|watches]",
-            ],
-            both: &[
-                "two people point at each other with their {h} hands",
-                "{A} points at {B} and {B} points back, both with the {h} hand",
-                "[they|both people|the two] [raise|stretch out] the {h} arm and point at each other",
-                "both point at each other using the {h} hand",
-                "{A} and {B} point their {h} hands at each other",
-            ],
-            alone: &["a person points forward with the {h} hand", "{A} extends the {h} arm and points ahead"],
+        lay: |part, hand, when| {
+            one(part, hand, when, [1.0, -0.8, 0.0], |view, hand, t| {
+                from_shoulder(view, hand, [0.22 + 0.12 * (TAU * 1.7 * t).sin(), 0.3, 0.18])
+            });
         },
-        Sign {
-            family: "point up",
-            aim: |view, hand, _| from_shoulder(view, hand, [0.08, 0.47, 0.12]),
-            pole: [1.0, 0.0, 0.4],
-            one: &[
-                "{A} points up with the {h} hand while {B} [watches|stands still]",
-                "{A} raises the {h} arm and points [up|to the sky|upward]",
-                "{A} shows {B} something [above|up in the sky], pointing with the {h} hand",
-                "{A} [lifts|raises] the {h} hand high and points up, {B} looks on",
-                "with the {h} hand {A} points upward in front of {B}",
-            ],
-            both: &[
-                "two people point up with their {h} hands",
-                "{A} points up with the {h} hand and {B} does the same",
-                "[they|both people|the two] raise the {h} arm and point [upward|to the sky]",
-                "both point to the sky using the {h} hand",
-                "{A} and {B} point upward with their {h} hands",
-            ],
-            alone: &["a person points up with the {h} hand", "{A} raises the {h} arm to point upward"],
+        hold: USUAL,
+        walking: true,
+        posture: false,
+    },
+    Sign {
+        family: "point",
+        phrases: &[
+            "~point forward with the {h} hand",
+            "~point at the other with the {h} hand",
+            "~stretch out the {h} arm and ~point at the other",
+            "~point the {h} index finger at the other",
+            "~extend the {h} arm and ~point ahead",
+        ],
+        short: &[
+            "{1} points at {2} [with|using] the {h} [hand|arm|finger]",
+            "{1} [stretches out|extends|raises] the {h} arm and points at {2}",
+            "{2} is pointed at by {1}",
+            "{1} [points a finger|points] [at|toward] {2}",
+            "[pointing|point|pointing with the {h} hand|point with the {h} arm|pointing at someone]",
+        ],
+        lay: |part, hand, when| {
+            one(part, hand, when, [0.4, -1.0, 0.0], |view, hand, _| {
+                short_of(view.theirs(9), view.own(hand.shoulder()), 0.47)
+            });
         },
-        Sign {
-            family: "point aside",
-            aim: |view, hand, _| from_shoulder(view, hand, [0.46, 0.02, 0.14]),
-            pole: [0.0, -1.0, -0.4],
-            one: &[
-                "{A} points to the {h} with the {h} hand",
-                "{A} [stretches|extends] the {h} arm to the side while {B} watches",
-                "{A} shows {B} the way, pointing to the {h}",
-                "{A} [raises|lifts] the {h} arm sideways and points",
-                "with the {h} arm out to the side {A} points for {B}",
-            ],
-            both: &[
-                "two people point to their {h} side",
-                "{A} points to the {h} with the {h} hand and {B} does the same",
-                "[they|both people|the two] stretch the {h} arm out to the side",
-                "both point sideways with the {h} hand",
-                "{A} and {B} raise the {h} arm sideways and point",
-            ],
-            alone: &["a person points to the {h} with the {h} hand", "{A} raises the {h} arm to the side"],
+        hold: USUAL,
+        walking: false,
+        posture: false,
+    },
+    Sign {
+        family: "point",
+        phrases: &[
+            "~point up with the {h} hand",
+            "~raise the {h} arm and ~point up",
+            "~point to the sky with the {h} hand",
+            "~point upward with the {h} arm",
+            "~lift the {h} hand high and ~point up",
+        ],
+        short: &["[pointing up|point up with the {h} hand|pointing at the sky with the {h} arm]"],
+        lay: |part, hand, when| {
+            one(part, hand, when, [1.0, 0.0, 0.4], |view, hand, _| {
+                from_shoulder(view, hand, [0.08, 0.47, 0.12])
+            });
         },
-    ];
-    let which = stage.draws.below(signs.len());
-    perform(stage, &signs[which])
-}
-
-/// Salute: the hand at the brow.
-pub fn salute(stage: &mut Stage) -> Scene {
-    let sign = Sign {
+        hold: USUAL,
+        walking: true,
+        posture: false,
+    },
+    Sign {
+        family: "point",
+        phrases: &[
+            "~point to the {h} with the {h} hand",
+            "~point to the {h}",
+            "~stretch the {h} arm out to the side and ~point",
+            "~show the way to the {h}",
+            "~raise the {h} arm sideways and ~point",
+        ],
+        short: &["[pointing to the {h}|point to the {h} side]"],
+        lay: |part, hand, when| {
+            one(part, hand, when, [0.0, -1.0, -0.4], |view, hand, _| {
+                from_shoulder(view, hand, [0.46, 0.02, 0.14])
+            });
+        },
+        hold: USUAL,
+        walking: true,
+        posture: false,
+    },
+    Sign {
         family: "salute",
-        aim: |view, hand, _| add(view.own(15), view.mine([hand.sign() * 0.13, 0.02, 0.1])),
-        pole: [1.0, -0.25, 0.1],
-        one: &[
-            "{A} salutes {B} with the {h} hand",
-            "{A} [brings|raises|lifts] the {h} hand to the forehead and salutes",
-            "{A} gives {B} a [military|sharp|] salute with the {h} hand",
-            "{B} is saluted by {A} with the {h} hand",
-            "{A} salutes with the {h} hand while {B} [stands still|watches]",
+        phrases: &[
+            "~salute with the {h} hand",
+            "~salute",
+            "~raise the {h} hand to the forehead and ~salute",
+            "~give a {h}-handed salute",
+            "~bring the {h} hand to the brow in a salute",
+            "~give a military salute with the {h} hand",
         ],
-        both: &[
-            "two people salute each other with their {h} hands",
-            "{A} salutes with the {h} hand and {B} returns the salute",
-            "[they|both people|the two] raise the {h} hand to the forehead and salute",
-            "{A} and {B} exchange a {h}-handed salute",
-            "both salute each other with the {h} hand",
+        short: &[
+            "[salute|saluting|a salute|military salute|salute with the {h} hand]",
+            "{1} salutes {2} [with the {h} hand|]",
+            "{2} is saluted by {1}",
         ],
-        alone: &["a person salutes with the {h} hand", "{A} raises the {h} hand to the forehead"],
-    };
-    perform(stage, &sign)
-}
-
-/// Beckon, touch one's own head, raise an arm straight up.
-pub fn arm_signs(stage: &mut Stage) -> Scene {
-    let signs = [
-        Sign {
-            family: "beckon",
-            aim: |view, hand, t| {
+        lay: |part, hand, when| {
+            one(part, hand, when, [1.0, -0.25, 0.1], |view, hand, _| {
+                add(view.own(15), view.mine([hand.sign() * 0.13, 0.02, 0.1]))
+            });
+        },
+        hold: USUAL,
+        walking: false,
+        posture: false,
+    },
+    Sign {
+        family: "beckon",
+        phrases: &[
+            "~beckon with the {h} hand",
+            "~gesture to come closer with the {h} hand",
+            "~wave someone over with the {h} hand",
+            "~signal with the {h} hand to come here",
+        ],
+        short: &[
+            "[beckoning|come here|beckon with the {h} hand]",
+            "{1} beckons {2} [closer|over] with the {h} hand",
+        ],
+        lay: |part, hand, when| {
+            one(part, hand, when, [0.6, -1.0, -0.2], |view, hand, t| {
                 let pull = 0.5 - 0.5 * (TAU * 1.2 * t).cos();
                 from_shoulder(view, hand, [0.02, -0.12 + 0.18 * pull, 0.44 - 0.2 * pull])
-            },
-            pole: [0.6, -1.0, -0.2],
-            one: &[
-                "{A} beckons {B} with the {h} hand",
-                "{A} [waves|calls|beckons] {B} [closer|over] with the {h} hand",
-                "{B} is [called|beckoned] over by {A} with the {h} hand",
-                "{A} gestures with the {h} hand for {B} to come",
-                "with the {h} hand {A} asks {B} to come closer",
-            ],
-            both: &[
-                "two people beckon each other with their {h} hands",
-                "{A} beckons with the {h} hand and {B} beckons back",
-                "both gesture for the other to come, using the {h} hand",
-                "[they|the two] call each other closer with their {h} hands",
-                "{A} and {B} beckon each other with the {h} hand",
-            ],
-            alone: &["a person beckons with the {h} hand", "{A} gestures to come closer with the {h} hand"],
+            });
         },
-        Sign {
-            family: "touch own head",
-            aim: |view, hand, t| {
+        hold: USUAL,
+        walking: false,
+        posture: false,
+    },
+    Sign {
+        family: "touch-head",
+        phrases: &[
+            "~scratch the head with the {h} hand",
+            "~touch the head with the {h} hand",
+            "~put the {h} hand on the head",
+            "~lay the {h} hand on the head",
+            "~raise the {h} hand and ~scratch the head",
+            "~rub the head with the {h} hand",
+        ],
+        short: &[
+            "[scratching the head|scratch the head|touch the head|a hand on the head|{h} hand on the head]",
+        ],
+        lay: |part, hand, when| {
+            one(part, hand, when, [1.0, 0.1, 0.3], |view, hand, t| {
                 let rub = 0.015 * (TAU * 1.5 * t).sin();
                 add(view.own(15), view.mine([hand.sign() * 0.08, 0.13 + rub, 0.0]))
-            },
-            pole: [1.0, 0.1, 0.3],
-            one: &[
-                "{A} [touches|scratches] their head with the {h} hand while {B} [watches|stands still]",
-                "{A} puts the {h} hand on their own head in front of {B}",
-                "{A} [raises|lifts] the {h} hand and scratches their head, facing {B}",
-                "facing {B}, {A} lays the {h} hand on their own head",
-                "{A} scratches their own head with the {h} hand, {B} looks on",
-            ],
-            both: &[
-                "two people [touch|scratch] their own heads with their {h} hands",
-                "{A} scratches their head with the {h} hand and {B} does the same",
-                "both put the {h} hand on their own head",
-                "[they|the two] lay the {h} hand on their own heads",
-                "{A} and {B} scratch their own heads with the {h} hand",
-            ],
-            alone: &["a person touches their head with the {h} hand", "{A} scratches their head, {h} hand"],
+            });
         },
-        Sign {
-            family: "raise arm",
-            aim: |view, hand, _| from_shoulder(view, hand, [0.06, 0.5, 0.03]),
-            pole: [1.0, 0.0, 0.3],
-            one: &[
-                "{A} [raises|lifts] the {h} arm while {B} [watches|stands still]",
-                "{A} [puts|raises] the {h} hand up [high|over the head]",
-                "facing {B}, {A} raises the {h} hand above the head",
-                "{A} [holds|stretches] the {h} arm up in front of {B}",
-                "{A} raises the {h} hand, {B} looks on",
-            ],
-            both: &[
-                "two people [raise|lift] their {h} arms",
-                "{A} raises the {h} hand and {B} does the same",
-                "both hold the {h} arm up [high|over the head]",
-                "[they|the two] put their {h} hands up",
-                "{A} and {B} raise their {h} arms above their heads",
-            ],
-            alone: &["a person raises the {h} arm", "{A} holds the {h} hand above the head"],
+        hold: USUAL,
+        walking: true,
+        posture: false,
+    },
+    Sign {
+        family: "touch-head",
+        phrases: &[
+            "~hold the head with both hands",
+            "~put both hands on the head",
+            "~grab the head with both hands",
+            "~clasp both hands to the head",
+            "~despair and ~hold the head in both hands",
+        ],
+        short: &["[both hands on the head|hands on the head|holding the head with both hands]"],
+        lay: |part, _, when| {
+            part.bend(when.led(0.05), Torso { bend: 0.06, nod: 0.12, ..Torso::default() });
+            both(part, when, [1.0, 0.1, 0.4], |view, hand, _| {
+                add(view.own(15), view.mine([hand.sign() * 0.11, 0.08, 0.01]))
+            });
         },
-    ];
-    let which = stage.draws.below(signs.len());
-    perform(stage, &signs[which])
-}
-
-/// Bow to the other; the other may bow too.
-pub fn bow(stage: &mut Stage) -> Scene {
-    let (actor, deep) = (stage.actor, stage.draws.uniform(0.6, 1.15));
-    let far = stage.draws.uniform(1.3, 2.2);
-    stage.apart(far, 0.0);
-    let settled = stage.arrive();
-    let answers = stage.draws.chance(0.5);
-    let late = stage.draws.uniform(0.0, 0.8);
-    let (rise, hold) = (stage.draws.uniform(0.8, 1.2), stage.draws.uniform(0.3, 1.0));
-    let when = Span::meeting(settled + rise + 0.1, rise, hold, rise);
-    stage.stay_until(when.end() + late + 0.4);
-    let mut parts = stage.parts();
-    for (who, part) in parts.iter_mut().enumerate() {
-        if who == actor || answers {
-            let from = if who == actor { when.from } else { when.from + late };
-            // The hips go back as the head goes forward, over feet that stay.
-            let shift = [0.0, -0.01, -0.1 * deep];
-            let torso = Torso { bend: deep, nod: 0.25, shift, ..Torso::default() };
-            part.bend(Span { from, ..when }, torso);
-        } else {
-            part.bend(when, Torso { nod: 0.1, ..Torso::default() });
-        }
-    }
-    let pair: &[&str] = if answers {
-        &[
-            "two people bow to each other",
-            "{A} bows and {B} bows back",
-            "{A} and {B} greet each other with a bow",
-            "[they|both people|the two] bow [politely|respectfully|] [|to each other]",
-            "both bend forward in a bow",
-            "the two face each other and bow",
-        ]
-    } else {
-        &[
-            "{A} bows [to|in front of] {B}",
-            "{A} [greets|thanks] {B} with a bow",
-            "{A} bends forward and bows while {B} [stands still|watches]",
-            "{B} stands upright as {A} bows",
-            "{A} takes a bow in front of {B}",
-            "one bows [politely|respectfully|deeply] to the other",
-        ]
-    };
-    let other: &[&str] = if answers {
-        &["a person bows", "{A} bows back"]
-    } else {
-        &["a person stands upright", "{A} stands and watches"]
-    };
-    stage.scene("bow", &parts, pair, [&["a person bows", "{A} bends forward in a bow"], other])
-}
-
-/// Both of one's own hands: surrender, cross arms, hands on hips, clap.
-pub fn both_hands(stage: &mut Stage) -> Scene {
-    let which = stage.draws.below(4);
-    let (actor, side) = (stage.actor, stage.side);
-    let far = stage.draws.uniform(1.0, 2.4);
-    stage.apart(far, 0.0);
-    let settled = stage.arrive();
-    let hold = stage.draws.uniform(1.2, 2.8);
-    let when = Span::meeting(settled + 0.9 * stage.slow, 0.8 * stage.slow, hold, 0.8);
-    stage.stay_until(when.end() + 0.4);
-    let rate = stage.draws.uniform(2.0, 3.0);
-    let mut parts = stage.parts();
-    for hand in Hand::BOTH {
-        let pole = [[1.0, -0.6, 0.0], [0.9, -0.9, 0.1], [1.0, 0.0, -0.5], [0.9, -0.9, -0.2]][which];
-        parts[actor].reach_with(hand, when, pole, move |view| match which {
-            0 => from_shoulder(view, hand, [0.18, 0.3, 0.1]),
-            // Forearms one above the other in front of the chest.
-            1 => {
-                let up = if hand == side { 0.0 } else { -0.07 };
-                add(view.own(9), view.mine([-0.1 * hand.sign(), up, 0.2 - up * 0.3]))
+        hold: USUAL,
+        walking: false,
+        posture: false,
+    },
+    Sign {
+        family: "raise-arms",
+        phrases: &[
+            "~raise the {h} arm",
+            "~raise the {h} hand",
+            "~put the {h} hand up",
+            "~lift the {h} arm over the head",
+            "~hold the {h} hand up high",
+            "~stretch the {h} arm up",
+            "~lift the {h} hand above the head",
+        ],
+        short: &["[raise the {h} hand|{h} hand up|raising the {h} arm|{h} arm up|hold up the {h} hand]"],
+        lay: |part, hand, when| {
+            one(part, hand, when, [1.0, 0.0, 0.3], |view, hand, _| {
+                from_shoulder(view, hand, [0.06, 0.5, 0.03])
+            });
+        },
+        hold: USUAL,
+        walking: true,
+        posture: false,
+    },
+    Sign {
+        family: "raise-arms",
+        phrases: &[
+            "~raise both arms",
+            "~lift both arms over the head",
+            "~put both hands up",
+            "~hold both arms up high",
+            "~throw both arms up",
+            "~cheer with both arms up",
+            "~surrender with both hands up",
+        ],
+        short: &["[both arms up|raise both arms|arms up|hands in the air|cheering|surrender]"],
+        lay: |part, _, when| {
+            both(part, when, [1.0, -0.2, 0.2], |view, hand, _| from_shoulder(view, hand, [0.14, 0.47, 0.05]));
+        },
+        hold: USUAL,
+        walking: true,
+        posture: false,
+    },
+    Sign {
+        family: "raise-arms",
+        phrases: &[
+            "~put both hands up in surrender",
+            "~surrender",
+            "~give up and ~raise both hands",
+            "~hold both hands up beside the head",
+            "~raise both hands to the height of the head",
+        ],
+        short: &["[surrender|surrendering|hands up]", "{1} surrenders to {2}"],
+        lay: |part, _, when| {
+            both(part, when, [1.0, -0.6, 0.0], |view, hand, _| from_shoulder(view, hand, [0.18, 0.3, 0.1]));
+        },
+        hold: USUAL,
+        walking: false,
+        posture: false,
+    },
+    Sign {
+        family: "raise-arms",
+        phrases: &[
+            "~cheer with the arms in the air",
+            "~cheer and ~pump both fists in the air",
+            "~celebrate with both arms up",
+            "~raise the arms and ~lower them again and again",
+        ],
+        short: &["[cheering|celebrating|cheer with raised arms]"],
+        lay: |part, _, when| {
+            both(part, when, [1.0, -0.3, 0.2], |view, hand, t| {
+                let up = 0.38 + 0.1 * (TAU * 1.3 * t).sin();
+                from_shoulder(view, hand, [0.18, up, 0.08])
+            });
+        },
+        hold: USUAL,
+        walking: false,
+        posture: false,
+    },
+    Sign {
+        family: "cross-arms",
+        phrases: &[
+            "~cross the arms",
+            "~fold the arms over the chest",
+            "~cross both arms in front of the chest",
+            "~stand with crossed arms",
+            "~fold both arms",
+            "~stand with folded arms",
+        ],
+        short: &["[crossed arms|arms crossed|crossing the arms|folded arms]"],
+        lay: |part, side, when| {
+            let start = when.there();
+            for hand in Hand::BOTH {
+                // Forearms one above the other in front of the chest.
+                let up = if hand == side { 0.0 } else { -0.06 };
+                part.reach_with(hand, when, [0.9, -0.9, 0.1], move |view| {
+                    let breath = 0.004 * (TAU * 0.3 * (view.time - start)).sin();
+                    add(view.own(9), view.mine([-0.12 * hand.sign(), up - 0.03 + breath, 0.19 - up * 0.4]))
+                });
             }
-            2 => add(mix(view.own(0), view.own(3), 0.5), view.mine([0.19 * hand.sign(), 0.0, -0.02])),
-            _ => {
-                let open = 0.05 + 0.09 * (std::f64::consts::PI * rate * view.time).sin().abs();
+        },
+        hold: [1.6, 3.0],
+        walking: false,
+        posture: false,
+    },
+    Sign {
+        family: "hands-on-hips",
+        phrases: &[
+            "~put both hands on the hips",
+            "~stand with the hands on the hips",
+            "~set the hands on the hips",
+            "~place both hands on the hips",
+            "~rest the hands on the hips",
+            "~pose with the hands on the hips",
+        ],
+        short: &["[hands on hips|hands on the hips|standing with hands on the hips]"],
+        lay: |part, _, when| {
+            both(part, when, [1.0, 0.0, -0.5], |view, hand, _| {
+                add(mix(view.own(0), view.own(3), 0.5), view.mine([0.19 * hand.sign(), 0.0, -0.02]))
+            });
+        },
+        hold: [1.6, 3.0],
+        walking: false,
+        posture: false,
+    },
+    Sign {
+        family: "clap",
+        phrases: &[
+            "~clap",
+            "~clap the hands",
+            "~applaud",
+            "~clap both hands",
+            "~give applause",
+            "~clap the hands again and again",
+        ],
+        short: &["[clapping|applause|clap|clapping hands|applauding]", "{1} [claps for|applauds] {2}"],
+        lay: |part, _, when| {
+            both(part, when, [0.9, -0.9, -0.2], |view, hand, t| {
+                let open = 0.05 + 0.09 * (PI * 2.5 * t).sin().abs();
                 add(view.own(9), view.mine([open * hand.sign(), 0.06, 0.3]))
-            }
-        });
-    }
-    let family = ["surrender", "cross arms", "hands on hips", "clap"][which];
-    let pair: &[&str] = match which {
-        0 => &[
-            "{A} [raises|lifts|puts up] both hands in surrender",
-            "{A} surrenders to {B} with both hands up",
-            "{A} holds both hands up in front of {B}",
-            "{B} watches as {A} puts both hands up",
-            "{A} [gives up|surrenders] and raises both arms",
+            });
+        },
+        hold: [1.5, 2.8],
+        walking: true,
+        posture: false,
+    },
+    Sign {
+        family: "drink",
+        phrases: &[
+            "~drink with the {h} hand",
+            "~drink from a glass in the {h} hand",
+            "~raise a cup to the mouth with the {h} hand",
+            "~take a sip, the {h} hand at the mouth",
+            "~drink something",
+            "~lift the {h} hand to the mouth and ~drink",
         ],
-        1 => &[
-            "{A} crosses [the|both] arms in front of {B}",
-            "{A} [folds|crosses] both arms over the chest",
-            "{A} stands with crossed arms and {B} watches",
-            "facing {B}, {A} [folds|crosses] the arms",
-            "one crosses the arms while the other stands [still|by]",
-        ],
-        2 => &[
-            "{A} puts both hands on the hips in front of {B}",
-            "{A} stands with the hands on the hips, facing {B}",
-            "{A} [places|puts] the hands on the hips while {B} [watches|stands still]",
-            "facing {B}, {A} sets both hands on the hips",
-            "one stands with hands on hips, the other watches",
-        ],
-        _ => &[
-            "{A} claps [for|in front of] {B}",
-            "{A} [applauds|claps the hands for] {B}",
-            "{B} is applauded by {A}",
-            "{A} claps both hands while {B} [watches|stands still]",
-            "one [applauds|claps for] the other",
-        ],
-    };
-    let alone: [&[&str]; 4] = [
-        &["a person puts both hands up", "{A} raises both hands"],
-        &["a person crosses the arms", "{A} folds both arms"],
-        &["a person puts the hands on the hips", "{A} stands with hands on hips"],
-        &["a person claps", "{A} claps both hands"],
-    ];
-    let watch: &[&str] = &["a person stands and watches", "{A} stands facing someone"];
-    stage.scene(family, &parts, pair, [alone[which], watch])
-}
+        short: &["[drinking|drink|drink from a cup|drinking with the {h} hand|having a drink]"],
+        lay: |part, hand, when| {
+            part.bend(when.led(-0.2), Torso { nod: -0.12, ..Torso::default() });
+            one(part, hand, when, [0.9, -0.9, 0.2], |view, hand, t| {
+                let tilt = 0.03 * (PI * 0.5 * t).sin().abs();
+                add(view.own(15), view.mine([hand.sign() * 0.05, -0.05 + tilt, 0.15]))
+            });
+        },
+        hold: USUAL,
+        walking: false,
+        posture: false,
+    },
+];

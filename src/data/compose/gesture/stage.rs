@@ -1,32 +1,51 @@
 //! From drawn parameters to two paths: how far apart people stand, how they come there, how they part.
 
 use super::bases::Bases;
+use super::chain::{self, Clause, Subject};
 use super::path::{Path, Place, Stand};
 use super::pose::Hand;
 use super::score::{Part, Torso, View, perform, short_of};
 use super::timing::Span;
-use super::words::facts;
+use super::words::{COUNT, about, all_sided, facts};
+use crate::data::compose::caption;
 use crate::data::compose::draws::Draws;
-use crate::data::compose::scene::Scene;
+use crate::data::compose::scene::{Scene, Track};
 use crate::motion::vector::{Vec3d, norm, sub};
 use std::f64::consts::{PI, TAU};
 
 /// How far a wrist stays from where palms, fists or held things meet, metres. Wrists stand for hands here; the hand
 /// reaches about 9 cm beyond, so two wrists of a handshake are about 10 cm apart.
 pub const PALM: f64 = 0.05;
+/// Longest scene, frames.
+const MOST: usize = 240;
 
-/// Two people facing each other, 0 looking along +z and 1 along −z, and what is drawn for every gesture.
+/// What a gesture is called where it is one deed of several: base forms with marked verbs, `{1}` who acts, `{2}` the other.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Deed<'a> {
+    /// Said of both.
+    pub they: &'a [&'a str],
+    /// Said of the one who acts.
+    pub first: &'a [&'a str],
+    /// Said of the other.
+    pub second: &'a [&'a str],
+}
+
+/// Two people facing each other, 0 (who acts, as captions count people) looking along +z and 1 along −z, and what is drawn for
+/// every gesture.
 pub struct Stage<'a> {
     /// Draws of this scene.
     pub draws: &'a mut Draws,
     bases: &'a dyn Bases,
     paths: [Path; 2],
-    /// Who acts, 0 or 1.
-    pub actor: usize,
     /// The hand or leg of the act.
     pub side: Hand,
     /// How much slower than usual, about 0.8 to 1.3.
     pub slow: f64,
+    /// How they came and how they went, where they did.
+    came: Option<Clause>,
+    left: Option<Clause>,
+    /// Who has walked off, and does not stand any more.
+    gone: [bool; 2],
 }
 
 impl<'a> Stage<'a> {
@@ -36,11 +55,9 @@ impl<'a> Stage<'a> {
         let [first, second] = stands;
         let here = Place { x: 0.0, z: 0.0, turn: 0.0 };
         let paths = [Path::new(first, here), Path::new(second, Place { turn: PI, ..here })];
-        // As captions count people; trainings that treat both alike exchange them.
-        let actor = 0;
         let side = if draws.chance(0.5) { Hand::Left } else { Hand::Right };
         let slow = draws.uniform(0.85, 1.3);
-        Self { draws, bases, paths, actor, side, slow }
+        Self { draws, bases, paths, side, slow, came: None, left: None, gone: [false; 2] }
     }
 
     /// Put them so far apart, person 1 `aside` metres to the side; 0 at −z.
@@ -74,7 +91,7 @@ impl<'a> Stage<'a> {
 
     /// The distance at which the actor's hand is at a height over the pelvis, straight ahead, stretched by `stretch`.
     pub fn touch_distance(&self, hand: Hand, above: f64, stretch: f64) -> f64 {
-        let path = &self.paths[self.actor];
+        let path = &self.paths[0];
         let (shoulder, pelvis) = (path.usual(hand.shoulder()), path.usual(0));
         let [upper, lower] = self.arm(path, hand);
         let reach = stretch * (upper + lower);
@@ -89,28 +106,41 @@ impl<'a> Stage<'a> {
 
     /// Let one or both walk in, or nobody; then everybody stands. Gives the time from which on all stand.
     pub fn arrive(&mut self) -> f64 {
-        let way = self.draws.unit();
-        let comes = match way {
-            w if w < 0.4 => [false, false],
-            w if w < 0.7 => [true, true],
-            w if w < 0.9 => [self.actor == 0, self.actor == 1],
-            _ => [self.actor == 1, self.actor == 0],
+        let come = match self.draws.unit() {
+            w if w < 0.45 => None,
+            w if w < 0.76 => Some(Subject::They),
+            w if w < 0.92 => Some(Subject::First),
+            _ => Some(Subject::Second),
         };
-        let seconds = self.draws.uniform(1.5, 2.3);
-        for (who, comes) in comes.into_iter().enumerate() {
-            if comes {
+        self.arrive_as(come)
+    }
+
+    /// Let these walk in; then everybody stands. Gives the time from which on all stand.
+    pub fn arrive_as(&mut self, come: Option<Subject>) -> f64 {
+        let seconds = self.draws.uniform(1.3, 2.2);
+        for (who, alone) in [Subject::First, Subject::Second].into_iter().enumerate() {
+            if come == Some(Subject::They) || come == Some(alone) {
                 let walk = self.bases.walking(self.draws);
                 self.paths[who].walk_in(&walk, seconds);
             }
         }
-        let settled = self.paths[0].now().max(self.paths[1].now()) + self.draws.uniform(0.15, 0.6);
+        self.came = come.map(|who| match who {
+            Subject::They => Clause::new(who, chain::COME_BOTH),
+            Subject::First => one(who, chain::COME_ONE, "{2}"),
+            Subject::Second => one(who, chain::COME_ONE, "{1}"),
+        });
+        // Where nobody comes, the gesture does not let wait for itself.
+        let pause = if come.is_some() { (0.05, 0.4) } else { (0.05, 0.35) };
+        let settled = self.now() + self.draws.uniform(pause.0, pause.1);
         self.stay_until(settled);
         settled
     }
 
-    /// Everybody stands until `time`.
+    /// Everybody who is still there stands until `time`; the scene ends where the first track does.
     pub fn stay_until(&mut self, time: f64) {
-        self.paths.iter_mut().for_each(|path| path.stay_until(time));
+        for (path, _) in self.paths.iter_mut().zip(self.gone).filter(|(_, gone)| !gone) {
+            path.stay_until(time);
+        }
     }
 
     /// One of them steps (left, forward) by metres and turns, in `seconds`.
@@ -124,26 +154,101 @@ impl<'a> Stage<'a> {
     pub fn walk_off(&mut self, who: usize, seconds: f64) {
         let walk = self.bases.walking(self.draws);
         self.paths[who].walk_off(&walk, seconds);
+        self.gone[who] = true;
+    }
+
+    /// A walk.
+    pub fn a_walk(&mut self) -> Track {
+        self.bases.walking(self.draws)
+    }
+
+    /// One of them walks on for `seconds` without a start or a stop.
+    pub fn walk_on(&mut self, who: usize, walk: &Track, seconds: f64) {
+        self.paths[who].walk_on(walk, seconds);
+        self.gone[who] = true;
     }
 
     /// Both walk off together in the same walk, in step.
     pub fn walk_off_together(&mut self, seconds: f64) {
         let walk = self.bases.walking(self.draws);
         self.paths.iter_mut().for_each(|path| path.walk_off(&walk, seconds));
+        self.gone = [true; 2];
     }
 
-    /// Now and then both step apart after what they did.
-    pub fn maybe_part(&mut self) {
-        if self.draws.chance(0.35) {
-            let back = self.draws.uniform(0.3, 0.6);
-            let seconds = self.draws.uniform(0.9, 1.3);
-            let who = self.draws.below(3);
-            for person in (0..2).filter(|p| who == 2 || who == *p) {
-                self.step(person, [0.0, -back], 0.0, seconds);
-            }
+    /// What comes after: they stay, step apart, or turn and leave.
+    pub fn leave(&mut self) {
+        let stays = if self.came.is_some() { 0.4 } else { 0.62 };
+        if !self.draws.chance(stays) {
+            let way = self.draws.weighted(&[0.34, 0.12, 0.1, 0.18, 0.12, 0.04, 0.1]);
+            self.leave_as(way);
         }
-        let end = self.now() + self.draws.uniform(0.2, 0.7);
+        let end = self.now() + self.draws.uniform(0.2, 0.6);
         self.stay_until(end);
+    }
+
+    /// Step apart, or turn and leave.
+    pub fn go(&mut self) {
+        let way = self.draws.weighted(&[0.2, 0.15, 0.05, 0.15, 0.35, 0.1, 0.05]);
+        self.leave_as(way);
+    }
+
+    /// Out of an embrace: both, or the one who came, step back; some then turn and go.
+    pub fn let_go(&mut self, both: bool) {
+        let back = self.draws.uniform(0.35, 0.6);
+        let whose: &[usize] = if both { &[0, 1] } else { &[0] };
+        whose.iter().for_each(|&who| self.step(who, [0.0, -back], 0.0, 1.1));
+        if self.draws.chance(0.3) {
+            let settled = self.now();
+            self.stay_until(settled);
+            let way = *self.draws.choice(&[3, 3, 4, 6]);
+            self.leave_as(way);
+        } else {
+            self.left = Some(if both {
+                Clause::new(Subject::They, &[chain::STEP_BOTH, chain::LET_GO].concat())
+            } else {
+                Clause::new(Subject::First, chain::STEP_ONE)
+            });
+        }
+    }
+
+    fn leave_as(&mut self, way: usize) {
+        let whose: &[usize] = match way {
+            1 | 4 => &[0],
+            2 | 5 => &[1],
+            _ => &[0, 1],
+        };
+        let subject = match whose {
+            [0] => Subject::First,
+            [_] => Subject::Second,
+            _ => Subject::They,
+        };
+        let phrases = match way {
+            0..3 => {
+                let (back, seconds) = (self.draws.uniform(0.35, 0.65), self.draws.uniform(0.9, 1.3));
+                whose.iter().for_each(|&who| self.step(who, [0.0, -back], 0.0, seconds));
+                if way == 0 { chain::STEP_BOTH } else { chain::STEP_ONE }
+            }
+            3..6 => {
+                let seconds = self.draws.uniform(1.35, 1.6);
+                for &who in whose {
+                    let turn = if self.draws.chance(0.5) { PI } else { -PI };
+                    self.step(who, [0.0; 2], turn, seconds);
+                    let far = self.draws.uniform(1.8, 2.4);
+                    self.walk_off(who, far);
+                }
+                if way == 3 { chain::LEAVE_BOTH } else { chain::LEAVE_ONE }
+            }
+            _ => {
+                // Both turn to the same side of the room.
+                let turn = if self.draws.chance(0.5) { 0.5 * PI } else { -0.5 * PI };
+                self.step(0, [0.0; 2], turn, 1.1);
+                self.step(1, [0.0; 2], -turn, 1.1);
+                let far = self.draws.uniform(1.8, 2.6);
+                self.walk_off_together(far);
+                chain::LEAVE_TOGETHER
+            }
+        };
+        self.left = Some(Clause::new(subject, phrases));
     }
 
     /// Seconds so far, of whoever is farther.
@@ -166,7 +271,11 @@ impl<'a> Stage<'a> {
         let end = self.now();
         self.stay_until(end);
         let phases = [self.draws.uniform(0.0, TAU), self.draws.uniform(0.0, TAU)];
-        [0, 1].map(|who| Part::new(self.paths[who].track.clone(), phases[who]))
+        [0, 1].map(|who| {
+            let mut track = self.paths[who].track.clone();
+            track.truncate(MOST);
+            Part::new(track, phases[who])
+        })
     }
 
     /// The scene, with captions from templates.
@@ -177,9 +286,90 @@ impl<'a> Stage<'a> {
         pair: &[&str],
         alone: [&[&str]; 2],
     ) -> Scene {
-        let facts = facts(self.draws, self.side, self.actor, pair, alone);
+        let alone = alone.map(|list| about(list, self.side, self.draws));
+        let facts = facts(self.draws, self.side, pair, [&[], &[]], alone);
         Scene { family, tracks: perform(parts), facts }
     }
+
+    /// The scene of a gesture that may be one deed of several: where people came to it or parted after it, most captions say so.
+    pub fn chained(
+        &mut self,
+        family: &'static str,
+        parts: &[Part; 2],
+        deed: Deed<'_>,
+        pair: &[&str],
+        alone: [&[&str]; 2],
+    ) -> Scene {
+        let mut templates: Vec<String> = pair.iter().map(|&text| text.to_owned()).collect();
+        if self.came.is_some() || self.left.is_some() {
+            let kept = 1 + self.draws.below(2);
+            while templates.len() > kept {
+                let out = self.draws.below(templates.len());
+                templates.remove(out);
+            }
+            templates.extend(self.told(deed));
+        }
+        let alone = alone.map(|list| about(list, self.side, self.draws));
+        let facts = facts(self.draws, self.side, &templates, [&[], &[]], alone);
+        Scene { family, tracks: perform(parts), facts }
+    }
+
+    /// The scene of people who do what these phrases say.
+    pub fn told_by(
+        &mut self,
+        family: &'static str,
+        parts: &[Part; 2],
+        templates: &[&str],
+        does: [Vec<String>; 2],
+    ) -> Scene {
+        let alone = does.each_ref().map(|list| caption::alone(list, self.draws));
+        let facts = facts(self.draws, self.side, templates, does.each_ref().map(Vec::as_slice), alone);
+        Scene { family, tracks: perform(parts), facts }
+    }
+
+    /// The scene of a deed between coming and parting; `alone` is what each does, in phrases.
+    pub fn told_chained(
+        &mut self,
+        family: &'static str,
+        parts: &[Part; 2],
+        deed: Deed<'_>,
+        alone: [Vec<String>; 2],
+    ) -> Scene {
+        let templates = self.told(deed);
+        let alone = alone.each_ref().map(|list| caption::alone(list, self.draws));
+        let facts = facts(self.draws, self.side, &templates, [&[], &[]], alone);
+        Scene { family, tracks: perform(parts), facts }
+    }
+
+    /// Templates that tell of coming, the deed and parting; some leave out one end.
+    fn told(&mut self, deed: Deed<'_>) -> Vec<String> {
+        let said = |who, list: &[&str], side| Clause { who, phrases: all_sided(list, side) };
+        let middle = vec![
+            said(Subject::They, deed.they, self.side),
+            said(Subject::First, deed.first, self.side),
+            said(Subject::Second, deed.second, self.side),
+        ];
+        let whole: Vec<Vec<Clause>> =
+            [self.came.clone().map(|come| vec![come]), Some(middle), self.left.clone().map(|l| vec![l])]
+                .into_iter()
+                .flatten()
+                .collect();
+        (0..COUNT[1])
+            .map(|_| {
+                let from = usize::from(self.came.is_some() && whole.len() == 3 && self.draws.chance(0.12));
+                let to = whole.len()
+                    - usize::from(
+                        self.left.is_some() && whole.len() == 3 && from == 0 && self.draws.chance(0.12),
+                    );
+                chain::sentence(&whole[from..to], self.draws)
+            })
+            .collect()
+    }
+}
+
+/// What one does toward the other, who is `whom`.
+fn one(who: Subject, list: &[&str], whom: &str) -> Clause {
+    Clause { who, phrases: list.iter().map(|phrase| phrase.replace("{x}", whom)).collect() }
 }
 
 /// A slight bend forward that leads a reach.

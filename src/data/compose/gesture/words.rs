@@ -1,73 +1,48 @@
-//! Sentences from templates: `[a|b]` is one of several, `{A}` who acts, `{B}` the other, `{h}` a side, `{o}` the other side.
+//! Sentences of a gesture: templates of [`crate::data::compose::caption`] in which `{h}` is a side and `{o}` the other side.
 
 use super::pose::Hand;
+use crate::data::compose::caption::{Material, captions};
 use crate::data::compose::draws::Draws;
 use crate::data::compose::scene::Facts;
 
-/// Names of the one who acts and of the other. People may be exchanged in training: "the first" means "one of them".
-const NAMES: [[&str; 2]; 8] = [
-    ["one person", "the other"],
-    ["one person", "the other person"],
-    ["the first person", "the second person"],
-    ["the first person", "the second"],
-    ["a person", "another person"],
-    ["one", "the other"],
-    ["someone", "the other person"],
-    ["one person", "the second person"],
-];
-/// Most captions of a scene.
-const MOST: usize = 8;
-/// Fewest captions of a scene, where there are as many templates.
-const FEWEST: usize = 5;
+/// Fewest and most captions of a scene, where there are as many templates.
+pub const COUNT: [usize; 2] = [5, 8];
+/// Share of captions with a slip of the pen.
+const MISSPELT: f64 = 0.02;
 
-/// One reading of a template.
-fn read(template: &str, names: [&str; 2], side: Hand, draws: &mut Draws) -> String {
-    let mut out = String::new();
-    let mut rest = template;
-    while let Some(open) = rest.find('[') {
-        out.push_str(&rest[..open]);
-        let inner = &rest[open + 1..];
-        let close = inner.find(']').unwrap_or(inner.len());
-        let choices: Vec<&str> = inner[..close].split('|').collect();
-        out.push_str(choices[draws.below(choices.len())]);
-        rest = inner.get(close + 1..).unwrap_or("");
-    }
-    out.push_str(rest);
-    let said = out
-        .replace("{A}", names[0])
-        .replace("{B}", names[1])
-        .replace("{h}", side.word())
-        .replace("{o}", side.other().word());
-    said.split_whitespace().collect::<Vec<_>>().join(" ").replace(" ,", ",")
+/// A template, or a phrase, with its sides named.
+pub fn sided(text: &str, side: Hand) -> String {
+    text.replace("{h}", side.word()).replace("{o}", side.other().word())
 }
 
-/// Captions from the templates of a scene and sentences about each alone (the one who acts first).
-pub fn facts(draws: &mut Draws, side: Hand, actor: usize, pair: &[&str], alone: [&[&str]; 2]) -> Facts {
-    let wanted = FEWEST + draws.below(MOST - FEWEST + 1);
-    let mut left: Vec<&str> = pair.to_vec();
-    let mut captions: Vec<String> = Vec::new();
-    // Each template once, then again in other words until there are enough.
-    for round in 0..3 * wanted {
-        if captions.len() == wanted {
-            break;
-        }
-        if left.is_empty() || round == 0 {
-            left = pair.to_vec();
-        }
-        let template = left.remove(draws.below(left.len()));
-        let names = *draws.choice(&NAMES);
-        let said = read(template, names, side, draws);
-        if !captions.contains(&said) {
-            captions.push(said);
-        }
-    }
-    let mut persons: [Vec<String>; 2] = Default::default();
-    for (who, templates) in [actor, 1 - actor].into_iter().zip(alone) {
-        for template in templates.iter().take(2) {
-            persons[who].push(read(template, ["a person", "someone"], side, draws));
-        }
-    }
-    Facts { captions, persons }
+/// Phrases with their sides named.
+pub fn all_sided(list: &[&str], side: Hand) -> Vec<String> {
+    list.iter().map(|text| sided(text, side)).collect()
+}
+
+/// Captions from templates, with what each of the two does for those that ask, and sentences about each alone (in these
+/// `{1}` is "someone").
+pub fn facts<T: AsRef<str>>(
+    draws: &mut Draws,
+    side: Hand,
+    pair: &[T],
+    does: [&[String]; 2],
+    alone: [Vec<String>; 2],
+) -> Facts {
+    let pair: Vec<String> = pair.iter().map(|template| sided(template.as_ref(), side)).collect();
+    let templates: Vec<&str> = pair.iter().map(String::as_str).collect();
+    let captions =
+        captions(&Material { templates: &templates, does, count: COUNT, misspelt: MISSPELT }, draws);
+    Facts { captions, persons: alone }
+}
+
+/// Sentences about one person: templates in which `{1}` is "someone".
+pub fn about(templates: &[&str], side: Hand, draws: &mut Draws) -> Vec<String> {
+    templates
+        .iter()
+        .take(2)
+        .map(|text| crate::data::compose::caption::read(&sided(text, side), draws))
+        .collect()
 }
 
 #[cfg(test)]
@@ -78,11 +53,13 @@ mod tests {
     #[test]
     fn templates_are_read_whole_and_sides_are_said() {
         let mut draws = Draws::new(CounterRng::new(1, "words"));
-        let pair = ["{A} [taps|pats] {B} with the {h} hand, not the {o} one", "two people [stand|wait]"];
-        let facts = facts(&mut draws, Hand::Left, 1, &pair, [&["a person pats"], &["a person is patted"]]);
-        assert!(facts.captions.len() >= FEWEST);
+        let pair = ["{1} [taps|pats] {2} with the {h} hand, not the {o} one", "{they} [stand|wait]"];
+        let alone = [&["{1} [pats|taps]"], &["a person is patted"]]
+            .map(|list: &[&str; 1]| about(list, Hand::Left, &mut draws));
+        let facts = facts(&mut draws, Hand::Left, &pair, [&[], &[]], alone);
+        assert!(facts.captions.len() >= COUNT[0]);
         assert!(facts.captions.iter().all(|c| !c.contains(['[', ']', '{', '}', '|'])), "{facts:?}");
         assert!(facts.captions.iter().any(|c| c.contains("with the left hand, not the right one")));
-        assert_eq!(facts.persons[1], ["a person pats"]);
+        assert!(facts.persons[0][0].starts_with("someone "), "{facts:?}");
     }
 }

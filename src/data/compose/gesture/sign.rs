@@ -1,0 +1,355 @@
+//! What one person shows with arms or body, and the scenes it makes: one acts and the other watches, both do, each does
+//! something of their own, one thing after the other, on coming, on leaving, or while walking.
+
+use super::chain::Subject;
+use super::pose::Hand;
+use super::score::Part;
+use super::stage::{Deed, Stage};
+use super::timing::Span;
+use super::words::all_sided;
+use crate::data::compose::draws::Draws;
+use crate::data::compose::families::templates::{ABREAST, DIFFERENT, FACING, THEN, UNISON, WATCH, WATCHING};
+use crate::data::compose::scene::Scene;
+use std::f64::consts::PI;
+
+/// A sign: how it is laid, for how long it is held, what it is called.
+#[derive(Clone, Copy)]
+pub struct Sign {
+    /// Of which family it is.
+    pub family: &'static str,
+    /// Base forms with marked verbs; `{h}` is the side of the hand or leg.
+    pub phrases: &'static [&'static str],
+    /// What people type who leave out who does it.
+    pub short: &'static [&'static str],
+    /// Lays it on a part: the side, and when.
+    pub lay: fn(&mut Part, Hand, Span),
+    /// Shortest and longest hold, seconds.
+    pub hold: [f64; 2],
+    /// Whether it can be done while walking.
+    pub walking: bool,
+    /// Whether it is kept while something else is done.
+    pub posture: bool,
+}
+
+/// What a sign is called, sides said.
+fn called(sign: &Sign, side: Hand) -> Vec<String> {
+    all_sided(sign.phrases, side)
+}
+
+fn waiting() -> Vec<String> {
+    WATCHING.iter().map(|&phrase| phrase.to_owned()).collect()
+}
+
+/// When a sign that begins at `from` happens, and when the scene may end: people often keep a posture.
+fn span(sign: &Sign, from: f64, stage: &mut Stage) -> (Span, f64) {
+    let [low, high] = sign.hold;
+    let (rise, fall) = (stage.draws.uniform(0.55, 0.85) * stage.slow, stage.draws.uniform(0.6, 0.95));
+    let slower = if sign.posture { 1.5 } else { 1.0 };
+    let when = Span { from, rise: slower * rise, hold: stage.draws.uniform(low, high), fall: slower * fall };
+    if sign.posture && stage.draws.chance(0.75) {
+        (Span { hold: 60.0, ..when }, when.there() + when.hold)
+    } else {
+        (when, when.end())
+    }
+}
+
+/// A scene around one of these signs; `all` are those that the other may show meanwhile.
+pub fn scene(signs: &[&Sign], all: &[Sign], stage: &mut Stage) -> Scene {
+    let sign = *signs[stage.draws.below(signs.len())];
+    let walk = if sign.walking { 0.12 } else { 0.0 };
+    match stage.draws.weighted(&[0.34, 0.22, 0.08, 0.14, 0.08, 0.14, walk]) {
+        0 => shown(&sign, stage),
+        1 => both(&sign, 0.0, stage),
+        2 => {
+            let late = stage.draws.uniform(0.5, 1.1);
+            both(&sign, late, stage)
+        }
+        3 => {
+            let other = other_than(&sign, all, stage.draws);
+            pair(&sign, other, stage)
+        }
+        4 => {
+            let other = other_than(&sign, all, stage.draws);
+            then(&sign, other, stage)
+        }
+        5 => met(&sign, stage),
+        _ => walked(&sign, stage),
+    }
+}
+
+fn other_than<'a>(sign: &Sign, all: &'a [Sign], draws: &mut Draws) -> &'a Sign {
+    let others: Vec<&Sign> = all.iter().filter(|other| other.family != sign.family).collect();
+    others[draws.below(others.len())]
+}
+
+/// Opposite each other or side by side. True where side by side.
+fn placed(stage: &mut Stage) -> bool {
+    let abreast = stage.draws.chance(0.22);
+    if abreast {
+        let half = 0.5 * stage.draws.uniform(0.8, 1.4) * if stage.draws.chance(0.5) { 1.0 } else { -1.0 };
+        for (who, x) in [(0, -half), (1, half)] {
+            let turn = stage.draws.uniform(-0.15, 0.15);
+            stage.put(who, super::path::Place { x, z: 0.0, turn });
+        }
+    } else {
+        let (far, aside) = (stage.draws.uniform(0.9, 2.4), stage.draws.uniform(-0.2, 0.2));
+        stage.apart(far, aside);
+    }
+    abreast
+}
+
+/// One acts, the other watches.
+fn shown(sign: &Sign, stage: &mut Stage) -> Scene {
+    let abreast = placed(stage);
+    let from = stage.draws.uniform(0.05, 0.6);
+    let (when, end) = span(sign, from, stage);
+    let more = stage.draws.uniform(0.1, 0.6);
+    stage.stay_until(end + more);
+    let mut parts = stage.parts();
+    (sign.lay)(&mut parts[0], stage.side, when);
+    let mut templates: Vec<&str> = if abreast { BESIDE.to_vec() } else { WATCH.to_vec() };
+    templates.extend(sign.short);
+    templates.extend(["{1} {as}", "{1} is {aing}", "{1} {as}"]);
+    stage.told_by(sign.family, &parts, &templates, [called(sign, stage.side), waiting()])
+}
+
+const BESIDE: &[&str] = &[
+    "{1} {as} next to {2}",
+    "{1} {as} while {2} stands beside them",
+    "{they} stand side by side and {1} {as}",
+    "beside {2}, {1} {as}",
+    "{1} {as} and {2} {bs}",
+    "{1} is {aing}, {2} {bs}",
+];
+
+/// Both do it with the same hand, the second a little `late`.
+fn both(sign: &Sign, late: f64, stage: &mut Stage) -> Scene {
+    let abreast = placed(stage);
+    let from = stage.draws.uniform(0.05, 0.5);
+    let (when, end) = span(sign, from, stage);
+    let more = stage.draws.uniform(0.1, 0.5);
+    let lag = if late > 0.0 { late } else { stage.draws.uniform(0.0, 0.15) };
+    stage.stay_until(end + lag + more);
+    let mut parts = stage.parts();
+    (sign.lay)(&mut parts[0], stage.side, when);
+    (sign.lay)(&mut parts[1], stage.side, Span { from: from + lag, ..when });
+    let mut templates: Vec<&str> = if late > 0.0 {
+        vec![
+            "{1} {as} and {2} [does the same|answers in kind|copies it|follows]",
+            "{1} {as}, then {2} {bs}[| too| as well]",
+            "first {1} {as}, then {2} does the same",
+            "{2} [copies|imitates|answers] {1}, who {as}",
+            "{they} {a}, one after the other",
+            "one after the other, {they} {a}",
+        ]
+    } else {
+        let place = if abreast { ABREAST } else { FACING };
+        let short = sign.short.iter().copied().filter(|text| text.starts_with('['));
+        [UNISON, place, &["{they} {a}", "{they} are {aing}"]].concat().into_iter().chain(short).collect()
+    };
+    if !abreast && late > 0.0 {
+        templates.push("{1} {as} at {2}, who {bs}[ back| in return|]");
+    }
+    let does = called(sign, stage.side);
+    stage.told_by(sign.family, &parts, &templates, [does.clone(), does])
+}
+
+/// Each does something else at about the same time.
+fn pair(sign: &Sign, other: &Sign, stage: &mut Stage) -> Scene {
+    placed(stage);
+    let theirs = if stage.draws.chance(0.5) { Hand::Left } else { Hand::Right };
+    let from = [stage.draws.uniform(0.05, 0.4), stage.draws.uniform(0.05, 0.6)];
+    let when = [span(sign, from[0], stage), span(other, from[1], stage)];
+    stage.stay_until(when[0].1.max(when[1].1) + 0.2);
+    let mut parts = stage.parts();
+    (sign.lay)(&mut parts[0], stage.side, when[0].0);
+    (other.lay)(&mut parts[1], theirs, when[1].0);
+    stage.told_by(sign.family, &parts, DIFFERENT, [called(sign, stage.side), called(other, theirs)])
+}
+
+/// One does one thing and then another; the other watches.
+fn then(sign: &Sign, other: &Sign, stage: &mut Stage) -> Scene {
+    placed(stage);
+    let side = stage.side;
+    let start = stage.draws.uniform(0.05, 0.3);
+    let [first, second] = if stage.draws.chance(0.5) { [sign, other] } else { [other, sign] };
+    let (earlier, _) = span(first, start, stage);
+    let kept = first.posture;
+    let earlier = Span { hold: if kept { 60.0 } else { earlier.hold.min(1.2) }, ..earlier };
+    let next = if kept { earlier.there() + 0.1 } else { earlier.end() - 0.25 };
+    let (later, _) = span(second, next, stage);
+    let later = Span { hold: later.hold.min(1.6), ..later };
+    stage.stay_until(later.end() + 0.2);
+    let mut parts = stage.parts();
+    (first.lay)(&mut parts[0], side, earlier);
+    (second.lay)(&mut parts[0], side, later);
+    let mut does = Vec::new();
+    for one in called(first, side) {
+        for next in called(second, side) {
+            let join = *stage.draws.choice(&[" and then ", " and ", ", then "]);
+            does.push(format!("{one}{join}{next}"));
+        }
+    }
+    stage.told_by(sign.family, &parts, THEN, [does, waiting()])
+}
+
+/// On coming, on leaving or both; by one or by both.
+fn met(sign: &Sign, stage: &mut Stage) -> Scene {
+    let (far, side) = (stage.draws.uniform(0.9, 1.7), stage.side);
+    stage.apart(far, 0.0);
+    let come = match stage.draws.below(4) {
+        0 => None,
+        1 => Some(Subject::They),
+        2 => Some(Subject::First),
+        _ => Some(Subject::Second),
+    };
+    let settled = stage.arrive_as(come);
+    let (when, _) = span(sign, settled, stage);
+    let when = Span { hold: when.hold.min(1.7), ..when };
+    let together = stage.draws.chance(0.4);
+    if come.is_none() || stage.draws.chance(0.3) {
+        stage.stay_until(if sign.posture { when.end() } else { when.end() - 0.5 });
+        stage.go();
+    }
+    stage.stay_until(when.end() + 0.1);
+    let mut parts = stage.parts();
+    (sign.lay)(&mut parts[0], side, when);
+    if together {
+        (sign.lay)(&mut parts[1], side, Span { from: when.from + 0.12, ..when });
+    }
+    let deed = if together {
+        Deed { they: sign.phrases, ..Deed::default() }
+    } else {
+        Deed { first: sign.phrases, ..Deed::default() }
+    };
+    let does = called(sign, side);
+    let alone = [does.clone(), if together { does } else { waiting() }];
+    stage.told_chained(sign.family, &parts, deed, alone)
+}
+
+/// While one walks, or both.
+fn walked(sign: &Sign, stage: &mut Stage) -> Scene {
+    let seconds = stage.draws.uniform(2.6, 4.0);
+    let side = stage.side;
+    let way = stage.draws.below(4);
+    let gap = stage.draws.uniform(0.75, 1.2) * if stage.draws.chance(0.5) { 1.0 } else { -1.0 };
+    let left_of = gap > 0.0;
+    let far = stage.draws.uniform(1.4, 2.4);
+    // Who walks, and who shows the sign: 0 both walk and the first shows it; 1 the walker shows it; 2, 3 the other does.
+    match way {
+        0 => {
+            let walk = stage.a_walk();
+            for (who, x) in [(0, gap), (1, 0.0)] {
+                stage.put(who, super::path::Place { x, z: 0.0, turn: 0.0 });
+                stage.walk_on(who, &walk, seconds);
+            }
+        }
+        _ => {
+            let walker = usize::from(way > 1);
+            let walk = stage.a_walk();
+            stage.put(walker, super::path::Place { x: gap, z: -far, turn: 0.0 });
+            let turn = PI + stage.draws.uniform(-0.2, 0.2);
+            stage.put(1 - walker, super::path::Place { x: 0.0, z: 0.3, turn });
+            stage.walk_on(walker, &walk, seconds);
+            stage.stay_until(seconds);
+        }
+    }
+    let when = Span { from: 0.15, rise: 0.6, hold: seconds - 1.3, fall: 0.7 };
+    let mut parts = stage.parts();
+    (sign.lay)(&mut parts[0], side, when);
+    let does = called(sign, side);
+    let walks: Vec<String> = ["~walk", "~walk past", "~walk by", "~keep walking"].map(str::to_owned).to_vec();
+    match way {
+        0 => {
+            let mut templates = vec![
+                "{they} walk side by side and {1} {as}",
+                "{they} walk together[ while|,] {1} {as}",
+                "{1} {as} while {they} walk side by side",
+                "walking next to {2}, {1} {as}",
+                "{1} walks beside {2} and {as}",
+            ];
+            templates.extend(if left_of {
+                [
+                    "{they} walk side by side and the one on the left {as}",
+                    "{they} walk next to each other, the person on the left {as}",
+                    "{1} walks on the left of {2} and {as}",
+                ]
+            } else {
+                [
+                    "{they} walk side by side and the one on the right {as}",
+                    "{they} walk next to each other, the person on the right {as}",
+                    "{1} walks on the right of {2} and {as}",
+                ]
+            });
+            stage.told_by(sign.family, &parts, &templates, [does, walks])
+        }
+        1 => {
+            let templates = [
+                "{1} walks past {2} and {as}",
+                "{1} {as} while walking[ by| past {2}|], {2} stands still",
+                "{1} walks and {as}, {2} [stands still|watches]",
+                "{1} {as} as they walk past {2}",
+                "the one who walks {as}, the other [stands still|watches|stands]",
+                "{1} {as} at {2} [in passing|while walking past]",
+                "while walking, {1} {as}; {2} does not move",
+            ];
+            stage.told_by(sign.family, &parts, &templates, [does, waiting()])
+        }
+        _ => {
+            let templates = [
+                "{2} walks past [and|while] {1} {as}",
+                "{1} {as}[ while| as] {2} walks [by|past]",
+                "{1} stands and {as} while {2} [is walking|walks]",
+                "{1} {as} at {2}, who walks [past|by]",
+                "{2} walks past {1}, who stands and {as}",
+                "the one who stands {as}, the other walks",
+            ];
+            stage.told_by(sign.family, &parts, &templates, [does, walks])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{bodies, signs, tests::MadeUp};
+    use super::*;
+    use crate::motion::vector::{norm, sub};
+    use crate::rng::CounterRng;
+
+    #[test]
+    fn a_named_hand_is_the_one_that_moves() {
+        for (at, sign) in signs::SIGNS.iter().enumerate() {
+            if !sign.phrases.iter().all(|phrase| phrase.contains("{h}") || !phrase.contains("hand"))
+                || !sign.phrases[0].contains("{h}")
+            {
+                continue;
+            }
+            for seed in 0..6 {
+                let mut draws = Draws::new(CounterRng::new(seed, "sign").nth(at as u64));
+                let mut stage = Stage::facing(&MadeUp, &mut draws);
+                let side = stage.side;
+                let scene = shown(sign, &mut stage);
+                let travel = |hand: Hand| -> f64 {
+                    let way = scene.tracks[0].windows(2);
+                    way.map(|w| norm(sub(sub(w[1][hand.wrist()], w[1][0]), sub(w[0][hand.wrist()], w[0][0]))))
+                        .sum()
+                };
+                let said = scene.facts.captions.join(" ");
+                assert!(travel(side) > 2.0 * travel(side.other()), "{}: {said}", sign.family);
+                assert!(!said.contains(side.other().word()), "{}: {said}", sign.family);
+            }
+        }
+    }
+
+    #[test]
+    fn who_sits_stays_low() {
+        let sit = bodies::SIGNS.iter().find(|sign| sign.family == "sit").unwrap();
+        for seed in 0..6 {
+            let mut draws = Draws::new(CounterRng::new(seed, "sit"));
+            let scene = shown(sit, &mut Stage::facing(&MadeUp, &mut draws));
+            let heights: Vec<f64> = scene.tracks[0].iter().map(|pose| pose[0][1]).collect();
+            let lowest = heights.iter().copied().fold(f64::INFINITY, f64::min);
+            assert!(heights[0] - lowest > 0.3, "sinks by {}", heights[0] - lowest);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! How sentences name the two people.
+
+use super::draws::Draws;
+
+/// Names of the two people of a scene.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Names {
+    /// The one named first.
+    pub earlier: &'static str,
+    /// The one named second.
+    pub later: &'static str,
+    /// The first, when named again.
+    pub again: &'static str,
+    /// Whose hand it is, for the first and the second named: "their", "his", "her".
+    pub own: [&'static str; 2],
+}
+
+const fn they(earlier: &'static str, later: &'static str, again: &'static str) -> Names {
+    Names { earlier, later, again, own: ["their"; 2] }
+}
+
+const fn of(
+    earlier: &'static str,
+    later: &'static str,
+    again: &'static str,
+    own: [&'static str; 2],
+) -> Names {
+    Names { earlier, later, again, own }
+}
+
+/// Ways to name the two people, with weights.
+const NAMES: &[(Names, f64)] = &[
+    (they("one person", "the other person", "the first person"), 3.0),
+    (they("one person", "the other", "the first"), 3.0),
+    (they("the first person", "the second person", "the first person"), 2.0),
+    (they("the second person", "the first person", "the second person"), 1.0),
+    (they("the first", "the second", "the first"), 0.7),
+    (they("one", "the other", "the first"), 1.5),
+    (they("a person", "another person", "the first person"), 1.5),
+    (they("a person", "the other person", "the first person"), 0.7),
+    (they("someone", "another person", "the first person"), 0.7),
+    (they("somebody", "the other person", "the first person"), 0.6),
+    (they("somebody", "someone else", "the first person"), 0.4),
+    (they("person A", "person B", "person A"), 0.5),
+    (they("person B", "person A", "person B"), 0.3),
+    (they("one of them", "the other one", "the first one"), 1.0),
+    (they("one of the two", "the other", "the first"), 0.4),
+    (they("person one", "person two", "person one"), 0.5),
+    (they("person 1", "person 2", "person 1"), 0.5),
+    (they("one individual", "the other individual", "the first individual"), 0.3),
+    (they("someone", "a friend", "the first person"), 0.6),
+    (of("a man", "a woman", "the man", ["his", "her"]), 1.0),
+    (of("a woman", "a man", "the woman", ["her", "his"]), 1.0),
+    (of("a man", "another man", "the first man", ["his", "his"]), 0.5),
+    (of("a woman", "another woman", "the first woman", ["her", "her"]), 0.4),
+    (of("a man", "the other", "the man", ["his", "their"]), 0.4),
+    (of("a guy", "a girl", "the guy", ["his", "her"]), 0.4),
+    (of("a guy", "his friend", "the guy", ["his", "their"]), 0.6),
+    (of("a girl", "her friend", "the girl", ["her", "their"]), 0.4),
+    (of("a boy", "a girl", "the boy", ["his", "her"]), 0.3),
+    (of("a kid", "another kid", "the first kid", ["their", "their"]), 0.3),
+    (of("a guy", "another guy", "the first guy", ["his", "his"]), 0.3),
+    (of("the man", "the woman", "the man", ["his", "her"]), 0.5),
+    (of("the woman", "the man", "the woman", ["her", "his"]), 0.5),
+];
+
+/// Names that only the subject of a sentence has, with weights.
+const SUBJECTS: &[(Names, f64)] = &[
+    (of("he", "his friend", "he", ["his", "their"]), 1.0),
+    (of("she", "her friend", "she", ["her", "their"]), 1.0),
+    (of("he", "the woman", "he", ["his", "her"]), 0.7),
+    (of("she", "the man", "she", ["her", "his"]), 0.7),
+    (of("he", "the other man", "he", ["his", "his"]), 0.4),
+];
+
+/// Ways to name both, with weights.
+const BOTH: &[(&str, f64)] = &[
+    ("two people", 5.0),
+    ("they", 2.5),
+    ("both people", 1.5),
+    ("the two people", 1.5),
+    ("two persons", 0.8),
+    ("the two", 0.8),
+    ("both persons", 0.5),
+    ("a pair of people", 0.5),
+    ("two individuals", 0.4),
+    ("both of them", 0.6),
+    ("both", 0.6),
+    ("two friends", 0.8),
+    ("two men", 0.6),
+    ("two women", 0.4),
+    ("two guys", 0.4),
+    ("a man and a woman", 0.8),
+    ("a couple", 0.4),
+    ("the pair", 0.3),
+    ("person 1 and person 2", 0.3),
+];
+
+/// Names for a sentence; `subject` where the first named is its subject and is named only once.
+pub fn names(subject: bool, draws: &mut Draws) -> Names {
+    if subject && draws.chance(0.12) { draw(SUBJECTS, draws) } else { draw(NAMES, draws) }
+}
+
+/// A name for both.
+pub fn both(draws: &mut Draws) -> &'static str {
+    draw(BOTH, draws)
+}
+
+/// All names that are not bound to a place in the sentence.
+#[cfg(test)]
+pub fn all() -> impl Iterator<Item = Names> {
+    NAMES.iter().chain(SUBJECTS).map(|(names, _)| *names)
+}
+
+fn draw<T: Copy>(list: &[(T, f64)], draws: &mut Draws) -> T {
+    let weights: Vec<f64> = list.iter().map(|(_, weight)| *weight).collect();
+    list[draws.weighted(&weights)].0
+}
