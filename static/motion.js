@@ -10,7 +10,7 @@ export const J = {
   spine3: 9, leftFoot: 10, rightFoot: 11, neck: 12, leftCollar: 13, rightCollar: 14, head: 15, leftShoulder: 16,
   rightShoulder: 17, leftElbow: 18, rightElbow: 19, leftWrist: 20, rightWrist: 21,
 };
-const PARENTS = [-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19];
+export const PARENTS = [-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19];
 
 /** No stage is larger than this, metres from the origin. */
 const REACH = 1000;

@@ -1,5 +1,7 @@
 // Colours of the stage, dark and light, as linear RGB.
 
+import { read, write } from "./storage.js";
+
 function linear(hex) {
   return [1, 3, 5].map((at) => {
     const c = parseInt(hex.slice(at, at + 2), 16) / 255;
@@ -35,5 +37,37 @@ const LIGHT = {
   shadow: [0.42, 0.5],
 };
 
-/** The theme the system asks for now. */
-export const stageTheme = () => (matchMedia("(prefers-color-scheme: light)").matches ? LIGHT : DARK);
+const system = matchMedia("(prefers-color-scheme: light)");
+const KEY = "duet.theme";
+const heard = new Set();
+
+/** "light", "dark", or "" for what the system asks for. */
+export const chosenTheme = () => document.documentElement.dataset.theme ?? "";
+
+const isLight = () => (chosenTheme() === "" ? system.matches : chosenTheme() === "light");
+
+/** Light becomes dark and dark light; the choice that equals the system's is none. Kept for the next visit. */
+export function toggleTheme() {
+  const wanted = isLight() ? "dark" : "light";
+  const own = (wanted === "light") !== system.matches;
+  if (own) document.documentElement.dataset.theme = wanted;
+  else delete document.documentElement.dataset.theme;
+  write(KEY, own ? wanted : null);
+  for (const deed of heard) deed();
+}
+
+/** Takes up the choice of an earlier visit. */
+export function recallTheme() {
+  const kept = read(KEY);
+  if (kept === "light" || kept === "dark") document.documentElement.dataset.theme = kept;
+  for (const deed of heard) deed();
+}
+
+/** `deed()` is called whenever the colours change. */
+export function onTheme(deed) {
+  heard.add(deed);
+  system.addEventListener("change", deed);
+}
+
+/** Colours of the stage as the system or the person wants them now. */
+export const stageTheme = () => (isLight() ? LIGHT : DARK);
