@@ -131,9 +131,16 @@ export class Camera {
   }
 }
 
-/** Pointer, wheel and pinch on `canvas` move `camera`; `changed` is called after each move. */
-export function steer(canvas, camera, changed) {
+/** How far a pointer may slip, CSS pixels, and still be a tap. */
+const SLIP = 5;
+
+/**
+ * Pointer, wheel and pinch on `canvas` move `camera`; `changed` is called after each move, `tapped(x, y)` with the place of
+ * a press that moved nothing, in CSS pixels.
+ */
+export function steer(canvas, camera, changed, tapped) {
   const pointers = new Map();
+  let tap = null;
   const middle = () => {
     const all = [...pointers.values()];
     return [all.reduce((s, p) => s + p.x, 0) / all.length, all.reduce((s, p) => s + p.y, 0) / all.length];
@@ -146,6 +153,7 @@ export function steer(canvas, camera, changed) {
     canvas.setPointerCapture(event.pointerId);
     pointers.set(event.pointerId, { x: event.clientX, y: event.clientY, button: event.button });
     canvas.focus({ preventScroll: true });
+    tap = pointers.size === 1 && event.button === 0 ? [event.clientX, event.clientY] : null;
   });
   canvas.addEventListener("pointermove", (event) => {
     const pointer = pointers.get(event.pointerId);
@@ -153,6 +161,8 @@ export function steer(canvas, camera, changed) {
     const size = canvas.clientHeight || 1;
     const two = pointers.size === 2;
     const before = two && { at: middle(), spread: spread() };
+    if (tap && Math.hypot(event.clientX - tap[0], event.clientY - tap[1]) > SLIP) tap = null;
+    if (tap) return;
     const dx = event.clientX - pointer.x;
     const dy = event.clientY - pointer.y;
     pointer.x = event.clientX;
@@ -169,7 +179,13 @@ export function steer(canvas, camera, changed) {
     changed();
   });
   const release = (event) => pointers.delete(event.pointerId);
-  canvas.addEventListener("pointerup", release);
+  canvas.addEventListener("pointerup", (event) => {
+    release(event);
+    if (!tap) return;
+    const box = canvas.getBoundingClientRect();
+    tapped(tap[0] - box.left, tap[1] - box.top);
+    tap = null;
+  });
   canvas.addEventListener("pointercancel", release);
   canvas.addEventListener("contextmenu", (event) => event.preventDefault());
   canvas.addEventListener("wheel", (event) => {

@@ -1,6 +1,6 @@
 // The download menu: every file of the clip on the stage, in words, the ones most people want first.
 
-const byId = (id) => document.getElementById(id);
+import { byId } from "./dom.js";
 
 /** What the endings of the server's files mean, in the order of the menu. Person numbers are 1 and 2 in all words. */
 const KINDS = [

@@ -3,6 +3,7 @@
 
 import { Camera, steer } from "./camera.js";
 import { STRIDE, drawPerson, eyesOf } from "./figure.js";
+import { project } from "./math.js";
 import { J, poseAt } from "./motion.js";
 import { areaOf, middlePath, reachAround } from "./paths.js";
 import { STILL_LIMIT } from "./quality.js";
@@ -14,6 +15,8 @@ import { putPrints, putTrails } from "./traces.js";
 const WHOLE = [0, 0, 1, 1];
 /** Longest step of time between two drawn frames, seconds; slower machines skip frames and keep the pace. */
 const LONGEST = 0.5;
+/** How near to a joint a press means it, CSS pixels. */
+const HIT = 44;
 /** Milliseconds of rest before a finer frame is drawn. */
 const REFINE = 300;
 
@@ -40,8 +43,11 @@ class Cell {
 }
 
 export class Stage {
-  /** Throws NoWebGl where the browser cannot draw. `onTick` is called before each drawn frame. */
-  constructor(canvas, player, onTick) {
+  /**
+   * Throws NoWebGl where the browser cannot draw. `onTick` is called before each drawn frame, `onTap({cell, person,
+   * joint})` when a cell is pressed on; person and joint are -1 beside the people.
+   */
+  constructor(canvas, player, onTick, onTap) {
     this.canvas = canvas;
     this.player = player;
     this.onTick = onTick;
@@ -63,7 +69,7 @@ export class Stage {
       this.wake();
     });
     new ResizeObserver(() => this.wake()).observe(canvas);
-    steer(canvas, this.camera, () => this.wake());
+    steer(canvas, this.camera, () => this.wake(), (x, y) => onTap(this.hit(x, y)));
   }
 
   get clip() {
@@ -238,6 +244,7 @@ export class Stage {
     const solid = put(cell.clip, poses, 0);
     const ghost = this.ghost && cell === this.cells[0] ? put(this.ghost.clip, this.ghost.poses(position), solid) : 0;
     const { shot, target } = this.shoot(cell, poses);
+    cell.view = shot.view;
     return {
       rect: cell.rect, cones: cell.cones, solid, ghost, fade: this.fade, area: areaOf(poses),
       prints: cell.prints, printCount: putPrints(cell.prints, cell.clip, position, this.look3d.prints),
@@ -258,6 +265,30 @@ export class Stage {
       target = [target[0] + here[0] - first[0], target[1], target[2] + here[2] - first[2]];
     }
     return { shot: camera.shot({ target, ...this.viewOf(cell) }), target };
+  }
+
+  /** What lies under a place on the canvas, in CSS pixels. */
+  hit(x, y) {
+    const [across, down] = [x / this.canvas.clientWidth, y / this.canvas.clientHeight];
+    const index = this.cells.findIndex(({ rect: [left, top, width, height] }) =>
+      across >= left && across <= left + width && down >= top && down <= top + height);
+    const found = { cell: index, person: -1, joint: -1 };
+    const cell = this.cells[index];
+    if (!cell?.view) return found;
+    const [left, top, width, height] = cell.rect;
+    let nearest = HIT;
+    cell.poses(this.player.position).forEach((pose, person) => pose.forEach((point, joint) => {
+      const at = project(cell.view, point);
+      if (!at) return;
+      const px = (left + ((at[0] + 1) / 2) * width) * this.canvas.clientWidth;
+      const py = (top + ((1 - at[1]) / 2) * height) * this.canvas.clientHeight;
+      const gap = Math.hypot(px - x, py - y);
+      if (gap < nearest) {
+        nearest = gap;
+        Object.assign(found, { person, joint });
+      }
+    }));
+    return found;
   }
 
   /** A small picture of the first cell as it is, as a data URL; the people in the middle. */

@@ -38,36 +38,30 @@ const LIGHT = {
 };
 
 const system = matchMedia("(prefers-color-scheme: light)");
+/** Also read by first.js. */
 const KEY = "duet.theme";
 const heard = new Set();
 
-/** "light", "dark", or "" for what the system asks for. */
-export const chosenTheme = () => document.documentElement.dataset.theme ?? "";
+const ofSystem = () => (system.matches ? "light" : "dark");
 
-const isLight = () => (chosenTheme() === "" ? system.matches : chosenTheme() === "light");
+function put(theme) {
+  document.documentElement.dataset.theme = theme;
+  for (const deed of heard) deed();
+}
 
-/** Light becomes dark and dark light; the choice that equals the system's is none. Kept for the next visit. */
+/** Light becomes dark and dark light. A choice that equals the system's is none; others are kept for the next visit. */
 export function toggleTheme() {
-  const wanted = isLight() ? "dark" : "light";
-  const own = (wanted === "light") !== system.matches;
-  if (own) document.documentElement.dataset.theme = wanted;
-  else delete document.documentElement.dataset.theme;
-  write(KEY, own ? wanted : null);
-  for (const deed of heard) deed();
+  const wanted = document.documentElement.dataset.theme === "light" ? "dark" : "light";
+  write(KEY, wanted === ofSystem() ? null : wanted);
+  put(wanted);
 }
 
-/** Takes up the choice of an earlier visit. */
-export function recallTheme() {
-  const kept = read(KEY);
-  if (kept === "light" || kept === "dark") document.documentElement.dataset.theme = kept;
-  for (const deed of heard) deed();
-}
+system.addEventListener("change", () => {
+  if (read(KEY) === null) put(ofSystem());
+});
 
 /** `deed()` is called whenever the colours change. */
-export function onTheme(deed) {
-  heard.add(deed);
-  system.addEventListener("change", deed);
-}
+export const onTheme = (deed) => heard.add(deed);
 
-/** Colours of the stage as the system or the person wants them now. */
-export const stageTheme = () => (isLight() ? LIGHT : DARK);
+/** Colours of the stage now. */
+export const stageTheme = () => (document.documentElement.dataset.theme === "light" ? LIGHT : DARK);
