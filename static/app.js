@@ -78,22 +78,33 @@ const submit = (wanted) =>
     keep(result, { request: requestOf(result), edits: [] });
   });
 
-/** More seeds of the clip on the stage, side by side; the first is the clip itself. */
+/** More seeds of the clip on the stage, side by side, the first its own; of an edited clip, of what the edits began with. */
 function vary(clip) {
   if (!clip?.id || running) return;
-  const line = { ...requestOfSample(clip), samples: VARIATIONS };
-  if (clip.edit) say("These are variations of the motion that the edits began with.", { seconds: 6 });
-  submit(line);
+  submit({ ...(clip.edit && recipe ? recipe.request : requestOfSample(clip)), samples: VARIATIONS });
 }
 
 const submitEdit = (wanted) =>
   work(async (signal) => {
-    const parent = bench.result;
-    const result = await change(parent.id, wanted, signal);
-    const seed = result.settings.seed;
-    const told = Number.isSafeInteger(seed) && "seed" in wanted ? { ...wanted, seed } : wanted;
-    keep(result, { request: recipe.request, edits: [...recipe.edits, told] }, { keepCamera: true, keepTime: true });
+    const { request, edits: before } = recipe;
+    const result = await changeShown(wanted, signal);
+    keep(result, { request, edits: [...before, wanted] }, { keepCamera: true, keepTime: true });
   });
+
+/** Edits the result on the stage, which is made again first where the server has forgotten it. */
+async function changeShown(wanted, signal) {
+  const parent = bench.result;
+  try {
+    return await change(parent.id, wanted, signal);
+  } catch (error) {
+    if (error.code !== "unknown_motion") throw error;
+    say("The server no longer keeps this motion. Making it again first…");
+    const again = await remake(recipe, signal);
+    earlier.add({ result: again, recipe, picture: "" }, earlier.find(parent.id));
+    say("");
+    return change(again.id, wanted, signal);
+  }
+}
 
 /** Shows an entry of the history: as it is here, as the server still has it, or made again. */
 function bring(entry) {

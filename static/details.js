@@ -94,6 +94,8 @@ export class Details {
   show(clip) {
     this.clip = clip;
     byId("by-hand").hidden = true;
+    // Nobody knows the seed of a file.
+    byId("again").hidden = clip.dropped === true;
     const list = byId("facts");
     list.replaceChildren();
     for (const [name, value] of facts(clip)) list.append(element("dt", name), element("dd", String(value)));

@@ -81,7 +81,9 @@ export class Downloads {
   }
 
   show(clip) {
-    byId("downloads-list").replaceChildren(...entries(clip).map(row));
+    byId("downloads-list").replaceChildren(...(clip.dropped ? [] : entries(clip).map(row)));
     byId("downloads-note").hidden = clip.sample.files.length > 0;
+    byId("downloads-note").textContent = clip.dropped
+      ? "This motion comes from your own files." : "This clip came with the page. Motions that you make come in every format.";
   }
 }

@@ -44,12 +44,13 @@ export async function readDropped(files) {
       throw new DropError(`${sorted[0].name} is not JSON. Drop a file that Duet's download menu calls "positions".`);
     }
     // What the file says of the server's own files may be long gone.
-    return readReply({ ...reply, id: "", samples: reply?.samples?.map?.((sample) => ({ ...sample, files: {} })) });
+    const samples = reply?.samples?.map?.((sample) => ({ ...sample, files: {} }));
+    return { ...readReply({ ...reply, id: "", samples }), dropped: true };
   }
   if (sorted.length !== 2) throw new DropError("Drop two npy or BVH files at once, one for each person.");
   const people = [await person(sorted[0]), await person(sorted[1])];
   const frames = Math.min(...people.map(({ positions }) => positions.length));
   const persons = people.map(({ positions }) => ({ positions: positions.slice(0, frames) }));
   const prompt = sorted.map((file) => file.name).join(" and ");
-  return readReply({ fps: people[0].fps, frames, prompt, parents: PARENTS, samples: [{ persons }] });
+  return { ...readReply({ fps: people[0].fps, frames, prompt, parents: PARENTS, samples: [{ persons }] }), dropped: true };
 }

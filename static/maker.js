@@ -36,7 +36,14 @@ async function patiently(ask, signal) {
 export const make = (request, signal) => patiently(() => generate(request, signal), signal);
 
 /** A new version of the result `parent`; `wanted` is an edit without its parent. */
-export const change = (parent, wanted, signal) => patiently(() => edit({ parent, ...wanted }, signal), signal);
+export async function change(parent, wanted, signal) {
+  try {
+    return await patiently(() => edit({ parent, ...wanted }, signal), signal);
+  } catch (error) {
+    if (error.code !== "not_found") throw error;
+    throw new ApiError("This server cannot edit yet. Update duet and start it again.", { code: "no_edits" });
+  }
+}
 
 /** The result of `id`, or null where the server no longer keeps it. */
 export async function recall(id, signal) {

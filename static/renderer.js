@@ -31,6 +31,8 @@ export class Renderer {
     this.lost = false;
     /** The fence behind the last frame, while the GPU is at it. */
     this.fence = null;
+    /** Milliseconds that the last timed frame took. */
+    this.took = 0;
     this.rested = 0;
     canvas.addEventListener("webglcontextlost", (event) => {
       event.preventDefault();
@@ -123,9 +125,13 @@ export class Renderer {
       if (!this.lost && gl.getSyncParameter(this.fence, gl.SYNC_STATUS) !== gl.SIGNALED) return 4;
       gl.deleteSync(this.fence);
       this.fence = null;
-      this.took = now - this.began;
-      if (this.timed) this.quality.note(this.took, now);
-      this.rested = this.took > EASY ? now + Math.min(this.took, REST) : 0;
+      this.rested = 0;
+      // After a pause nobody has looked for the fence, and the time since says nothing.
+      if (this.timed) {
+        this.took = now - this.began;
+        this.quality.note(this.took, now);
+        if (this.took > EASY) this.rested = now + Math.min(this.took, REST);
+      }
     }
     return Math.max(0, this.rested - now);
   }

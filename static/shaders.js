@@ -287,7 +287,7 @@ void main() {
   vec4 here = far ? b : a;
   vec2 way = (b.xy / max(b.w, 1e-3) - a.xy / max(a.w, 1e-3)) * screen;
   vec2 across = normalize(vec2(-way.y, way.x) + vec2(1e-6, 0.0)) * (float(gl_VertexID & 1) * 2.0 - 1.0);
-  here.xy += across * ink.w / screen * here.w;
+  here.xy += across * 2.0 * ink.w / screen * here.w;
   // Behind the eye there is nothing to see.
   if (min(a.w, b.w) < 0.05) here = vec4(2.0, 2.0, 2.0, 1.0);
   tint = vec4(ink.rgb, far ? to.w : from.w);

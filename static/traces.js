@@ -10,7 +10,7 @@ const PRINT_FADES = 1.6;
 const TRAIL_FADES = 1;
 /** How a trail looks away from now, and its half width in CSS pixels. */
 const FAINT = 0.16;
-const WIDTH = 1.4;
+const WIDTH = 1.1;
 
 const LIMBS = [["left", J.leftWrist], ["right", J.rightWrist], ["left", J.leftFoot], ["right", J.rightFoot]];
 
