@@ -25,8 +25,11 @@ fn count(browser: &Browser, css: &str) -> i64 {
 
 /// The id in the page's address and the positions of the result that it names.
 fn shown(browser: &Browser, server: &Server) -> (String, Value) {
-    let id =
-        browser.run("return new URLSearchParams(location.hash.slice(1)).get('id')").as_str().unwrap().to_owned();
+    let id = browser
+        .run("return new URLSearchParams(location.hash.slice(1)).get('id')")
+        .as_str()
+        .unwrap()
+        .to_owned();
     let (status, body) = server.get(&format!("/motions/{id}"));
     assert_eq!(status, 200, "{id}");
     let mut answer: Value = serde_json::from_slice(&body).unwrap();
@@ -60,14 +63,19 @@ fn seeds_stand_side_by_side_and_what_was_made_comes_back() {
     assert!(browser.text("#subtitle").contains("seed 8"), "the two are exchanged");
 
     // A loop region from frame 6 to frame 11, and out of it again.
-    browser.keys("#timeline", "\u{E011}\u{E014}\u{E014}\u{E014}\u{E014}\u{E014}a\u{E014}\u{E014}\u{E014}\u{E014}\u{E014}b");
+    browser.keys(
+        "#timeline",
+        "\u{E011}\u{E014}\u{E014}\u{E014}\u{E014}\u{E014}a\u{E014}\u{E014}\u{E014}\u{E014}\u{E014}b",
+    );
     assert_eq!(count(&browser, "#region-clear:not([hidden])"), 1);
     browser.keys("#timeline", "\u{E00C}");
     assert_eq!(count(&browser, "#region-clear:not([hidden])"), 0);
 
     // The address holds every setting.
     let address = browser.run("return location.hash").as_str().unwrap().to_owned();
-    for part in ["seed=7", "samples=3", "steps=20", "guidance=2", "temperature=1", "rigid=true", "model=small"] {
+    for part in
+        ["seed=7", "samples=3", "steps=20", "guidance=2", "temperature=1", "rigid=true", "model=small"]
+    {
         assert!(address.contains(part), "{part} in {address}");
     }
 
