@@ -57,12 +57,6 @@ export class History {
     while (!write(KEY, plain()) && this.entries.length > 1) this.entries.pop();
   }
 
-  forget() {
-    this.entries = this.entries.filter((entry) => entry.id === this.current);
-    this.save();
-    this.draw();
-  }
-
   mark(id) {
     this.current = id;
     this.draw();
