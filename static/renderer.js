@@ -150,6 +150,11 @@ export class Renderer {
     gl.disable(gl.SCISSOR_TEST);
     gl.bindFramebuffer(gl.FRAMEBUFFER, null);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
+    if (scene.cells.length > 1) {
+      // Between cells, and under the controls.
+      gl.viewport(0, 0, this.canvas.width, this.canvas.height);
+      this.drawBackdrop(scene.theme);
+    }
     for (const cell of scene.cells) this.drawCell(cell, scene.theme);
     this.fence ??= gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
     gl.flush();
