@@ -45,23 +45,22 @@ async function ask(path, options) {
   }
 }
 
-/** POST /generate. Rejects with ApiError, or with the browser's AbortError after `signal`. */
-export const generate = (request, signal) =>
-  ask("/generate", {
+const post = (path, request, signal) =>
+  ask(path, {
     method: "POST",
     headers: { "content-type": "application/json", accept: "application/json" },
     body: JSON.stringify(request),
     signal,
   });
 
+/** POST /generate. Rejects with ApiError, or with the browser's AbortError after `signal`. */
+export const generate = (request, signal) => post("/generate", request, signal);
+
+/** POST /edit. Rejects as `generate` does. */
+export const edit = (request, signal) => post("/edit", request, signal);
+
 /** GET /motions/{id}, an earlier reply that the server still keeps. */
-export const fetchMotion = (id) => ask(`/motions/${encodeURIComponent(id)}`);
+export const fetchMotion = (id, signal) => ask(`/motions/${encodeURIComponent(id)}`, { signal });
 
 /** The clip that plays on the first visit; null where the page comes without one. */
 export const fetchIntro = () => ask("/static/intro.json").catch(() => null);
-
-/** A line for a shell that asks for the same motion again. */
-export function asCurl(request) {
-  const body = JSON.stringify(request).replaceAll("'", "'\\''");
-  return `curl -s ${location.origin}/generate -H 'content-type: application/json' -d '${body}'`;
-}

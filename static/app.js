@@ -1,155 +1,48 @@
-// Ties the page together: the stage, the transport under it, the prompt line, and what the server answers.
+// Ties the page together: the stage, the transport under it, the prompt line, the panels, and what the server answers.
 
-import { ApiError, fetchIntro, fetchMotion, generate } from "./api.js";
+import { ApiError, fetchIntro } from "./api.js";
+import { Bench } from "./bench.js";
 import { Composer } from "./composer.js";
 import { Details } from "./details.js";
+import { byId } from "./dom.js";
 import { Downloads } from "./downloads.js";
+import { DropError, readDropped } from "./dropped.js";
+import { Edits } from "./edits.js";
 import { History } from "./history.js";
 import { listen } from "./keys.js";
+import { Looks } from "./looks.js";
+import { change, make, recall, remake } from "./maker.js";
 import { UnreadableMotion, readReply } from "./motion.js";
-import { Player, SPEEDS } from "./player.js";
+import { Player } from "./player.js";
+import { addressOf, fromAddress, requestOf, requestOfSample } from "./recipe.js";
 import { NoWebGl } from "./renderer.js";
 import { Stage } from "./stage.js";
-import { Timeline } from "./timeline.js";
+import { Transport } from "./transport.js";
+import { complain, say } from "./words.js";
 
-const byId = (id) => document.getElementById(id);
+/** How many seeds are asked for at once from the panel and the keyboard. */
+const VARIATIONS = 4;
+
 const player = new Player();
-const reduced = matchMedia("(prefers-reduced-motion: reduce)");
-
 let stage = null;
-let result = null;
-let clip = null;
 let running = null;
-let hush = 0;
+/** What makes the result on the stage: {request, edits}; null for clips that no server made. */
+let recipe = null;
 
-// Words ---------------------------------------------------------------------------------------------------------------
+// Making --------------------------------------------------------------------------------------------------------------
 
-function say(words, { kind = "note", seconds = 0 } = {}) {
-  const place = byId("words");
-  clearTimeout(hush);
-  place.textContent = words;
-  place.dataset.kind = kind;
-  place.hidden = words === "";
-  if (seconds > 0) hush = setTimeout(() => say(""), seconds * 1000);
-}
-
-const complain = (words) => say(words, { kind: "problem" });
-
-// The clip on the stage -----------------------------------------------------------------------------------------------
-
-/** Puts one sample of a result on the stage. */
-function show(next, index = 0, { play = true, keepTime = false, keepCamera = false } = {}) {
-  const position = player.position;
-  result = next;
-  clip = { ...next, sample: next.samples[index] };
-  player.load(clip);
-  if (keepTime) player.seek(position);
-  stage?.load(clip, { keepCamera });
-  timeline.load(clip);
-  details.show(clip);
-  downloads.show(clip);
-  byId("title").textContent = clip.prompt;
-  byId("subtitle").textContent = [
-    clip.model, Number.isFinite(clip.sample.seed) ? `seed ${clip.sample.seed}` : "",
-    Number.isFinite(clip.timings?.total) ? `made in ${(clip.timings.total / 1000).toFixed(2)} s` : "",
-  ].filter(Boolean).join(" · ");
-  drawSamples(index);
-  earlier.mark(next);
-  for (const part of document.querySelectorAll("[data-needs-clip]")) part.hidden = false;
-  if (play && !reduced.matches) player.play();
-  else player.pause();
-  refresh();
-}
-
-function drawSamples(current) {
-  const row = byId("samples-row");
-  row.replaceChildren();
-  row.hidden = result.samples.length < 2;
-  result.samples.forEach((sample, index) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = String(index + 1);
-    button.setAttribute("aria-label", `Sample ${index + 1}, seed ${sample.seed}`);
-    button.setAttribute("aria-pressed", String(index === current));
-    button.addEventListener("click", () => pick(index));
-    row.append(button);
-  });
-}
-
-function pick(index) {
-  if (result && index < result.samples.length) {
-    show(result, index, { play: player.playing, keepTime: true, keepCamera: true });
-  }
-}
-
-/** Brings every control up to date with the player. */
-function refresh() {
-  if (!clip) return;
-  const { frame } = player;
-  byId("frame").textContent = `${frame + 1} / ${clip.frames}`;
-  byId("clock").textContent = `${(frame / clip.fps).toFixed(2)} s`;
-  const track = byId("timeline");
-  track.setAttribute("aria-valuemax", String(clip.frames));
-  track.setAttribute("aria-valuenow", String(frame + 1));
-  track.setAttribute("aria-valuetext", `Frame ${frame + 1} of ${clip.frames}, ${(frame / clip.fps).toFixed(2)} seconds`);
-  const button = byId("play");
-  const words = player.playing ? "Pause" : "Play";
-  if (button.getAttribute("aria-label") !== words) {
-    button.setAttribute("aria-label", words);
-    button.title = `${words} (space)`;
-    button.toggleAttribute("data-playing", player.playing);
-  }
-  timeline.draw(player.position);
-}
-
-function move(deed) {
-  if (!clip) return;
-  deed();
-  refresh();
-  stage?.wake();
-}
-
-// Asking the server ---------------------------------------------------------------------------------------------------
-
-const pause = (seconds, signal) =>
-  new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, seconds * 1000);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      reject(new DOMException("stopped", "AbortError"));
-    });
-  });
-
-/** Asks until the queue has room. */
-async function askPatiently(wanted, signal) {
-  for (let turn = 1; ; turn++) {
-    try {
-      return await generate(wanted, signal);
-    } catch (error) {
-      if (!(error instanceof ApiError) || error.retryAfter === null || turn >= 8) throw error;
-      for (let left = Math.ceil(error.retryAfter); left > 0; left--) {
-        say(`The queue is full. Trying again in ${left} s.`);
-        await pause(1, signal);
-      }
-      say("");
-    }
-  }
-}
-
-async function submit(wanted) {
-  running = new AbortController();
+/** Does one piece of work with the server at a time, with the page showing that it is under way. */
+async function work(deed) {
+  running?.abort();
+  const mine = new AbortController();
+  running = mine;
   composer.closeSettings();
   composer.working(true);
+  edits.working(true);
   say("");
   stage?.pale(true);
   try {
-    const reply = readReply(await askPatiently(wanted, running.signal));
-    show(reply);
-    earlier.add(reply, stage?.picture(144, 144) ?? "");
-    remember(wanted, reply);
-    if (reply.promptTruncated) {
-      say("The prompt is longer than the model reads, so its end was left out.", { seconds: 8 });
-    }
+    await deed(mine.signal);
   } catch (error) {
     if (error.name === "AbortError") say("Stopped. Nothing was changed.", { seconds: 4 });
     else if (error instanceof ApiError || error instanceof UnreadableMotion) complain(error.message);
@@ -158,139 +51,241 @@ async function submit(wanted) {
       throw error;
     }
   } finally {
-    running = null;
-    composer.working(false);
-    stage?.pale(false);
+    if (running === mine) {
+      running = null;
+      composer.working(false);
+      edits.working(false);
+      stage?.pale(false);
+    }
   }
 }
 
-// The address of the page ---------------------------------------------------------------------------------------------
-
-/** The address holds what makes this result again, so that it can be shared or kept. */
-function remember(wanted, reply) {
-  const fields = new URLSearchParams({ prompt: wanted.prompt, seconds: wanted.seconds, seed: wanted.seed });
-  if (reply.id) fields.set("id", reply.id);
-  history.replaceState(null, "", `#${fields}`);
+/** Puts a result that a server made on the stage, into the address and into the history. */
+function keep(result, made, { instead = null, ...how } = {}) {
+  recipe = made;
+  bench.show(result, { spread: result.samples.length > 1, ...how });
+  earlier.add({ result, recipe: made, picture: stage?.picture(144, 144) ?? "" }, instead);
+  edits.load(bench.clip, earlier.lineOf(result.id));
+  history.replaceState(null, "", addressOf(made, result.id));
+  if (result.promptTruncated) {
+    say("The prompt is longer than the model reads, so its end was left out.", { seconds: 8 });
+  }
 }
 
+const submit = (wanted) =>
+  work(async (signal) => {
+    const result = await make(wanted, signal);
+    keep(result, { request: requestOf(result), edits: [] });
+  });
+
+/** More seeds of the clip on the stage, side by side, the first its own; of an edited clip, of what the edits began with. */
+function vary(clip) {
+  if (!clip?.id || running) return;
+  submit({ ...(clip.edit && recipe ? recipe.request : requestOfSample(clip)), samples: VARIATIONS });
+}
+
+const submitEdit = (wanted) =>
+  work(async (signal) => {
+    const { request, edits: before } = recipe;
+    const result = await changeShown(wanted, signal);
+    keep(result, { request, edits: [...before, wanted] }, { keepCamera: true, keepTime: true });
+  });
+
+/** Edits the result on the stage, which is made again first where the server has forgotten it. */
+async function changeShown(wanted, signal) {
+  const parent = bench.result;
+  try {
+    return await change(parent.id, wanted, signal);
+  } catch (error) {
+    if (error.code !== "unknown_motion") throw error;
+    say("The server no longer keeps this motion. Making it again first…");
+    const again = await remake(recipe, signal);
+    earlier.add({ result: again, recipe, picture: "" }, earlier.find(parent.id));
+    say("");
+    return change(again.id, wanted, signal);
+  }
+}
+
+/** Shows an entry of the history: as it is here, as the server still has it, or made again. */
+function bring(entry) {
+  const how = { keepCamera: bench.result?.id === entry.parent || entry.id === bench.result?.parent };
+  if (entry.result) {
+    keep(entry.result, entry.recipe, how);
+    return;
+  }
+  work(async (signal) => {
+    const kept = await recall(entry.id, signal);
+    if (!kept) say("Making it again, the same from the same seed…");
+    keep(kept ?? (await remake(entry.recipe, signal)), entry.recipe, { ...how, instead: entry });
+    if (!kept) say("Made again, the same from the same seed.", { seconds: 4 });
+  });
+}
+
+/** What the address of the page asks for; else the clip that comes with it. */
 async function start() {
-  const fields = new URLSearchParams(location.hash.slice(1));
-  const number = (name) => (/^\d{1,16}(\.\d+)?$/.test(fields.get(name) ?? "") ? Number(fields.get(name)) : undefined);
-  const prompt = fields.get("prompt");
-  if (prompt) composer.fill({ prompt: prompt.slice(0, 1000), seconds: number("seconds"), seed: number("seed") });
-  if (fields.get("id")) {
-    try {
-      const reply = readReply(await fetchMotion(fields.get("id")));
-      show(reply);
-      earlier.add(reply, stage?.picture(144, 144) ?? "");
-      return;
-    } catch (error) {
-      if (!(error instanceof ApiError || error instanceof UnreadableMotion)) throw error;
-      say("The server no longer keeps this result. Press Generate to make it again.");
-    }
+  const { request, edits: told, id } = fromAddress(location.hash);
+  composer.fill(request);
+  const wanted = { request, edits: told };
+  const complete = Number.isSafeInteger(request.seed) && (request.frames || request.seconds) && request.prompt;
+  if (id || complete) {
+    await work(async (signal) => {
+      const kept = await recall(id, signal);
+      if (kept) {
+        keep(kept, complete ? wanted : { request: requestOf(kept), edits: [] });
+      } else if (complete) {
+        say("The server no longer keeps this result. Making it again…");
+        keep(await remake(wanted, signal), wanted, { instead: earlier.find(id) });
+        say("");
+      } else say("The server no longer keeps this result. Press Generate to make it again.");
+    });
+    if (bench.result) return;
   }
   const intro = await fetchIntro();
-  if (intro && !clip) show(readReply(intro));
-  else if (!clip) say("Say what two people do, then press Generate.");
+  if (intro && !bench.result && !running) bench.show(readReply(intro));
+  else if (!bench.result && !intro) say("Say what two people do, then press Generate.");
 }
 
-// Wiring --------------------------------------------------------------------------------------------------------------
+// Parts ---------------------------------------------------------------------------------------------------------------
 
-let resume = false;
-const timeline = new Timeline(byId("timeline"), {
-  seek: (frame) => move(() => player.seek(Math.round(frame))),
-  hold: (on) => {
-    if (on) {
-      resume = player.playing;
-      player.pause();
-    } else if (resume) {
-      resume = false;
-      player.play();
-    }
-    move(() => {});
-  },
+/** One panel at a time on the right. */
+function closeOthers(mine) {
+  composer.closeSettings();
+  for (const panel of [details, downloads, looks, edits]) if (panel !== mine) panel.toggle(false);
+}
+
+const transport = new Transport(player, {
+  changed: () => stage?.wake(),
+  windowMoved: (range) => edits.setWindow(range),
 });
 const details = new Details({
-  again: (made) => {
-    composer.fill({ prompt: made.prompt, seconds: made.seconds, seed: made.sample.seed, settings: made.settings });
+  again: (clip) => {
+    composer.fill(requestOfSample(clip));
     byId("prompt").focus();
   },
+  vary,
+  recipe: () => recipe ?? { request: requestOfSample(bench.clip), edits: [] },
   tell: (words) => say(words, { seconds: 5 }),
-  opened: () => {
-    composer.closeSettings();
-    downloads.toggle(false);
-  },
+  opened: () => closeOthers(details),
 });
-const downloads = new Downloads({
-  opened: () => {
-    composer.closeSettings();
-    details.toggle(false);
-  },
-});
-const earlier = new History(byId("earlier"), (chosen) => show(chosen));
+const downloads = new Downloads({ opened: () => closeOthers(downloads) });
 const composer = new Composer({
   submit,
   cancel: () => running?.abort(),
   complain,
-  opened: () => details.toggle(false),
+  opened: () => {
+    for (const panel of [details, downloads, looks, edits]) panel.toggle(false);
+  },
+});
+const edits = new Edits({
+  submit: submitEdit,
+  cancel: () => running?.abort(),
+  complain,
+  windowChanged: (range) => {
+    transport.timeline.window = range;
+    transport.refresh();
+  },
+  opened: () => closeOthers(edits),
+  go: bring,
+});
+const earlier = new History(byId("earlier"), bring);
+
+/** A press on the stage: beside others a cell comes to the front; while editing a figure says who and what. */
+function tapped({ cell, person, joint }) {
+  if (bench.spread && cell >= 0) bench.pick(cell);
+  else if (edits.isOpen && person >= 0) edits.choose(person, joint);
+}
+
+try {
+  stage = new Stage(byId("stage"), player, () => transport.refresh(), tapped);
+} catch (error) {
+  if (!(error instanceof NoWebGl)) throw error;
+  byId("no-stage").hidden = false;
+}
+const looks = new Looks(stage, () => closeOthers(looks));
+const bench = new Bench({
+  player, stage, transport, details, downloads,
+  shown: (clip) => {
+    edits.load(clip, earlier.lineOf(clip.id));
+    earlier.mark(clip.id);
+    bench.tellCompared();
+  },
 });
 
-function setSpeed(speed) {
-  player.speed = speed;
-  byId("speed").value = String(speed);
+byId("help-open").addEventListener("click", () => byId("help").showModal());
+byId("help-close").addEventListener("click", () => byId("help").close());
+byId("help").addEventListener("click", (event) => {
+  if (event.target === byId("help")) byId("help").close();
+});
+byId("undo").addEventListener("click", () => edits.step(-1));
+byId("redo").addEventListener("click", () => edits.step(1));
+
+// Files dropped onto the page are looked at, not sent.
+for (const name of ["dragenter", "dragover"]) {
+  document.addEventListener(name, (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    document.body.toggleAttribute("data-drop", true);
+  });
+}
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) document.body.toggleAttribute("data-drop", false);
+});
+document.addEventListener("drop", async (event) => {
+  if (!event.dataTransfer?.files.length) return;
+  event.preventDefault();
+  document.body.toggleAttribute("data-drop", false);
+  view(event.dataTransfer.files);
+});
+byId("open-files").addEventListener("change", (event) => view(event.target.files));
+
+async function view(files) {
+  try {
+    const dropped = await readDropped(files);
+    recipe = null;
+    bench.show(dropped);
+    say("This motion is only shown here; nothing was sent to the server.", { seconds: 6 });
+  } catch (error) {
+    if (error instanceof DropError) complain(error.message);
+    else if (error instanceof UnreadableMotion) complain(error.message.replace("The server's answer", "This file"));
+    else throw error;
+  }
 }
 
-function changeSpeed(by) {
-  const at = SPEEDS.indexOf(player.speed) + by;
-  if (SPEEDS[at]) setSpeed(SPEEDS[at]);
-}
+// Keys ----------------------------------------------------------------------------------------------------------------
 
-function setLoop(on) {
-  player.loop = on;
-  byId("loop").setAttribute("aria-pressed", String(on));
-}
-
-function openHelp() {
-  byId("help").showModal();
-}
-
-const look = (name) => stage?.look(name);
 const nudge = (deed) => {
   if (!stage) return;
   deed(stage.camera);
   stage.wake();
 };
-
-byId("play").addEventListener("click", () => move(() => player.toggle()));
-byId("back").addEventListener("click", () => move(() => player.step(-1)));
-byId("forth").addEventListener("click", () => move(() => player.step(1)));
-byId("loop").addEventListener("click", () => setLoop(!player.loop));
-byId("speed").addEventListener("change", (event) => setSpeed(Number(event.target.value)));
-for (const button of document.querySelectorAll("[data-view]")) {
-  button.addEventListener("click", () => look(button.dataset.view));
-}
-byId("frame-both").addEventListener("click", () => stage?.frameBoth());
-byId("help-open").addEventListener("click", openHelp);
-byId("help-close").addEventListener("click", () => byId("help").close());
-byId("help").addEventListener("click", (event) => {
-  if (event.target === byId("help")) byId("help").close();
-});
+const look = (name) => stage?.look(name);
 
 listen({
-  " ": () => move(() => player.toggle()),
-  ArrowLeft: () => move(() => player.step(-1)),
-  ArrowRight: () => move(() => player.step(1)),
-  "shift+ArrowLeft": () => move(() => player.step(-Math.round(player.fps))),
-  "shift+ArrowRight": () => move(() => player.step(Math.round(player.fps))),
-  Home: () => move(() => player.seek(0)),
-  End: () => move(() => player.seek(player.last)),
-  "<": () => changeSpeed(-1),
-  ">": () => changeSpeed(1),
-  l: () => setLoop(!player.loop),
+  " ": () => transport.toggle(),
+  ArrowLeft: () => transport.step(-1),
+  ArrowRight: () => transport.step(1),
+  "shift+ArrowLeft": () => transport.step(-Math.round(player.fps)),
+  "shift+ArrowRight": () => transport.step(Math.round(player.fps)),
+  Home: () => transport.seek(0),
+  End: () => transport.seek(player.last),
+  "<": () => transport.changeSpeed(-1),
+  ">": () => transport.changeSpeed(1),
+  l: () => transport.setLoop(!player.loop),
+  a: () => transport.mark("from"),
+  b: () => transport.mark("to"),
   f: () => stage?.frameBoth(),
   g: () => look("front"),
   s: () => look("side"),
   t: () => look("top"),
+  p: () => look(stage?.camera.eyes === 0 ? "eyes2" : "eyes1"),
+  k: () => looks.turn("skeleton"),
+  r: () => looks.turn("trails"),
+  c: () => bench.pin(),
+  x: () => bench.swap(),
+  v: () => vary(bench.clip),
+  e: () => edits.toggle(),
+  u: () => edits.step(-1),
+  y: () => edits.step(1),
   "[": () => nudge((camera) => camera.orbit(0.2, 0)),
   "]": () => nudge((camera) => camera.orbit(-0.2, 0)),
   PageUp: () => nudge((camera) => camera.orbit(0, 0.12)),
@@ -300,16 +295,20 @@ listen({
   "-": () => nudge((camera) => camera.zoom(1.14)),
   d: () => downloads.toggle(),
   i: () => details.toggle(),
+  w: () => looks.toggle(),
   "/": () => byId("prompt").focus(),
-  "?": openHelp,
+  "?": () => byId("help").showModal(),
   Escape: () => {
+    const open = [looks, downloads, edits, details].find((panel) => panel.isOpen);
     if (!byId("settings").hidden) composer.closeSettings();
-    else if (downloads.isOpen) downloads.toggle(false);
-    else if (!byId("details").hidden) details.toggle(false);
+    else if (open) open.toggle(false);
+    else if (player.region) transport.setRegion(null);
     else if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
   },
-  ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8].map((n) => [String(n), () => pick(n - 1)])),
+  ...Object.fromEntries([0, 1, 2, 3, 4, 5, 6, 7, 8].map((n) => [String(n), () => bench.pick(n - 1)])),
 });
+
+// Room ----------------------------------------------------------------------------------------------------------------
 
 /** Keeps the people in the part of the stage that the controls leave free. */
 function measureMargins() {
@@ -320,17 +319,14 @@ function measureMargins() {
     // The headline stands in a corner; people may stand beside it.
     top: byId("stage").clientWidth > 720 ? 0.05 : Math.min(0.25, byId("masthead").offsetHeight / height),
   };
-  if (stage.camera.following) stage.frameBoth();
-  refresh();
+  if (bench.spread) bench.stand();
+  else if (stage.camera.following) stage.frameBoth();
+  transport.refresh();
 }
 
-try {
-  stage = new Stage(byId("stage"), player, refresh);
+if (stage) {
   new ResizeObserver(measureMargins).observe(byId("dock"));
   window.addEventListener("resize", measureMargins);
   measureMargins();
-} catch (error) {
-  if (!(error instanceof NoWebGl)) throw error;
-  byId("no-stage").hidden = false;
 }
 start();

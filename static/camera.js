@@ -1,8 +1,10 @@
 // The viewer's eye: orbits, pans and zooms around a point, eased, and can keep both people in view.
 
-import { clamp, cross, dot, lookAt, madd, mix, multiply, perspective, sub } from "./math.js";
+import { add, clamp, cross, dot, lookAt, madd, mix, multiply, perspective, sub } from "./math.js";
 
 const FIELD = (34 * Math.PI) / 180;
+/** Of a person looking: wider. */
+const EYES_FIELD = (64 * Math.PI) / 180;
 const TILT = [-0.02, Math.PI / 2 - 0.01];
 const DISTANCE = [0.8, 30];
 /** Seconds in which a camera move is mostly done. */
@@ -18,17 +20,21 @@ export class Camera {
     this.now = { yaw: 0.5, tilt: 0.2, distance: 5, target: [0, 0.85, 0] };
     this.goal = { ...this.now };
     this.following = true;
+    /** Whose eyes are looked through, 0 or 1; -1 = nobody's. */
+    this.eyes = -1;
     /** Share of the canvas's height that controls cover at the bottom and top. */
     this.margins = { bottom: 0, top: 0 };
     this.aspect = 1.6;
   }
 
   orbit(yaw, tilt) {
+    this.eyes = -1;
     this.goal.yaw += yaw;
     this.goal.tilt = clamp(this.goal.tilt + tilt, ...TILT);
   }
 
   zoom(factor) {
+    this.eyes = -1;
     this.goal.distance = clamp(this.goal.distance * factor, ...DISTANCE);
   }
 
@@ -49,6 +55,7 @@ export class Camera {
 
   /** Faces the pair from a named view; `along` points from person 1 to person 2 on the floor. */
   look(name, along) {
+    this.eyes = -1;
     const across = Math.atan2(-along[2], along[0]);
     const views = {
       front: [across, 0.1],
@@ -102,22 +109,38 @@ export class Camera {
     return [...left, ...sub(goal.target, now.target)].some((gap) => Math.abs(gap) > 5e-4);
   }
 
-  /** Where the eye is and the matrix from the world to the screen. */
-  shot() {
+  /**
+   * Where the eye is and the matrix from the world to the screen, for a part of the stage of its own: what it looks at,
+   * its aspect, and what covers it.
+   */
+  shot({ target = this.now.target, aspect = this.aspect, margins = this.margins } = {}) {
     const { back, up } = this.axes(this.now);
     // The target sits in the middle of the part that no controls cover.
-    const lift = (this.margins.bottom - this.margins.top) * Math.tan(FIELD / 2) * this.now.distance;
-    const target = madd(this.now.target, up, -lift);
-    const eye = madd(target, back, this.now.distance);
+    const lift = (margins.bottom - margins.top) * Math.tan(FIELD / 2) * this.now.distance;
+    const middle = madd(target, up, -lift);
+    const eye = madd(middle, back, this.now.distance);
     eye[1] = Math.max(eye[1], 0.05);
-    const view = lookAt(eye, target, up);
-    return { eye, view: multiply(perspective(FIELD, this.aspect, 0.05, 120), view) };
+    const view = lookAt(eye, middle, up);
+    return { eye, view: multiply(perspective(FIELD, aspect, 0.05, 120), view) };
+  }
+
+  /** The same through somebody's eyes. */
+  shotFrom({ eye, ahead }) {
+    const view = lookAt(eye, add(eye, ahead), [0, 1, 0]);
+    return { eye, view: multiply(perspective(EYES_FIELD, this.aspect, 0.03, 120), view) };
   }
 }
 
-/** Pointer, wheel and pinch on `canvas` move `camera`; `changed` is called after each move. */
-export function steer(canvas, camera, changed) {
+/** How far a pointer may slip, CSS pixels, and still be a tap. */
+const SLIP = 5;
+
+/**
+ * Pointer, wheel and pinch on `canvas` move `camera`; `changed` is called after each move, `tapped(x, y)` with the place of
+ * a press that moved nothing, in CSS pixels.
+ */
+export function steer(canvas, camera, changed, tapped) {
   const pointers = new Map();
+  let tap = null;
   const middle = () => {
     const all = [...pointers.values()];
     return [all.reduce((s, p) => s + p.x, 0) / all.length, all.reduce((s, p) => s + p.y, 0) / all.length];
@@ -130,6 +153,7 @@ export function steer(canvas, camera, changed) {
     canvas.setPointerCapture(event.pointerId);
     pointers.set(event.pointerId, { x: event.clientX, y: event.clientY, button: event.button });
     canvas.focus({ preventScroll: true });
+    tap = pointers.size === 1 && event.button === 0 ? [event.clientX, event.clientY] : null;
   });
   canvas.addEventListener("pointermove", (event) => {
     const pointer = pointers.get(event.pointerId);
@@ -137,6 +161,8 @@ export function steer(canvas, camera, changed) {
     const size = canvas.clientHeight || 1;
     const two = pointers.size === 2;
     const before = two && { at: middle(), spread: spread() };
+    if (tap && Math.hypot(event.clientX - tap[0], event.clientY - tap[1]) > SLIP) tap = null;
+    if (tap) return;
     const dx = event.clientX - pointer.x;
     const dy = event.clientY - pointer.y;
     pointer.x = event.clientX;
@@ -153,7 +179,13 @@ export function steer(canvas, camera, changed) {
     changed();
   });
   const release = (event) => pointers.delete(event.pointerId);
-  canvas.addEventListener("pointerup", release);
+  canvas.addEventListener("pointerup", (event) => {
+    release(event);
+    if (!tap) return;
+    const box = canvas.getBoundingClientRect();
+    tapped(tap[0] - box.left, tap[1] - box.top);
+    tap = null;
+  });
   canvas.addEventListener("pointercancel", release);
   canvas.addEventListener("contextmenu", (event) => event.preventDefault());
   canvas.addEventListener("wheel", (event) => {

@@ -1,28 +1,10 @@
 // The prompt line and its settings: reads the fields into a request, says in words what is wrong with them, and shows
 // that work is under way.
 
+import { byId } from "./dom.js";
+import { FieldError, number } from "./fields.js";
+
 const MOST_SEED = Number.MAX_SAFE_INTEGER;
-
-const byId = (id) => document.getElementById(id);
-
-/** A field holds something that cannot be asked for. */
-export class FieldError extends Error {
-  constructor(field, message) {
-    super(message);
-    this.field = field;
-  }
-}
-
-function number(id, name, low, high, { whole = false, open = false } = {}) {
-  const field = byId(id);
-  const value = field.value.trim() === "" ? Number.NaN : Number(field.value.trim().replace(",", "."));
-  const inside = open ? value > low && value <= high : value >= low && value <= high;
-  if (!Number.isFinite(value) || !inside || (whole && !Number.isInteger(value))) {
-    const range = open ? `above ${low} and at most ${high}` : `from ${low} to ${high}`;
-    throw new FieldError(field, `${name} must be a ${whole ? "whole " : ""}number ${range}.`);
-  }
-  return value;
-}
 
 export class Composer {
   /**
@@ -102,15 +84,15 @@ export class Composer {
     if ([...prompt].length > 1000) {
       throw new FieldError(byId("prompt"), "The prompt is longer than 1000 characters. Shorten it.");
     }
-    const request = { prompt, seconds: number("seconds", "Length in seconds", 0.6, 10) };
+    const request = { prompt, seconds: number(byId("seconds"), "Length in seconds", 0.6, 10) };
     request.seed = byId("seed").value.trim() === ""
       ? Math.floor(Math.random() * 1_000_000)
-      : number("seed", "Seed", 0, MOST_SEED, { whole: true });
-    request.samples = number("samples", "Samples", 1, 8, { whole: true });
-    request.steps = number("steps", "Steps", 1, 64, { whole: true });
-    request.guidance = number("guidance", "Guidance", 0, 10);
-    request.top_k_ratio = number("top-k-ratio", "Top-k ratio", 0, 0.999);
-    request.temperature = number("temperature", "Temperature", 0, 10, { open: true });
+      : number(byId("seed"), "Seed", 0, MOST_SEED, { whole: true });
+    request.samples = number(byId("samples"), "Samples", 1, 8, { whole: true });
+    request.steps = number(byId("steps"), "Steps", 1, 64, { whole: true });
+    request.guidance = number(byId("guidance"), "Guidance", 0, 10);
+    request.top_k_ratio = number(byId("top-k-ratio"), "Top-k ratio", 0, 0.999);
+    request.temperature = number(byId("temperature"), "Temperature", 0, 10, { open: true });
     request.foot_fix = byId("foot-fix").checked;
     request.rigid = byId("rigid").checked;
     const model = byId("model")?.value;
@@ -119,16 +101,20 @@ export class Composer {
   }
 
   /** Puts an earlier request back into the fields. */
-  fill({ prompt, seconds, seed, settings = {} }) {
-    if (prompt) byId("prompt").value = prompt;
-    if (Number.isFinite(seconds)) byId("seconds").value = String(Number(seconds.toFixed(2)));
-    if (seed !== undefined) byId("seed").value = String(seed);
-    for (const [id, key] of [
-      ["steps", "steps"], ["guidance", "guidance"], ["top-k-ratio", "top_k_ratio"], ["temperature", "temperature"],
-      ["samples", "samples"],
-    ]) if (Number.isFinite(settings[key])) byId(id).value = String(settings[key]);
-    if (typeof settings.foot_fix === "boolean") byId("foot-fix").checked = settings.foot_fix;
-    if (typeof settings.rigid === "boolean") byId("rigid").checked = settings.rigid;
+  fill(request) {
+    const { frames, seconds = Number.isFinite(frames) ? frames / 30 : undefined } = request;
+    const values = { ...request, seconds: Number.isFinite(seconds) ? Number(seconds.toFixed(2)) : undefined };
+    for (const id of [
+      "prompt", "seconds", "seed", "samples", "steps", "guidance", "top-k-ratio", "temperature", "model",
+    ]) {
+      const value = values[id.replaceAll("-", "_")];
+      const field = byId(id);
+      const offered = !field.options || [...field.options].some((option) => option.value === String(value));
+      if (value !== undefined && offered) field.value = String(value);
+    }
+    if (typeof request.foot_fix === "boolean") byId("foot-fix").checked = request.foot_fix;
+    if (typeof request.rigid === "boolean") byId("rigid").checked = request.rigid;
+    this.explainModel();
     this.clearMarks();
   }
 

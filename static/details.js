@@ -1,34 +1,15 @@
 // The inspector: what was asked for, what came back, how long it took, and how to make it again.
 
-import { asCurl } from "./api.js";
-
-const byId = (id) => document.getElementById(id);
-
-function element(tag, text, attributes = {}) {
-  const made = document.createElement(tag);
-  if (text) made.textContent = text;
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  return made;
-}
+import { byId, copy, element } from "./dom.js";
+import { asCurl, asPython } from "./recipe.js";
 
 const milliseconds = (value) => (value >= 1000 ? `${(value / 1000).toFixed(2)} s` : `${Math.round(value)} ms`);
-
-/** The request that makes this sample alone. */
-export function requestOf(clip) {
-  const { settings, sample } = clip;
-  const request = { prompt: clip.prompt, frames: clip.frames };
-  if (Number.isSafeInteger(sample.seed)) request.seed = sample.seed;
-  for (const key of ["steps", "guidance", "top_k_ratio", "temperature", "foot_fix", "rigid"]) {
-    if (settings[key] !== undefined) request[key] = settings[key];
-  }
-  if (clip.model) request.model = clip.model;
-  return request;
-}
 
 function facts(clip) {
   const { settings, sample, timings } = clip;
   const rows = [
     ["Prompt", clip.prompt + (clip.promptTruncated ? " (longer than the model reads; the end was left out)" : "")],
+    ["Edit", clip.edit ? editWords(clip.edit) : ""],
     ["Model", clip.model],
     ["Seed", sample.seed],
     ["Length", `${clip.frames} frames, ${clip.seconds.toFixed(2)} s at ${clip.fps} a second`],
@@ -49,9 +30,28 @@ function facts(clip) {
   return rows.filter(([, value]) => value !== undefined && value !== "");
 }
 
+/** An edit in words. */
+function editWords(edit) {
+  const people = (edit.persons ?? [1, 2]).map((person) => `person ${person}`).join(" and ");
+  const parts = (edit.parts ?? []).join(", ");
+  const frames = Number.isFinite(edit.from) ? `, frames ${edit.from + 1} to ${edit.to}` : "";
+  switch (edit.kind) {
+    case "window": return `Made anew: ${people}${parts ? ` (${parts})` : ""}${frames}`;
+    case "react": return `New partner for person ${edit.person ?? 1}`;
+    case "between": return "New middle";
+    case "extend": return "Continued";
+    case "vary": return `Varied, ${Math.round((edit.share ?? 0.4) * 100)} % drawn again`;
+    case "move": return `Moved person ${edit.person}`;
+    default: return String(edit.kind ?? "edited");
+  }
+}
+
 export class Details {
-  /** `again(request)` puts the clip's request into the prompt line; `tell` shows words; `opened()` when it opens. */
-  constructor({ again, tell, opened }) {
+  /**
+   * `again(clip)` puts the clip's request into the prompt line; `vary(clip)` asks for more seeds; `recipe()` is what makes
+   * the clip on the stage; `tell` shows words; `opened()` when it opens.
+   */
+  constructor({ again, vary, recipe, tell, opened }) {
     this.panel = byId("details");
     this.opener = byId("details-open");
     this.clip = null;
@@ -59,27 +59,33 @@ export class Details {
     this.opener.addEventListener("click", () => this.toggle());
     byId("details-close").addEventListener("click", () => this.toggle(false));
     byId("reuse").addEventListener("click", () => again(this.clip));
-    const copy = (id, words, text) =>
+    byId("more-seeds").addEventListener("click", () => vary(this.clip));
+    const byHand = (text) => {
+      // Without the clipboard (plain http on another host) the line is shown, to be copied by hand.
+      byId("by-hand").value = text;
+      byId("by-hand").hidden = false;
+      byId("by-hand").select();
+    };
+    for (const [id, words, text] of [
+      ["copy-curl", "Copied. Paste it into a terminal to make the same motion.", () => asCurl(recipe())],
+      ["copy-python", "Copied. Save it as a .py file and run it with Python 3 to make the same motion.", () => asPython(recipe())],
+      ["copy-link", "Copied. The link holds the prompt, the seed and every setting.", () => location.href],
+    ]) {
       byId(id).addEventListener("click", async () => {
-        try {
-          await navigator.clipboard.writeText(text());
-          tell(words);
-        } catch {
-          // Without the clipboard (plain http on another host) the line is shown, to be copied by hand.
-          byId("by-hand").value = text();
-          byId("by-hand").hidden = false;
-          byId("by-hand").select();
-        }
+        if (await copy(text(), byHand)) tell(words);
       });
-    copy("copy-curl", "Copied. Paste it into a terminal to make the same motion.", () => asCurl(requestOf(this.clip)));
-    copy("copy-link", "Copied. The link holds the prompt, length and seed.", () => location.href);
+    }
   }
 
-  toggle(open = this.panel.hidden) {
+  get isOpen() {
+    return !this.panel.hidden;
+  }
+
+  toggle(open = !this.isOpen) {
+    if (open === this.isOpen || (open && this.opener.hidden)) return;
     const inside = this.panel.contains(document.activeElement);
     this.panel.hidden = !open;
     this.opener.setAttribute("aria-expanded", String(open));
-    document.body.toggleAttribute("data-details", open);
     if (open) this.opened();
     if (open) byId("details-close").focus({ preventScroll: true });
     else if (inside) this.opener.focus();
@@ -88,6 +94,8 @@ export class Details {
   show(clip) {
     this.clip = clip;
     byId("by-hand").hidden = true;
+    // Nobody knows the seed of a file.
+    byId("again").hidden = clip.dropped === true;
     const list = byId("facts");
     list.replaceChildren();
     for (const [name, value] of facts(clip)) list.append(element("dt", name), element("dd", String(value)));

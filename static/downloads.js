@@ -1,6 +1,6 @@
 // The download menu: every file of the clip on the stage, in words, the ones most people want first.
 
-const byId = (id) => document.getElementById(id);
+import { byId } from "./dom.js";
 
 /** What the endings of the server's files mean, in the order of the menu. Person numbers are 1 and 2 in all words. */
 const KINDS = [
@@ -81,7 +81,9 @@ export class Downloads {
   }
 
   show(clip) {
-    byId("downloads-list").replaceChildren(...entries(clip).map(row));
+    byId("downloads-list").replaceChildren(...(clip.dropped ? [] : entries(clip).map(row)));
     byId("downloads-note").hidden = clip.sample.files.length > 0;
+    byId("downloads-note").textContent = clip.dropped
+      ? "This motion comes from your own files." : "This clip came with the page. Motions that you make come in every format.";
   }
 }

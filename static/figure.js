@@ -14,7 +14,7 @@ const NO_SOLE = 9;
 const ROUND = [1, 1];
 
 /** Writes one cone after another into a Float32Array. */
-class Cones {
+export class Cones {
   constructor(out, at) {
     this.out = out;
     this.at = at;
@@ -137,4 +137,12 @@ function leg(cones, hip, knee, ankle, toe, k, ankleHeight, colour, hipLeft) {
   cones.put(foot(heel, -0.03), 0.041 * k, foot(toe, -0.01), 0.04 * k, colour, right, [1.04, 1], [1.12, 1], lift);
   cones.put(foot(toe, -0.01), 0.04 * k, foot(toe, 0.062), 0.03 * k, colour, right, [1.12, 1], [1.2, 0.8], lift);
   cones.put(ankle, 0.036 * k, foot(mix(heel, toe, 0.62), 0), 0.036 * k, colour, right);
+}
+
+/** Where a person's eyes are and the way they look, which positions only tell of the chest: {eye, ahead}. */
+export function eyesOf(pose) {
+  const left = unit(sub(pose[J.leftShoulder], pose[J.rightShoulder]), [1, 0, 0]);
+  const up = unit(sub(pose[J.head], pose[J.neck]));
+  const ahead = unit(cross(unit(reject(left, UP), left), UP), [0, 0, 1]);
+  return { eye: madd(madd(pose[J.head], up, 0.09), ahead, 0.17), ahead: unit(madd(ahead, UP, -0.12)) };
 }

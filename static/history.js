@@ -1,41 +1,86 @@
-// Earlier results of this visit, newest first, each a small picture that brings it back.
+// Results of this visit and earlier ones, newest first, each a small picture that brings it back. The browser keeps how
+// each was made, not its motion: what the server has forgotten is made again, the same from the same seed.
 
-const MOST = 12;
+import { button, element } from "./dom.js";
+import { read, write } from "./storage.js";
+
+const KEY = "duet.history";
+const MOST = 24;
 
 export class History {
-  /** `show(result)` is called when one is chosen. */
+  /** `show(entry)` is called when one is chosen; entries are {id, parent, recipe, prompt, picture, result?}. */
   constructor(list, show) {
     this.list = list;
     this.show = show;
-    this.entries = [];
+    const kept = read(KEY);
+    this.entries = (Array.isArray(kept) ? kept : []).filter(isEntry).slice(0, MOST);
+    this.current = "";
+    this.draw();
   }
 
-  add(result, picture) {
-    const item = document.createElement("li");
-    const button = document.createElement("button");
-    const image = document.createElement("img");
-    button.type = "button";
-    button.title = result.prompt;
-    button.setAttribute("aria-label", `Show again: ${result.prompt}`);
-    image.src = picture;
-    image.alt = "";
-    image.width = 72;
-    image.height = 72;
-    button.append(image);
-    button.addEventListener("click", () => this.show(result));
-    item.append(button);
-    this.list.prepend(item);
-    this.entries.unshift({ result, item, button });
-    for (const old of this.entries.splice(MOST)) old.item.remove();
-    this.mark(result);
-    // One result needs no rail to go back to.
-    this.list.hidden = this.entries.length < 2;
-  }
-
-  mark(result) {
-    for (const { result: mine, button } of this.entries) {
-      if (mine === result) button.setAttribute("aria-current", "true");
-      else button.removeAttribute("aria-current");
+  /** Remembers a result, or puts a new one in the place of the entry it makes again. */
+  add({ result, recipe, picture }, instead = null) {
+    const entry = { id: result.id, parent: result.parent, recipe, prompt: result.prompt, picture, result };
+    const at = instead ? this.entries.indexOf(instead) : this.entries.findIndex((old) => old.id === entry.id);
+    if (at >= 0) {
+      for (const other of this.entries) if (other.parent === this.entries[at].id) other.parent = entry.id;
+      this.entries[at] = { ...entry, picture: picture || this.entries[at].picture };
+    } else {
+      this.entries.unshift(entry);
     }
+    this.entries.length = Math.min(this.entries.length, MOST);
+    this.save();
+    this.mark(result.id);
+    return this.find(result.id);
   }
+
+  find(id) {
+    return this.entries.find((entry) => entry.id === id) ?? null;
+  }
+
+  /** The newest result that was made from `id`. */
+  childOf(id) {
+    return this.entries.find((entry) => entry.parent === id) ?? null;
+  }
+
+  /** The entries of one line of edits, first to last, as far as they are kept. */
+  lineOf(id) {
+    const line = [];
+    for (let entry = this.find(id); entry && !line.includes(entry); entry = this.find(entry.parent)) line.unshift(entry);
+    for (let entry = this.childOf(id); entry && !line.includes(entry); entry = this.childOf(entry.id)) line.push(entry);
+    return line;
+  }
+
+  save() {
+    const plain = () => this.entries.map(({ result, ...entry }) => entry);
+    // Pictures are what fills the browser's store; without room the oldest go first.
+    while (!write(KEY, plain()) && this.entries.length > 1) this.entries.pop();
+  }
+
+  mark(id) {
+    this.current = id;
+    this.draw();
+  }
+
+  draw() {
+    this.list.replaceChildren(...this.entries.map((entry) => {
+      const words = entry.recipe.edits?.length ? `${entry.prompt} (edited)` : entry.prompt;
+      const made = button("", () => this.show(entry), {
+        title: words, "aria-label": `Show again: ${words}`, "aria-current": entry.id === this.current && "true",
+      });
+      if (entry.picture) made.append(element("img", "", { src: entry.picture, alt: "", width: 72, height: 72 }));
+      else made.append(element("span", entry.prompt.slice(0, 24)));
+      const item = element("li");
+      item.append(made);
+      return item;
+    }));
+    // One result needs no rail to go back to.
+    this.list.hidden = this.entries.length === 0 || (this.entries.length === 1 && this.entries[0].id === this.current);
+  }
+}
+
+function isEntry(entry) {
+  const { id, prompt, recipe, picture } = entry ?? {};
+  return typeof id === "string" && typeof prompt === "string" && typeof recipe?.request === "object"
+    && typeof picture === "string" && (picture === "" || picture.startsWith("data:image/png;base64,"));
 }

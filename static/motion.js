@@ -10,7 +10,17 @@ export const J = {
   spine3: 9, leftFoot: 10, rightFoot: 11, neck: 12, leftCollar: 13, rightCollar: 14, head: 15, leftShoulder: 16,
   rightShoulder: 17, leftElbow: 18, rightElbow: 19, leftWrist: 20, rightWrist: 21,
 };
-const PARENTS = [-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19];
+export const PARENTS = [-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19];
+
+const LIMBS = {
+  legs: [J.leftHip, J.rightHip, J.leftKnee, J.rightKnee, J.leftAnkle, J.rightAnkle, J.leftFoot, J.rightFoot],
+  arms: [
+    J.leftCollar, J.rightCollar, J.leftShoulder, J.rightShoulder, J.leftElbow, J.rightElbow, J.leftWrist, J.rightWrist,
+  ],
+};
+
+/** The part of the body that a joint belongs to: legs, arms or torso. */
+export const partOf = (joint) => Object.keys(LIMBS).find((part) => LIMBS[part].includes(joint)) ?? "torso";
 
 /** No stage is larger than this, metres from the origin. */
 const REACH = 1000;
@@ -73,6 +83,8 @@ export function readReply(reply) {
   });
   return {
     id: text(reply.id),
+    parent: text(reply.parent),
+    edit: reply.edit && typeof reply.edit === "object" ? reply.edit : null,
     model: text(reply.model),
     prompt: text(reply.prompt),
     promptTruncated: reply.prompt_truncated === true,

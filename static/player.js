@@ -13,12 +13,15 @@ export class Player {
     this.playing = false;
     this.speed = 1;
     this.loop = true;
+    /** Frames [from, to] that are played over and over; null = the whole clip. */
+    this.region = null;
   }
 
   load({ frames, fps }) {
     this.frames = frames;
     this.fps = fps;
     this.position = 0;
+    this.region = null;
   }
 
   get last() {
@@ -29,8 +32,14 @@ export class Player {
     return Math.round(this.position);
   }
 
+  /** First and last frame of what is played. */
+  get span() {
+    return this.region ?? [0, this.last];
+  }
+
   play() {
-    if (this.position >= this.last) this.position = 0;
+    const [from, to] = this.span;
+    if (this.position >= to || this.position < from) this.position = from;
     this.playing = this.frames > 1;
   }
 
@@ -58,13 +67,14 @@ export class Player {
   /** Moves on by `seconds` of the viewer's time. */
   advance(seconds) {
     if (!this.playing) return;
+    const [from, to] = this.span;
     const next = this.position + seconds * this.speed * this.fps;
-    if (next < this.last) {
+    if (next < to) {
       this.position = next;
     } else if (this.loop) {
-      this.position = this.last > 0 ? (next - this.last) % this.last : 0;
+      this.position = to > from ? from + ((next - to) % (to - from)) : from;
     } else {
-      this.position = this.last;
+      this.position = to;
       this.playing = false;
     }
   }

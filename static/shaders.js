@@ -73,6 +73,8 @@ uniform vec3 rim;
 uniform float fade;
 uniform vec3 haze;
 uniform sampler2DShadow shadowMap;
+uniform float texel;
+uniform int soft;
 in vec3 world;
 in vec3 facing;
 in vec3 colour;
@@ -81,11 +83,11 @@ out vec4 result;
 
 float sunlight() {
   float sum = 0.0;
-  float texel = 1.6 / 1024.0;
-  for (int x = -1; x <= 1; x++)
-    for (int y = -1; y <= 1; y++)
+  for (int x = -soft; x <= soft; x++)
+    for (int y = -soft; y <= soft; y++)
       sum += texture(shadowMap, vec3(lit.xy + vec2(x, y) * texel, lit.z - 0.0012));
-  return sum / 9.0;
+  float taps = float(2 * soft + 1);
+  return sum / (taps * taps);
 }
 
 void main() {
@@ -158,13 +160,14 @@ export const blurFragment = `${HEAD}
 uniform sampler2D image;
 uniform vec2 step1;
 uniform vec4 widths;
+uniform int taps;
 in vec2 at;
 out vec4 result;
 void main() {
   vec4 sum = vec4(0.0);
   float total = 0.0;
-  for (int i = -7; i <= 7; i++) {
-    float x = float(i) / 3.2;
+  for (int i = -taps; i <= taps; i++) {
+    float x = float(i) * 2.2 / float(taps);
     float weight = exp(-0.5 * x * x);
     vec2 r = step1 * x;
     sum += weight * vec4(
@@ -203,7 +206,7 @@ uniform vec3 pool;
 uniform vec3 line;
 uniform vec3 focus;
 uniform vec3 area;
-uniform vec2 screen;
+uniform vec2 rows;
 uniform vec2 strength;
 uniform vec3 eye;
 uniform sampler2D floorMap;
@@ -224,7 +227,7 @@ float rule(vec2 p, float spacing, float width) {
 void main() {
   float away = length(world.xz - focus.xz);
   float near = exp(-away * away / 14.0);
-  vec3 backdrop = mix(low, high, smoothstep(0.0, 1.0, gl_FragCoord.y / screen.y));
+  vec3 backdrop = mix(low, high, smoothstep(0.0, 1.0, (gl_FragCoord.y - rows.x) / rows.y));
   vec3 c = mix(backdrop, pool, near);
   float steep = abs(normalize(eye - world).y);
   float ruled = rule(world.xz, 1.0, 0.008) * exp(-away * away / 12.0) * smoothstep(0.02, 0.25, steep);
@@ -266,4 +269,34 @@ void main() {
   float d = -log(exp(-9.0 * ball) + exp(-9.0 * heel)) / 9.0;
   float alpha = (1.0 - smoothstep(0.72, 1.0, d)) * ink.a;
   result = vec4(encode(ink.rgb), alpha);
+}`;
+
+// Paths of hands and feet: a strip between two points, as wide on the screen wherever it is. from and to carry the opacity
+// at each end, ink the colour and the width in pixels.
+export const trailVertex = `${HEAD}
+layout(location = 0) in vec4 from;
+layout(location = 1) in vec4 to;
+layout(location = 2) in vec4 ink;
+uniform mat4 view;
+uniform vec2 screen;
+out vec4 tint;
+void main() {
+  vec4 a = view * vec4(from.xyz, 1.0);
+  vec4 b = view * vec4(to.xyz, 1.0);
+  bool far = (gl_VertexID & 2) != 0;
+  vec4 here = far ? b : a;
+  vec2 way = (b.xy / max(b.w, 1e-3) - a.xy / max(a.w, 1e-3)) * screen;
+  vec2 across = normalize(vec2(-way.y, way.x) + vec2(1e-6, 0.0)) * (float(gl_VertexID & 1) * 2.0 - 1.0);
+  here.xy += across * 2.0 * ink.w / screen * here.w;
+  // Behind the eye there is nothing to see.
+  if (min(a.w, b.w) < 0.05) here = vec4(2.0, 2.0, 2.0, 1.0);
+  tint = vec4(ink.rgb, far ? to.w : from.w);
+  gl_Position = here;
+}`;
+
+export const trailFragment = `${HEAD}${ENCODE}
+in vec4 tint;
+out vec4 result;
+void main() {
+  result = vec4(encode(tint.rgb), tint.a);
 }`;

@@ -1,86 +1,158 @@
-// The stage: one clip, two people, one camera. Turns the player's position into a frame on the screen, and draws only
-// when something has changed.
+// The stage: one clip and perhaps another to compare it with, or several side by side, under one camera. Turns the
+// player's position into a frame on the screen, and draws only when something has changed.
 
 import { Camera, steer } from "./camera.js";
-import { CONES, STRIDE, drawPerson } from "./figure.js";
-import { J, JOINTS, poseAt } from "./motion.js";
-import { Renderer } from "./renderer.js";
-import { PEOPLE, stageTheme } from "./theme.js";
+import { STRIDE, drawPerson, eyesOf } from "./figure.js";
+import { project } from "./math.js";
+import { J, poseAt } from "./motion.js";
+import { areaOf, middlePath, reachAround } from "./paths.js";
+import { STILL_LIMIT } from "./quality.js";
+import { MOST, PRINT, Renderer, TRAIL } from "./renderer.js";
+import { drawSkeleton } from "./skeleton.js";
+import { PEOPLE, onTheme, stageTheme } from "./theme.js";
+import { putPrints, putTrails } from "./traces.js";
 
-const MAX_PRINTS = 64;
-/** Seconds that a footprint outlives the step. */
-const PRINT_FADES = 1.6;
-/** How far a body reaches beyond its joints, metres. */
-const FLESH = 0.12;
+const WHOLE = [0, 0, 1, 1];
+/** Longest step of time between two drawn frames, seconds; slower machines skip frames and keep the pace. */
+const LONGEST = 0.5;
+/** How near to a joint a press means it, CSS pixels. */
+const HIT = 44;
+/** Milliseconds of rest before a finer frame is drawn. */
+const REFINE = 300;
+
+/** One clip's place on the stage, with room for what it is drawn from. */
+class Cell {
+  constructor(clip, rect = WHOLE) {
+    this.clip = clip;
+    this.rect = rect;
+    this.path = middlePath(clip);
+    this.reach = reachAround(clip, this.path);
+    this.cones = new Float32Array(MOST.cones * STRIDE);
+    this.prints = new Float32Array(MOST.prints * PRINT);
+    this.trails = new Float32Array(MOST.trails * TRAIL);
+  }
+
+  middle(position) {
+    return this.path[Math.min(Math.max(Math.round(position), 0), this.path.length - 1)];
+  }
+
+  poses(position) {
+    const { sample, frames } = this.clip;
+    return sample.persons.map((person) => poseAt(person, frames, Math.min(position, frames - 1)));
+  }
+}
 
 export class Stage {
-  /** Throws NoWebGl where the browser cannot draw. `onTick` is called before each drawn frame. */
-  constructor(canvas, player, onTick) {
+  /**
+   * Throws NoWebGl where the browser cannot draw. `onTick` is called before each drawn frame, `onTap({cell, person,
+   * joint})` when a cell is pressed on; person and joint are -1 beside the people.
+   */
+  constructor(canvas, player, onTick, onTap) {
     this.canvas = canvas;
     this.player = player;
     this.onTick = onTick;
     this.camera = new Camera();
     this.renderer = new Renderer(canvas, () => this.wake());
-    this.clip = null;
+    this.cells = [];
+    /** A clip drawn palely over the first cell's, or null. */
+    this.ghost = null;
+    /** How people are drawn, and what they leave behind. */
+    this.look3d = { skeleton: false, trails: false, prints: false };
     this.fade = 0;
     this.fadeGoal = 0;
-    this.cones = new Float32Array(2 * CONES * STRIDE);
-    this.prints = new Float32Array(MAX_PRINTS * 8);
     this.theme = stageTheme();
     this.pending = 0;
     this.before = 0;
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
-    matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => {
+    onTheme(() => {
       this.theme = stageTheme();
       this.wake();
     });
     new ResizeObserver(() => this.wake()).observe(canvas);
-    steer(canvas, this.camera, () => this.wake());
+    steer(canvas, this.camera, () => this.wake(), (x, y) => onTap(this.hit(x, y)));
   }
 
-  /** Shows a clip from its first frame. */
+  get clip() {
+    return this.cells[0]?.clip ?? null;
+  }
+
+  /** Shows a clip alone. */
   load(clip, { keepCamera = false } = {}) {
-    this.clip = clip;
-    this.path = middlePath(clip);
-    this.reach = reachAround(clip, this.path);
+    this.show([{ clip, rect: WHOLE }], { keepCamera });
+  }
+
+  /** Shows clips in their places {clip, rect [left, top, width, height] as shares of the stage}. */
+  show(places, { keepCamera = false } = {}) {
+    const several = places.length > 1;
+    const changed = several !== this.cells.length > 1;
+    this.cells = places.map(({ clip, rect }) => new Cell(clip, rect));
+    this.ghost = null;
     if (!keepCamera) {
       this.look("start");
       this.camera.settle();
+    } else if (changed) {
+      this.frameBoth();
     }
+    this.wake();
+  }
+
+  /** Draws another clip palely over the first; null takes it away. */
+  compare(clip) {
+    this.ghost = clip && new Cell(clip);
+    this.wake();
+  }
+
+  /** Changes how things are drawn: some of {skeleton, trails, prints}. */
+  draw(look) {
+    Object.assign(this.look3d, look);
     this.wake();
   }
 
   /** Turns to a named view and frames the pair as it moves through the whole clip. */
   look(name) {
     if (!this.clip) return;
+    if (name === "eyes1" || name === "eyes2") {
+      this.camera.eyes = Number(name.at(-1)) - 1;
+      this.wake();
+      return;
+    }
     this.camera.look(name, this.along());
     this.frameBoth();
   }
 
   frameBoth() {
     if (!this.clip) return;
-    this.camera.aspect = this.canvas.clientWidth / Math.max(1, this.canvas.clientHeight);
-    this.camera.frame(this.middle(), this.reach);
+    const { camera, cells } = this;
+    camera.eyes = -1;
+    const radius = Math.max(...cells.map((cell) => cell.reach.radius));
+    const height = Math.max(...cells.map((cell) => cell.reach.height));
+    const { aspect, margins } = this.viewOf(cells[0]);
+    const kept = camera.margins;
+    camera.margins = margins;
+    camera.aspect = aspect;
+    camera.frame(this.middle(), { radius, height });
+    camera.margins = kept;
     this.wake();
   }
 
+  /** Aspect of a cell and what covers it: only a cell as large as the stage lies under the controls. */
+  viewOf({ rect }) {
+    const whole = this.canvas.clientWidth / Math.max(1, this.canvas.clientHeight);
+    const aspect = (whole * rect[2]) / rect[3];
+    return { aspect, margins: rect === WHOLE ? this.camera.margins : { bottom: 0.04, top: 0.04 } };
+  }
+
   /** Where the pair is now, on the floor. With reduced motion the camera stands still: the middle of the whole clip. */
-  middle() {
-    const at = this.still.matches ? this.path.length >> 1 : this.player.frame;
-    return this.path[Math.min(at, this.path.length - 1)];
+  middle(cell = this.cells[0]) {
+    return cell.middle(this.still.matches ? cell.path.length >> 1 : this.player.position);
   }
 
   /** From person 1 to person 2 on the floor, now. */
   along() {
-    const [a, b] = this.poses().map((pose) => pose[J.pelvis]);
+    const [a, b] = this.cells[0].poses(this.player.position).map((pose) => pose[J.pelvis]);
     const d = [b[0] - a[0], 0, b[2] - a[2]];
     const l = Math.hypot(d[0], d[2]);
     return l > 0.05 ? [d[0] / l, 0, d[2] / l] : [1, 0, 0];
-  }
-
-  poses() {
-    const { persons } = this.clip.sample;
-    return persons.map((person) => poseAt(person, this.clip.frames, this.player.position));
   }
 
   /** Pales the figures, while something newer is being made. */
@@ -90,20 +162,47 @@ export class Stage {
   }
 
   wake() {
+    clearTimeout(this.finer);
     if (this.pending) return;
-    this.before = this.before || performance.now();
+    this.before ||= performance.now();
     this.pending = requestAnimationFrame((now) => this.tick(now));
   }
 
   tick(now) {
     this.pending = 0;
-    const seconds = Math.min(0.1, Math.max(0, (now - this.before) / 1000));
+    const wait = this.renderer.wait(now);
+    if (wait > 0) {
+      // Marked as pending by a number that no frame has, until the timer hands over to the browser.
+      this.pending = -1;
+      setTimeout(() => {
+        this.pending = 0;
+        this.wake();
+      }, wait);
+      return;
+    }
+    const seconds = Math.min(LONGEST, Math.max(0, (now - this.before) / 1000));
     this.before = now;
     this.player.advance(seconds);
+    this.renderer.quality.still = false;
     const moving = this.render(seconds);
     this.onTick();
     if (this.player.playing || moving) this.wake();
-    else this.before = 0;
+    else this.rest();
+  }
+
+  /** Nothing moves: time stands still, and how long it does teaches nothing about drawing. */
+  rest() {
+    this.before = 0;
+    this.renderer.timed = false;
+    if (this.renderer.quality.canRefine) this.finer = setTimeout(() => this.refine(), REFINE);
+  }
+
+  /** Draws what stands still once more, as finely as is bearable. */
+  refine() {
+    const { renderer } = this;
+    if (this.pending || renderer.wait(performance.now()) > 0 || renderer.took > STILL_LIMIT) return;
+    renderer.quality.still = true;
+    this.render();
   }
 
   /** Draws now. Returns whether something still eases. */
@@ -113,52 +212,86 @@ export class Stage {
     camera.aspect = canvas.width / canvas.height;
     const ease = this.still.matches ? 1 : 1 - Math.exp(-seconds / 0.12);
     this.fade += (this.fadeGoal - this.fade) * ease;
-    const scene = { cones: this.cones, count: 0, prints: this.prints, printCount: 0, theme: this.theme, fade: this.fade };
-    scene.focus = [camera.now.target[0], 0, camera.now.target[2]];
-    scene.area = [0, 0, 2];
-    if (this.clip) {
-      this.cast(scene);
-      if (!this.still.matches) camera.follow(this.middle());
-    }
+    if (this.clip && !this.still.matches) camera.follow(this.middle());
     if (this.still.matches) camera.settle();
     const moving = camera.advance(seconds);
-    Object.assign(scene, camera.shot());
-    renderer.draw(scene);
+    const cells = this.clip ? this.cells.map((cell) => this.cast(cell)) : [this.bare()];
+    renderer.draw({ theme: this.theme, timed: this.player.playing, cells });
     return moving || Math.abs(this.fade - this.fadeGoal) > 0.005;
   }
 
-  cast(scene) {
-    const poses = this.poses();
-    const { bodies } = this.clip.sample;
-    for (let i = 0; i < 2; i++) {
-      scene.count += drawPerson(this.cones, scene.count, poses[i], bodies[i], PEOPLE[i]);
-    }
-    scene.area = areaOf(poses);
-    scene.printCount = this.putPrints();
+  /** A stage with nobody on it. */
+  bare() {
+    const focus = [...this.camera.now.target];
+    return {
+      rect: WHOLE, solid: 0, ghost: 0, fade: 0, cones: new Float32Array(0), printCount: 0, trailCount: 0, focus,
+      area: [0, 0, 2], ...this.camera.shot(),
+    };
   }
 
-  /** The prints that feet have left by now, newest steps first. */
-  putPrints() {
-    const { steps } = this.clip.sample;
-    const { fps } = this.clip;
-    const now = this.player.position;
-    let count = 0;
-    for (let person = 0; person < 2; person++) {
-      for (const step of steps[person]) {
-        const age = (now - step.end) / fps;
-        if (step.start > now || age > PRINT_FADES || count >= MAX_PRINTS) continue;
-        const fresh = Math.min(1, (now - step.start) / fps / 0.2);
-        const strength = 0.34 * fresh * (1 - Math.max(0, age) / PRINT_FADES);
-        const tint = PEOPLE[person][step.side];
-        this.prints.set(
-          [step.at[0], step.at[2], step.forward[0], step.forward[2], ...tint, strength], count * 8);
-        count++;
+  /** What a cell looks like now. */
+  cast(cell) {
+    const { position } = this.player;
+    const poses = cell.poses(position);
+    const draw = this.look3d.skeleton ? drawSkeleton : drawPerson;
+    const put = (clip, poses, count) => {
+      const from = count;
+      poses.forEach((pose, i) => {
+        count += draw(cell.cones, count, pose, clip.sample.bodies[i], PEOPLE[i]);
+      });
+      return count - from;
+    };
+    const solid = put(cell.clip, poses, 0);
+    const ghost = this.ghost && cell === this.cells[0] ? put(this.ghost.clip, this.ghost.poses(position), solid) : 0;
+    const { shot, target } = this.shoot(cell, poses);
+    cell.view = shot.view;
+    return {
+      rect: cell.rect, cones: cell.cones, solid, ghost, fade: this.fade, area: areaOf(poses),
+      prints: cell.prints, printCount: putPrints(cell.prints, cell.clip, position, this.look3d.prints),
+      trails: cell.trails, trailCount: this.look3d.trails ? putTrails(cell.trails, cell.clip, position) : 0,
+      focus: [target[0], 0, target[2]], ...shot,
+    };
+  }
+
+  /** The camera's view of a cell; beside the first all keep its distance and angle to their own pair. */
+  shoot(cell, poses) {
+    const { camera } = this;
+    if (camera.eyes >= 0 && this.cells.length === 1) {
+      return { shot: camera.shotFrom(eyesOf(poses[camera.eyes])), target: camera.now.target };
+    }
+    let { target } = camera.now;
+    if (cell !== this.cells[0]) {
+      const [here, first] = [this.middle(cell), this.middle()];
+      target = [target[0] + here[0] - first[0], target[1], target[2] + here[2] - first[2]];
+    }
+    return { shot: camera.shot({ target, ...this.viewOf(cell) }), target };
+  }
+
+  /** What lies under a place on the canvas, in CSS pixels. */
+  hit(x, y) {
+    const [across, down] = [x / this.canvas.clientWidth, y / this.canvas.clientHeight];
+    const index = this.cells.findIndex(({ rect: [left, top, width, height] }) =>
+      across >= left && across <= left + width && down >= top && down <= top + height);
+    const found = { cell: index, person: -1, joint: -1 };
+    const cell = this.cells[index];
+    if (!cell?.view) return found;
+    const [left, top, width, height] = cell.rect;
+    let nearest = HIT;
+    cell.poses(this.player.position).forEach((pose, person) => pose.forEach((point, joint) => {
+      const at = project(cell.view, point);
+      if (!at) return;
+      const px = (left + ((at[0] + 1) / 2) * width) * this.canvas.clientWidth;
+      const py = (top + ((1 - at[1]) / 2) * height) * this.canvas.clientHeight;
+      const gap = Math.hypot(px - x, py - y);
+      if (gap < nearest) {
+        nearest = gap;
+        Object.assign(found, { person, joint });
       }
-    }
-    return count;
+    }));
+    return found;
   }
 
-  /** A small picture of the stage as it is, as a data URL; the people in the middle. */
+  /** A small picture of the first cell as it is, as a data URL; the people in the middle. */
   picture(width, height) {
     const { fade } = this;
     this.fade = 0;
@@ -167,64 +300,15 @@ export class Stage {
     const small = document.createElement("canvas");
     small.width = width;
     small.height = height;
-    const { canvas } = this;
-    const free = 1 - this.camera.margins.bottom - this.camera.margins.top;
-    const side = Math.min(canvas.height * free, (canvas.width * height) / width);
-    const top = canvas.height * (this.camera.margins.top + free / 2) - side / 2;
+    const { canvas, cells } = this;
+    const rect = cells[0]?.rect ?? WHOLE;
+    const { margins } = cells[0] ? this.viewOf(cells[0]) : this.camera;
+    const free = rect[3] * (1 - margins.bottom - margins.top);
+    const side = Math.min(canvas.height * free, (canvas.width * rect[2] * height) / width);
+    const top = canvas.height * (rect[1] + rect[3] * margins.top + free / 2) - side / 2;
     const wide = (side * width) / height;
-    small.getContext("2d").drawImage(canvas, (canvas.width - wide) / 2, top, wide, side, 0, 0, width, height);
+    const left = canvas.width * (rect[0] + rect[2] / 2) - wide / 2;
+    small.getContext("2d").drawImage(canvas, left, top, wide, side, 0, 0, width, height);
     return small.toDataURL("image/png");
   }
-}
-
-/** The middle between the two pelvises on the floor, frame by frame, smoothed over about a second. */
-function middlePath(clip) {
-  const { sample, frames, fps } = clip;
-  const [one, two] = sample.persons;
-  const raw = Array.from({ length: frames }, (_, f) => {
-    const at = f * JOINTS * 3;
-    return [(one[at] + two[at]) / 2, (one[at + 2] + two[at + 2]) / 2];
-  });
-  const sigma = 0.5 * fps;
-  const radius = Math.ceil(2.5 * sigma);
-  const weights = Array.from({ length: 2 * radius + 1 }, (_, i) => Math.exp(-0.5 * ((i - radius) / sigma) ** 2));
-  return raw.map((_, f) => {
-    let [x, z, total] = [0, 0, 0];
-    weights.forEach((weight, i) => {
-      const [px, pz] = raw[Math.min(Math.max(f + i - radius, 0), frames - 1)];
-      x += weight * px;
-      z += weight * pz;
-      total += weight;
-    });
-    return [x / total, 0, z / total];
-  });
-}
-
-/** How far the bodies ever get from that middle {radius} and above the floor {height}, metres. */
-function reachAround(clip, path) {
-  let [radius, height] = [0.5, 1.2];
-  for (const person of clip.sample.persons) {
-    for (let at = 0; at < person.length; at += 3) {
-      const middle = path[Math.floor(at / (JOINTS * 3))];
-      radius = Math.max(radius, Math.hypot(person[at] - middle[0], person[at + 2] - middle[2]));
-      height = Math.max(height, person[at + 1]);
-    }
-  }
-  return { radius: radius + FLESH, height: height + 0.2 };
-}
-
-/** Where the floor needs shading: centre x, z and half the side. */
-function areaOf(poses) {
-  let [x0, x1, z0, z1] = [Infinity, -Infinity, Infinity, -Infinity];
-  for (const pose of poses) {
-    for (let i = 0; i < JOINTS; i++) {
-      x0 = Math.min(x0, pose[i][0]);
-      x1 = Math.max(x1, pose[i][0]);
-      z0 = Math.min(z0, pose[i][2]);
-      z1 = Math.max(z1, pose[i][2]);
-    }
-  }
-  // Shadows fall up to a body's height beside it. Steps of a quarter metre keep the texels from crawling.
-  const half = Math.ceil((Math.max(x1 - x0, z1 - z0) / 2 + 1.25) * 4) / 4;
-  return [(x0 + x1) / 2, (z0 + z1) / 2, Math.min(half, 12)];
 }

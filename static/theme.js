@@ -1,5 +1,7 @@
 // Colours of the stage, dark and light, as linear RGB.
 
+import { read, write } from "./storage.js";
+
 function linear(hex) {
   return [1, 3, 5].map((at) => {
     const c = parseInt(hex.slice(at, at + 2), 16) / 255;
@@ -35,5 +37,31 @@ const LIGHT = {
   shadow: [0.42, 0.5],
 };
 
-/** The theme the system asks for now. */
-export const stageTheme = () => (matchMedia("(prefers-color-scheme: light)").matches ? LIGHT : DARK);
+const system = matchMedia("(prefers-color-scheme: light)");
+/** Also read by first.js. */
+const KEY = "duet.theme";
+const heard = new Set();
+
+const ofSystem = () => (system.matches ? "light" : "dark");
+
+function put(theme) {
+  document.documentElement.dataset.theme = theme;
+  for (const deed of heard) deed();
+}
+
+/** Light becomes dark and dark light. A choice that equals the system's is none; others are kept for the next visit. */
+export function toggleTheme() {
+  const wanted = document.documentElement.dataset.theme === "light" ? "dark" : "light";
+  write(KEY, wanted === ofSystem() ? null : wanted);
+  put(wanted);
+}
+
+system.addEventListener("change", () => {
+  if (read(KEY) === null) put(ofSystem());
+});
+
+/** `deed()` is called whenever the colours change. */
+export const onTheme = (deed) => heard.add(deed);
+
+/** Colours of the stage now. */
+export const stageTheme = () => (document.documentElement.dataset.theme === "light" ? LIGHT : DARK);

@@ -11,17 +11,26 @@ mod server;
 mod small_model;
 #[path = "support/webdriver.rs"]
 mod webdriver;
+#[path = "browser/workbench.rs"]
+mod workbench;
 
 use image::RgbImage;
 use server::Server;
 use small_model::models;
 use std::io::Write;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use webdriver::Browser;
 
 const SECONDS: Duration = Duration::from_secs(1);
 const PROMPT: &str = "two people walk toward each other and shake hands";
+
+/// One browser at a time: drawing in software takes all cores.
+fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The browser, or None after one loud line.
 fn browser() -> Option<Browser> {
@@ -67,6 +76,7 @@ fn people(picture: &RgbImage) -> [usize; 2] {
 
 #[test]
 fn a_person_makes_a_motion_and_plays_with_it() {
+    let _alone = alone();
     let Some(browser) = browser() else { return };
     let models = models();
     let server = Server::start(models.path());

@@ -1,0 +1,64 @@
+// Makes results: asks the server, waits while its queue is full, and makes forgotten ones again step by step.
+
+import { ApiError, edit, fetchMotion, generate } from "./api.js";
+import { readReply } from "./motion.js";
+import { say } from "./words.js";
+
+/** How often a full queue is asked again. */
+const TURNS = 8;
+
+const pause = (seconds, signal) =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, seconds * 1000);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(new DOMException("stopped", "AbortError"));
+    });
+  });
+
+/** Asks until the queue has room. */
+async function patiently(ask, signal) {
+  for (let turn = 1; ; turn++) {
+    try {
+      return readReply(await ask());
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.retryAfter === null || turn >= TURNS) throw error;
+      for (let left = Math.ceil(error.retryAfter); left > 0; left--) {
+        say(`The queue is full. Trying again in ${left} s.`);
+        await pause(1, signal);
+      }
+      say("");
+    }
+  }
+}
+
+/** A new result of a request. */
+export const make = (request, signal) => patiently(() => generate(request, signal), signal);
+
+/** A new version of the result `parent`; `wanted` is an edit without its parent. */
+export async function change(parent, wanted, signal) {
+  try {
+    return await patiently(() => edit({ parent, ...wanted }, signal), signal);
+  } catch (error) {
+    if (error.code !== "not_found") throw error;
+    throw new ApiError("This server cannot edit yet. Update duet and start it again.", { code: "no_edits" });
+  }
+}
+
+/** The result of `id`, or null where the server no longer keeps it. */
+export async function recall(id, signal) {
+  if (!id) return null;
+  try {
+    return readReply(await fetchMotion(id, signal));
+  } catch (error) {
+    if (error instanceof ApiError && error.code !== "unreachable") return null;
+    throw error;
+  }
+}
+
+/** The result of a recipe {request, edits}, from its first request on. */
+export async function remake({ request, edits = [] }, signal) {
+  let result = await make(request, signal);
+  for (const wanted of edits) result = await change(result.id, wanted, signal);
+  return result;
+}
