@@ -136,8 +136,7 @@ export class Bench {
 
   tellCompared() {
     const on = this.comparable && !this.spread;
-    byId("compared").hidden = !on;
-    byId("swap").hidden = !on;
+    for (const id of ["comparing", "compared", "swap"]) byId(id).hidden = !on;
     if (on) byId("compared").textContent = `Pale: ${nameOf(this.pinned)}`;
   }
 }

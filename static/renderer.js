@@ -181,7 +181,13 @@ export class Renderer {
     this.drawFloor(cell, theme, box);
     this.drawPrints(cell);
     if (cell.solid > 0) this.drawFigures(cell, theme, light, 0, cell.solid, cell.fade);
-    if (cell.ghost > 0) this.drawFigures(cell, theme, light, cell.solid, cell.ghost, 0.62);
+    if (cell.ghost > 0) {
+      // Where the two are the same, the solid one is seen.
+      gl.enable(gl.POLYGON_OFFSET_FILL);
+      gl.polygonOffset(2, 8);
+      this.drawFigures(cell, theme, light, cell.solid, cell.ghost, 0.62);
+      gl.disable(gl.POLYGON_OFFSET_FILL);
+    }
     this.drawTrails(cell, box);
     gl.disable(gl.SCISSOR_TEST);
   }
