@@ -94,7 +94,8 @@ impl ClipBody {
         let mut x = tokens.broadcast_add(&self.positions.narrow(0, 0, n)?)?;
         probe.see("embedded", &x);
         for (i, block) in self.blocks.iter().enumerate() {
-            let h = block.attention.to_self(&block.ln_1.forward(&x)?, Among::Item, &Mask::Causal, &mut Keep)?;
+            let h =
+                block.attention.to_self(&block.ln_1.forward(&x)?, Among::Item, &Mask::Causal, &mut Keep)?;
             x = (x + h)?;
             let h = block.proj.forward(&quick_gelu(&block.fc.forward(&block.ln_2.forward(&x)?)?)?)?;
             x = (x + h)?;

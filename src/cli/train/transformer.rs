@@ -269,9 +269,7 @@ pub fn run(args: &TransformerArgs) -> Result<()> {
     let vq_config: VqTrainConfig = from_toml(&vq.meta.config)?;
     let vq = VqVae::new(&vq_config.model, VarBuilder::from_tensors(vq.model(), DType::F32, &device))?;
     let mut trainer = match &checkpoint {
-        Some(checkpoint) if args.common.resume => {
-            TransformerTrainer::resume(&config, checkpoint, &device)?
-        }
+        Some(checkpoint) if args.common.resume => TransformerTrainer::resume(&config, checkpoint, &device)?,
         Some(first) => TransformerTrainer::with_weights(&config, first, &device)?,
         None => TransformerTrainer::new(&config, &clips, &device)?,
     };

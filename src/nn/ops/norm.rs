@@ -9,7 +9,11 @@ use rayon::prelude::*;
 /// Differentiable.
 pub fn norm_modulate(x: &Tensor, shift: &Tensor, scale: &Tensor, eps: f32) -> Result<Tensor> {
     if x.device().is_cpu() {
-        return x.contiguous()?.apply_op3(&scale.contiguous()?, &shift.contiguous()?, Norm { eps, plus: 1.0 });
+        return x.contiguous()?.apply_op3(
+            &scale.contiguous()?,
+            &shift.contiguous()?,
+            Norm { eps, plus: 1.0 },
+        );
     }
     layer_norm(x, eps)?.broadcast_mul(&(scale + 1.0)?)?.broadcast_add(shift)
 }
@@ -17,7 +21,11 @@ pub fn norm_modulate(x: &Tensor, shift: &Tensor, scale: &Tensor, eps: f32) -> Re
 /// n·weight + bias over the last axis, n as in [`norm_modulate`], for x (…, d), weight and bias (d). Differentiable.
 pub fn norm_affine(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f32) -> Result<Tensor> {
     if x.device().is_cpu() {
-        return x.contiguous()?.apply_op3(&weight.contiguous()?, &bias.contiguous()?, Norm { eps, plus: 0.0 });
+        return x.contiguous()?.apply_op3(
+            &weight.contiguous()?,
+            &bias.contiguous()?,
+            Norm { eps, plus: 0.0 },
+        );
     }
     layer_norm(x, eps)?.broadcast_mul(weight)?.broadcast_add(bias)
 }
@@ -83,8 +91,7 @@ impl Norm {
             .zip(scale.par_chunks(d))
             .map(|(((dx, x), grad), scale)| {
                 let bands = dx.par_chunks_mut(band).zip(x.par_chunks(band)).zip(grad.par_chunks(band));
-                let sums: Vec<_> =
-                    bands.map(|((dx, x), grad)| self.band((d, scale), x, grad, dx)).collect();
+                let sums: Vec<_> = bands.map(|((dx, x), grad)| self.band((d, scale), x, grad, dx)).collect();
                 let mut sums = sums.into_iter();
                 let mut total = sums.next().unwrap_or_default();
                 for (by_scale, by_shift) in sums {

@@ -188,10 +188,8 @@ impl Heads {
         let width = self.width();
         let (n, m) = (self.n, self.m);
         let [mut dq, mut dk, mut dv] = [n, m, m].map(|rows| vec![0f32; count * rows * self.d]);
-        let heads = dq
-            .par_chunks_mut(n * width)
-            .zip(dk.par_chunks_mut(m * width))
-            .zip(dv.par_chunks_mut(m * width));
+        let heads =
+            dq.par_chunks_mut(n * width).zip(dk.par_chunks_mut(m * width)).zip(dv.par_chunks_mut(m * width));
         heads.enumerate().for_each_init(
             || (Vec::new(), Vec::new(), Vec::new()),
             |(weights, dropped, d_weights), (task, ((dq, dk), dv))| {

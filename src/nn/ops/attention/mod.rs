@@ -6,7 +6,9 @@
 mod heads;
 
 use crate::nn::dropout::DropMask;
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Device, Layout, Result, Shape, Storage, Tensor};
+use candle_core::{
+    CpuStorage, CustomOp1, CustomOp2, CustomOp3, Device, Layout, Result, Shape, Storage, Tensor,
+};
 use heads::{Groups, Heads, Rows, scale};
 use std::sync::Arc;
 
@@ -72,7 +74,6 @@ pub fn attention(
     weights.matmul(&split(v, m)?)?.transpose(1, 2)?.reshape((b, n, d))
 }
 
-
 /// Which rows of (B, N, ·) attend to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Among {
@@ -112,9 +113,7 @@ impl Among {
         match self {
             Self::Item => Ok(x.clone()),
             Self::Runs(_) => x.reshape((b, n, w)),
-            Self::Across(apart) => {
-                x.reshape((b, apart, n / apart, w))?.transpose(1, 2)?.reshape((b, n, w))
-            }
+            Self::Across(apart) => x.reshape((b, apart, n / apart, w))?.transpose(1, 2)?.reshape((b, n, w)),
         }
     }
 }
