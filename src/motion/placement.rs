@@ -82,11 +82,10 @@ mod tests {
         let (features, placement) = Placement::canonicalise(&motion).unwrap();
         assert_eq!(features[0].frames(), 20);
         assert!(features[0].positions()[0][0][0].abs() < 1e-5, "person 1 begins at the origin");
-        for who in 0..2 {
-            let back = placement.back(&features[who].to_person(), who);
-            assert_eq!(back.rotations, motion.persons[who].rotations);
-            for (a, b) in back.positions.iter().flatten().zip(motion.persons[who].positions.iter().flatten())
-            {
+        for (who, (features, person)) in features.iter().zip(&motion.persons).enumerate() {
+            let back = placement.back(&features.to_person(), who);
+            assert_eq!(back.rotations, person.rotations);
+            for (a, b) in back.positions.iter().flatten().zip(person.positions.iter().flatten()) {
                 assert!(norm(sub(widen(*a), widen(*b))) < 1e-4, "{a:?} {b:?}");
             }
         }
