@@ -25,6 +25,11 @@ fn hint(code: &str) -> Option<&'static str> {
             "this is a fault of duet or of the model's files: `duet models verify` checks those"
         }
         "frames_and_seconds" => "`duet generate --help` lists every setting",
+        "invalid_window" | "invalid_parts" | "invalid_persons" | "invalid_person" | "invalid_role"
+        | "invalid_blend" | "invalid_between" | "invalid_timeline" | "invalid_share" | "invalid_shift"
+        | "invalid_turn" | "invalid_sample" => {
+            "`duet edit --help` lists the kinds of edit, and `duet edit KIND --help` its settings"
+        }
         code if code.starts_with("invalid_") && !matches!(code, "invalid_host" | "invalid_prompt") => {
             "`duet generate --help` lists every setting and its range"
         }

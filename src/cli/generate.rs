@@ -143,12 +143,20 @@ fn generate(asked: Asked, at_hand: ModelsAtHand, stdout: &mut dyn Write) -> anyh
     let finished = engine.generate_blocking(request, on_progress(bar.clone()));
     bar.finish_and_clear();
     let finished = finished?;
+    deliver(&finished, &plan, asked.json, stdout)
+}
+
+/// Write a result, and tell of it in words or as JSON.
+///
+/// # Errors
+/// Those of [`Plan::write`] and of stdout.
+pub fn deliver(finished: &Finished, plan: &Plan, json: bool, stdout: &mut dyn Write) -> anyhow::Result<()> {
     if finished.generated.prompt_truncated {
         tracing::warn!("the prompt is longer than the model reads; its end had no effect");
     }
-    let written = plan.write(&finished)?;
-    if asked.json {
-        let json = answer::json(&finished, &|sample| {
+    let written = plan.write(finished)?;
+    if json {
+        let bytes = answer::json(finished, &|sample| {
             ResultFile::of_sample(sample)
                 .filter(|&file| plan.has(file))
                 .map(|file| {
@@ -158,10 +166,10 @@ fn generate(asked: Asked, at_hand: ModelsAtHand, stdout: &mut dyn Write) -> anyh
                 })
                 .collect()
         })?;
-        stdout.write_all(&json)?;
+        stdout.write_all(&bytes)?;
         writeln!(stdout)?;
     } else {
-        tell(&finished, &written, stdout)?;
+        tell(finished, &written, stdout)?;
     }
     stdout.flush()?;
     Ok(())
@@ -182,8 +190,8 @@ fn tell(finished: &Finished, written: &[PathBuf], stdout: &mut dyn Write) -> io:
     written.iter().try_for_each(|path| writeln!(stdout, "wrote {}", path.display()))
 }
 
-/// Hidden where stderr is no terminal.
-fn progress_bar(steps: usize) -> ProgressBar {
+/// Steps done; hidden where stderr is no terminal.
+pub fn progress_bar(steps: usize) -> ProgressBar {
     let bar = ProgressBar::new(steps as u64);
     if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} step {pos} of {len}, {eta} left") {
         bar.set_style(style);
@@ -192,7 +200,8 @@ fn progress_bar(steps: usize) -> ProgressBar {
     bar
 }
 
-fn on_progress(bar: ProgressBar) -> OnProgress {
+/// Moves the bar.
+pub fn on_progress(bar: ProgressBar) -> OnProgress {
     Box::new(move |done, total| {
         bar.set_length(total as u64);
         bar.set_position(done as u64);

@@ -3,6 +3,7 @@
 mod adherence;
 pub mod data;
 mod device;
+mod edit;
 pub mod eval;
 mod exit;
 mod export;
@@ -25,6 +26,7 @@ Examples:
   duet                                    serve the page on http://127.0.0.1:8080
   duet serve --port 0                     the same on any free port
   duet generate \"two people dance salsa\" --seconds 4 --seed 7 --out out/
+  duet edit window out/ --from 30 --to 60 --out out2/    make some frames anew
   duet export out/                        GLB and BVH for Blender and game engines
 
 Without a command, duet serves; the flags of `duet serve` may then be given right away: duet --port 9000.
@@ -44,6 +46,7 @@ struct Cli {
 enum Command {
     Serve(serve::ServeArgs),
     Generate(generate::GenerateArgs),
+    Edit(edit::EditArgs),
     Export(export::ExportArgs),
     Models(models::ModelsArgs),
     Data(data::DataArgs),
@@ -64,6 +67,7 @@ impl Command {
         match self {
             Self::Serve(args) => serve::run(args)?,
             Self::Generate(args) => generate::run(args)?,
+            Self::Edit(args) => edit::run(args)?,
             Self::Export(args) => export::run(args)?,
             Self::Models(args) => models::run(args)?,
             Self::Data(args) => data::run(args)?,

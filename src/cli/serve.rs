@@ -18,6 +18,7 @@ use std::time::Duration;
 ///
 /// The API:
 ///   POST /generate              {"prompt": "two people dance salsa", "seconds": 4, "seed": 7}
+///   POST /edit                  {"parent": "ID", "kind": "window", "from": 30, "to": 60, "prompt": "they bow"}
 ///   GET  /motions/ID            the same answer again, while it is kept
 ///   GET  /motions/ID/00_0.npy   keypoints of a person (the answer lists the files)
 ///   GET  /healthz               200 while the model is fine

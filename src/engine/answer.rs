@@ -3,7 +3,7 @@
 //! Positions are metres rounded to 0.1 mm, below what any of the models resolves: an answer is a third of the size it
 //! would be with every digit. The files hold the full numbers.
 
-use super::Finished;
+use super::{Edited, Finished};
 use crate::error::{Error, Result};
 use crate::generate::{GenerateRequest, Sample};
 use crate::motion::{FPS, JOINTS, Motion, Pose, skeleton};
@@ -63,6 +63,10 @@ struct Answer<'a> {
     joints: [&'static str; JOINTS],
     parents: [i32; JOINTS],
     settings: Settings,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edit: Option<serde_json::Value>,
     samples: Vec<SampleAnswer<'a>>,
     timings_ms: TimingsMs,
 }
@@ -103,6 +107,8 @@ impl<'a> Answer<'a> {
             joints: skeleton::NAMES,
             parents: parents(),
             settings: request.into(),
+            parent: finished.edit.as_ref().and_then(|edit| edit.parent).map(|id| id.to_string()),
+            edit: finished.edit.as_ref().map(Edited::to_json),
             samples: generated
                 .samples
                 .iter()

@@ -3,7 +3,8 @@
 use super::random::MotionId;
 use super::{Finished, Limits, Loader, ModelSpec};
 use crate::error::{Error, ErrorKind, Result};
-use crate::generate::{GenerateRequest, Generated, Generator, Progress, Sample, Timings};
+use crate::generate::edit::without_model;
+use crate::generate::{EditRequest, GenerateRequest, Generated, Generator, Progress, Sample, Timings};
 use crate::motion::{JOINTS, Motion, Person};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -48,6 +49,19 @@ struct Fake(Arc<Control>);
 
 impl Generator for Fake {
     fn generate(&mut self, request: &GenerateRequest, progress: Progress<'_>) -> Result<Generated> {
+        self.run(request, progress)
+    }
+
+    fn edit(&mut self, request: &EditRequest, progress: Progress<'_>) -> Result<Generated> {
+        match without_model(request)? {
+            Some(done) => Ok(done),
+            None => self.run(&request.how, progress),
+        }
+    }
+}
+
+impl Fake {
+    fn run(&self, request: &GenerateRequest, progress: Progress<'_>) -> Result<Generated> {
         self.0.started.fetch_add(1, SeqCst);
         let cancelled = || {
             self.0.cancelled.fetch_add(1, SeqCst);
@@ -94,7 +108,7 @@ fn generated(request: &GenerateRequest) -> Generated {
             let seed = request.seed.wrapping_add(index as u64);
             let motion = walk(request.frames, (seed % 97) as f32 * 0.01);
             let foot_fixed = request.foot_fix.then(|| walk(request.frames, 2.0 + (seed % 97) as f32 * 0.01));
-            Sample { index, seed, motion, foot_fixed }
+            Sample { index, seed, motion, foot_fixed, tokens: None }
         })
         .collect();
     Generated { samples, prompt_truncated: request.prompt.len() > 300, timings: Timings::default() }
@@ -124,6 +138,7 @@ pub(crate) fn finished(frames: usize, samples: usize) -> Finished {
     Finished {
         id: MotionId::random().unwrap(),
         model: "fake".into(),
+        edit: None,
         generated: generated(&request),
         request,
         queue: Duration::ZERO,

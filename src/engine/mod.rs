@@ -1,10 +1,11 @@
 //! From a request to a kept result: validation, one thread a model behind a bounded queue, timings, results store.
 //!
 //! Both doors (server and command line) come in here: [`RawRequest`] → [`RawRequest::validate`] → [`Engine::generate`] →
-//! [`Finished`] → [`answer`]. The engine knows models only as [`Generator`](crate::generate::Generator)s.
+//! [`Finished`] → [`answer`]; for edits [`RawEdit`] → [`Engine::prepare`] → [`Engine::edit`] in the same way. The engine knows models only as [`Generator`](crate::generate::Generator)s.
 
 pub mod answer;
 mod check;
+pub mod edit;
 #[cfg(test)]
 pub(crate) mod fake;
 mod files;
@@ -15,6 +16,7 @@ mod request;
 mod store;
 mod worker;
 
+pub use edit::{Edited, Parent, RawEdit, RawStretch, ValidEdit};
 pub use files::{Content, ResultFile, origin};
 pub use random::MotionId;
 pub use raw::{FIELDS, RawRequest};
@@ -31,7 +33,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::Store;
 use tokio::sync::oneshot;
-use worker::{Outcome, Worker};
+use worker::{Outcome, Work, Worker};
 
 /// A model to offer, and how to get it.
 #[derive(Clone)]
@@ -73,8 +75,10 @@ pub struct Finished {
     pub id: MotionId,
     /// Name of the model that made it.
     pub model: String,
-    /// What was asked for, all defaults resolved.
+    /// What was asked for, all defaults resolved; of an edit, how its new part was made.
     pub request: GenerateRequest,
+    /// What it was made from, if it is an edit.
+    pub edit: Option<Edited>,
     /// What came out: finite numbers only, of the shape asked for.
     pub generated: Generated,
     /// Time in the queue.
@@ -88,7 +92,10 @@ impl Finished {
     pub fn bytes(&self) -> usize {
         let motions: usize =
             self.generated.samples.iter().map(|sample| 1 + usize::from(sample.foot_fixed.is_some())).sum();
+        let tokens: usize =
+            self.generated.samples.iter().flat_map(|s| &s.tokens).map(|t| 4 * t.ids().len()).sum();
         motions * 2 * self.request.frames * (size_of::<Pose>() + size_of::<Rotations>())
+            + tokens
             + self.request.prompt.len()
     }
 }
@@ -169,9 +176,7 @@ impl Engine {
     /// # Errors
     /// `unknown_model`, `queue_full`, `model_not_ready`, `model_failure`, `shutting_down`.
     pub async fn generate(&self, request: ValidRequest) -> Result<Arc<Finished>> {
-        let (pending, answer) = self.admit(request, Box::new(|_, _| ()))?;
-        let outcome = answer.await.map_err(|_| worker::stopped())??;
-        Ok(self.keep(pending, outcome))
+        self.finish(self.admit(asked(request), Box::new(|_, _| ()))?).await
     }
 
     /// [`Engine::generate`] for callers that may block, with a look at the progress.
@@ -179,9 +184,66 @@ impl Engine {
     /// # Errors
     /// As [`Engine::generate`].
     pub fn generate_blocking(&self, request: ValidRequest, on_progress: OnProgress) -> Result<Arc<Finished>> {
-        let (pending, answer) = self.admit(request, on_progress)?;
-        let outcome = answer.blocking_recv().map_err(|_| worker::stopped())??;
-        Ok(self.keep(pending, outcome))
+        self.finish_blocking(self.admit(asked(request), on_progress)?)
+    }
+
+    /// Find what an edit is about and apply the rules. Reads files, so it may take milliseconds.
+    ///
+    /// # Errors
+    /// `unknown_motion`, `invalid_parent`, `missing_field`, those of [`Parent::of_files`] and [`RawEdit::validate`].
+    pub fn prepare(&self, raw: RawEdit) -> Result<ValidEdit> {
+        let parent = match (&raw.parent, &raw.files) {
+            (Some(id), None) => {
+                let finished = self.find(id)?;
+                Parent::of(&finished, raw.sample()?)?
+            }
+            (None, Some(files)) => Parent::of_files(files)?,
+            (Some(_), Some(_)) => {
+                return Err(Error::invalid("invalid_parent", "give parent or files, not both"));
+            }
+            (None, None) => {
+                let message =
+                    "parent is missing: the id of the result to edit (or files, with a motion of your own)";
+                return Err(Error::invalid("missing_field", message));
+            }
+        };
+        self.prepare_from(raw, parent)
+    }
+
+    /// [`Engine::prepare`] where the motion is at hand.
+    ///
+    /// # Errors
+    /// Those of [`RawEdit::validate`].
+    pub fn prepare_from(&self, raw: RawEdit, mut parent: Parent) -> Result<ValidEdit> {
+        let made_by = parent.model.take();
+        // Who made a motion changes it, unless another model is asked for or that one is gone.
+        let known = made_by.as_deref().and_then(|name| self.position(Some(name)).ok());
+        let model = match &raw.how.model {
+            Some(name) => self.position(Some(name))?,
+            None => known.unwrap_or(self.default),
+        };
+        if known != Some(model) {
+            // Another model's tokens mean nothing to this one: it encodes the motion.
+            parent.source.tokens = None;
+        }
+        let valid = raw.validate(parent)?;
+        Ok(ValidEdit { model: Some(self.models[model].name.clone()), ..valid })
+    }
+
+    /// Edit, and keep the result. Dropping the future cancels the work at its next decoding step.
+    ///
+    /// # Errors
+    /// As [`Engine::generate`], and `edit_not_supported`.
+    pub async fn edit(&self, edit: ValidEdit) -> Result<Arc<Finished>> {
+        self.finish(self.admit(asked_edit(edit), Box::new(|_, _| ()))?).await
+    }
+
+    /// [`Engine::edit`] for callers that may block, with a look at the progress.
+    ///
+    /// # Errors
+    /// As [`Engine::edit`].
+    pub fn edit_blocking(&self, edit: ValidEdit, on_progress: OnProgress) -> Result<Arc<Finished>> {
+        self.finish_blocking(self.admit(asked_edit(edit), on_progress)?)
     }
 
     /// A kept result.
@@ -215,20 +277,28 @@ impl Engine {
         })
     }
 
-    fn admit(
-        &self,
-        request: ValidRequest,
-        on_progress: OnProgress,
-    ) -> Result<(Pending, oneshot::Receiver<Result<Outcome>>)> {
-        let model = &self.models[self.position(request.model.as_deref())?];
+    fn admit(&self, asked: Asked, on_progress: OnProgress) -> Result<Admitted> {
+        let Asked { model, work, edit } = asked;
+        let model = &self.models[self.position(model.as_deref())?];
         let pending = Pending {
             id: MotionId::random()?,
             model: model.name.clone(),
-            request: request.work,
+            request: work.how().clone(),
+            edit,
             started: Instant::now(),
         };
-        let answer = model.worker.generate(pending.request.clone(), on_progress)?;
+        let answer = model.worker.run(work, on_progress)?;
         Ok((pending, answer))
+    }
+
+    async fn finish(&self, (pending, answer): Admitted) -> Result<Arc<Finished>> {
+        let outcome = answer.await.map_err(|_| worker::stopped())??;
+        Ok(self.keep(pending, outcome))
+    }
+
+    fn finish_blocking(&self, (pending, answer): Admitted) -> Result<Arc<Finished>> {
+        let outcome = answer.blocking_recv().map_err(|_| worker::stopped())??;
+        Ok(self.keep(pending, outcome))
     }
 
     fn keep(&self, pending: Pending, outcome: Outcome) -> Arc<Finished> {
@@ -236,6 +306,7 @@ impl Engine {
             id: pending.id,
             model: pending.model,
             request: pending.request,
+            edit: pending.edit,
             generated: outcome.generated,
             queue: outcome.queue,
             total: pending.started.elapsed(),
@@ -245,11 +316,32 @@ impl Engine {
     }
 }
 
+/// Work for a model, not let in yet.
+struct Asked {
+    model: Option<String>,
+    work: Work,
+    edit: Option<Edited>,
+}
+
+fn asked(request: ValidRequest) -> Asked {
+    Asked { model: request.model, work: Work::Generate(request.work), edit: None }
+}
+
+fn asked_edit(edit: ValidEdit) -> Asked {
+    let ValidEdit { model, parent, sample, work } = edit;
+    let edited = Edited { parent, sample, task: work.task.clone() };
+    Asked { model, work: Work::Edit(work), edit: Some(edited) }
+}
+
+/// A request that was let in, and where its answer will come from.
+type Admitted = (Pending, oneshot::Receiver<Result<Outcome>>);
+
 /// A request that was let in.
 struct Pending {
     id: MotionId,
     model: String,
     request: GenerateRequest,
+    edit: Option<Edited>,
     started: Instant,
 }
 

@@ -48,36 +48,14 @@ impl RawRequest {
     /// `invalid_json` when it is no JSON object, `unknown_field`, `duplicate_field`, and `invalid_<field>` for a value of
     /// the wrong type. `null` is refused: it is what a browser makes of NaN.
     pub fn from_json(body: &[u8]) -> Result<Self> {
-        let Entries(entries) = serde_json::from_slice(body).map_err(|error| {
-            Error::invalid(
-                "invalid_json",
-                if error.is_data() {
-                    "the body must be a JSON object such as {\"prompt\": \"two people dance salsa\"}"
-                        .to_owned()
-                } else {
-                    format!("the body is not valid JSON (line {}, column {})", error.line(), error.column())
-                },
-            )
-        })?;
-        let mut seen = [false; FIELDS.len()];
         let mut raw = Self::default();
-        for (name, value) in entries {
-            let Some(field) = FIELDS.iter().position(|known| *known == name) else {
-                let shown: String = name.chars().take(40).collect();
-                return Err(Error::invalid(
-                    "unknown_field",
-                    format!("there is no field {shown:?}; the fields are {}", FIELDS.join(", ")),
-                ));
-            };
-            if std::mem::replace(&mut seen[field], true) {
-                return Err(Error::invalid("duplicate_field", format!("the field {name:?} is given twice")));
-            }
-            raw.set(&name, &value)?;
+        for (name, value) in entries(body, "{\"prompt\": \"two people dance salsa\"}", &FIELDS)? {
+            raw.set(name, &value)?;
         }
         Ok(raw)
     }
 
-    fn set(&mut self, name: &str, value: &Value) -> Result<()> {
+    pub(super) fn set(&mut self, name: &str, value: &Value) -> Result<()> {
         match name {
             "prompt" => self.prompt = Some(text(value, "invalid_prompt", "prompt")?),
             "seconds" => self.seconds = Some(number(value, "invalid_seconds", "seconds")?),
@@ -97,11 +75,47 @@ impl RawRequest {
     }
 }
 
-fn text(value: &Value, code: &'static str, name: &str) -> Result<String> {
+/// The members of a JSON object, each of `fields` at most once; `example` shows what a body looks like.
+///
+/// # Errors
+/// `invalid_json`, `unknown_field`, `duplicate_field`.
+pub(super) fn entries(
+    body: &[u8],
+    example: &str,
+    fields: &[&'static str],
+) -> Result<Vec<(&'static str, Value)>> {
+    let Entries(entries) = serde_json::from_slice(body).map_err(|error| {
+        Error::invalid(
+            "invalid_json",
+            if error.is_data() {
+                format!("the body must be a JSON object such as {example}")
+            } else {
+                format!("the body is not valid JSON (line {}, column {})", error.line(), error.column())
+            },
+        )
+    })?;
+    let mut members: Vec<(&'static str, Value)> = Vec::with_capacity(fields.len());
+    for (name, value) in entries {
+        let Some(&field) = fields.iter().find(|field| **field == name) else {
+            let shown: String = name.chars().take(40).collect();
+            return Err(Error::invalid(
+                "unknown_field",
+                format!("there is no field {shown:?}; the fields are {}", fields.join(", ")),
+            ));
+        };
+        if members.iter().any(|(other, _)| *other == field) {
+            return Err(Error::invalid("duplicate_field", format!("the field {name:?} is given twice")));
+        }
+        members.push((field, value));
+    }
+    Ok(members)
+}
+
+pub(super) fn text(value: &Value, code: &'static str, name: &str) -> Result<String> {
     value.as_str().map(str::to_owned).ok_or_else(|| Error::invalid(code, format!("{name} must be a string")))
 }
 
-fn number(value: &Value, code: &'static str, name: &str) -> Result<f64> {
+pub(super) fn number(value: &Value, code: &'static str, name: &str) -> Result<f64> {
     value.as_f64().ok_or_else(|| Error::invalid(code, format!("{name} must be a number, or left out")))
 }
 
@@ -111,7 +125,7 @@ fn switch(value: &Value, code: &'static str, name: &str) -> Result<bool> {
 }
 
 /// A whole number, however JSON wrote it (`90`, `90.0`, `9e1`): JSON has one kind of number.
-fn whole(value: &Value, code: &'static str, name: &str) -> Result<i128> {
+pub(super) fn whole(value: &Value, code: &'static str, name: &str) -> Result<i128> {
     let refused = || Error::invalid(code, format!("{name} must be a whole number, or left out"));
     if let Some(value) = value.as_u64() {
         return Ok(value.into());

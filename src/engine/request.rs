@@ -44,9 +44,15 @@ impl RawRequest {
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) with the code `invalid_<field>`, or `frames_and_seconds`.
     pub fn validate(self) -> Result<ValidRequest> {
+        let (prompt, frames) = (prompt(self.prompt.clone())?, frames(self.frames, self.seconds)?);
+        self.about(prompt, frames)
+    }
+
+    /// Apply the rules of everything else, for a request of which prompt and length are known.
+    pub(super) fn about(self, prompt: String, frames: usize) -> Result<ValidRequest> {
         let work = GenerateRequest {
-            prompt: prompt(self.prompt)?,
-            frames: frames(self.frames, self.seconds)?,
+            prompt,
+            frames,
             seed: seed(self.seed)?,
             samples: whole(self.samples, 1, 1..=MAX_SAMPLES, "invalid_samples", "samples")?,
             steps: whole(self.steps, DEFAULT_STEPS, 1..=MAX_STEPS, "invalid_steps", "steps")?,
@@ -72,7 +78,7 @@ impl RawRequest {
     }
 }
 
-fn prompt(raw: Option<String>) -> Result<String> {
+pub(super) fn prompt(raw: Option<String>) -> Result<String> {
     let refused = |why: &str| Err(Error::invalid("invalid_prompt", why));
     let Some(raw) = raw else {
         return refused("prompt is missing: say in a sentence what the two people do");
@@ -151,7 +157,7 @@ fn model(raw: Option<String>) -> Result<Option<String>> {
     }
 }
 
-fn whole(
+pub(super) fn whole(
     raw: Option<i128>,
     default: usize,
     range: RangeInclusive<usize>,
@@ -165,7 +171,7 @@ fn whole(
         .ok_or_else(|| out_of_range(code, name, "a whole number", &range))
 }
 
-fn real(
+pub(super) fn real(
     raw: Option<f64>,
     default: f64,
     range: RangeInclusive<f64>,

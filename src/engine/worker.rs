@@ -6,7 +6,7 @@
 use super::check;
 use super::queue::{Queue, Refused};
 use crate::error::{Error, ErrorKind, Result};
-use crate::generate::{GenerateRequest, Generated, Generator};
+use crate::generate::{EditRequest, GenerateRequest, Generated, Generator, Progress};
 use serde::Serialize;
 use std::any::Any;
 use std::ops::ControlFlow;
@@ -58,8 +58,32 @@ pub(super) struct Outcome {
     pub queue: Duration,
 }
 
+/// What a model is asked for.
+#[derive(Clone, Debug)]
+pub(super) enum Work {
+    Generate(GenerateRequest),
+    Edit(EditRequest),
+}
+
+impl Work {
+    /// What decides the shape of the result.
+    pub(super) fn how(&self) -> &GenerateRequest {
+        match self {
+            Self::Generate(request) => request,
+            Self::Edit(request) => &request.how,
+        }
+    }
+
+    fn run(&self, generator: &mut dyn Generator, progress: Progress<'_>) -> Result<Generated> {
+        match self {
+            Self::Generate(request) => generator.generate(request, progress),
+            Self::Edit(request) => generator.edit(request, progress),
+        }
+    }
+}
+
 struct Job {
-    request: GenerateRequest,
+    work: Work,
     reply: oneshot::Sender<Result<Outcome>>,
     on_progress: OnProgress,
     queued: Instant,
@@ -67,14 +91,14 @@ struct Job {
 
 enum Task {
     Load(oneshot::Sender<Result<()>>),
-    Generate(Job),
+    Run(Job),
 }
 
 impl Task {
     fn is_gone(&self) -> bool {
         match self {
             Self::Load(reply) => reply.is_closed(),
-            Self::Generate(job) => job.reply.is_closed(),
+            Self::Run(job) => job.reply.is_closed(),
         }
     }
 }
@@ -108,13 +132,13 @@ impl Worker {
     }
 
     /// Queue a request. Dropping the receiver cancels it.
-    pub(super) fn generate(
+    pub(super) fn run(
         &self,
-        request: GenerateRequest,
+        work: Work,
         on_progress: OnProgress,
     ) -> Result<oneshot::Receiver<Result<Outcome>>> {
         let (reply, answer) = oneshot::channel();
-        self.submit(Task::Generate(Job { request, reply, on_progress, queued: Instant::now() }))?;
+        self.submit(Task::Run(Job { work, reply, on_progress, queued: Instant::now() }))?;
         Ok(answer)
     }
 
@@ -193,7 +217,7 @@ impl Thread {
                 Task::Load(reply) => {
                     let _ = reply.send(self.load());
                 }
-                Task::Generate(job) => self.serve(job),
+                Task::Run(job) => self.serve(job),
             }
         }
     }
@@ -219,7 +243,7 @@ impl Thread {
     }
 
     fn serve(&mut self, job: Job) {
-        let Job { request, reply, mut on_progress, queued } = job;
+        let Job { work, reply, mut on_progress, queued } = job;
         if let Err(source) = self.load() {
             let message = "the model could not be loaded; the server's log says why";
             let error = Error::new(ErrorKind::Unavailable, "model_not_ready", message).with_source(source);
@@ -240,12 +264,12 @@ impl Thread {
             on_progress(done, total);
             ControlFlow::Continue(())
         };
-        let result = catch_unwind(AssertUnwindSafe(|| generator.generate(&request, &mut progress)));
+        let result = catch_unwind(AssertUnwindSafe(|| work.run(generator.as_mut(), &mut progress)));
         match result {
             Ok(result) => {
                 self.status.set(Phase::Ready);
                 let result = result.and_then(|generated| {
-                    check::sound(&generated, &request)?;
+                    check::sound(&generated, work.how())?;
                     Ok(Outcome { generated, queue })
                 });
                 let result = match result {

@@ -5,8 +5,10 @@ pub mod glb;
 mod motion_file;
 pub mod npy;
 pub mod npz;
+mod person;
 
 pub use motion_file::{Choices, Exporter, MotionFile};
+pub use person::read_person;
 
 use crate::error::{Error, Result};
 use std::fmt;

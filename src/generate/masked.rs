@@ -1,5 +1,5 @@
-//! Iterative masked decoding of two token maps, together or as a reaction to one that is given
-//! (InterMask spec §4.6, §4.7).
+//! Iterative masked decoding of two token maps (InterMask spec §4.6). Any tokens may be known already: none in a generation,
+//! one person's in a reaction (§4.7), all but a few in an edit.
 
 use super::noise::Noise;
 use super::sampling::{self, Choice};
@@ -15,7 +15,7 @@ use std::ops::ControlFlow;
 /// How to decode.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DecodeSettings {
-    /// Decoding steps; a reaction takes half of them, at least one.
+    /// Decoding steps, at least one.
     pub steps: usize,
     /// Guidance scale; exactly 1 runs the conditional pass alone.
     pub guidance: f32,
@@ -31,8 +31,17 @@ pub struct Clips<'a> {
     pub text: &'a TextFeatures,
     /// Token frames of each clip.
     pub lengths: &'a [usize],
-    /// For reactions: person 1's part-major ids of each clip, (B, 5L) rows with L the longest length.
-    pub given: Option<&'a [Vec<u32>]>,
+    /// What is known of each clip: B rows of 10L (person 1 then person 2, part-major; L the longest length), `None` where
+    /// the id is to be sampled. What stands at padding does not matter. Without rows nothing is known.
+    pub known: Option<&'a [Known]>,
+}
+
+/// The ids of one clip as far as they are known.
+pub type Known = Vec<Option<u32>>;
+
+/// Decoding steps of a reaction where a generation takes `steps`: half of them, for half of the tokens (InterMask spec §4.7).
+pub fn reaction_steps(steps: usize) -> usize {
+    (steps / 2).max(1)
 }
 
 /// Called with (step, steps, ids fed to the model at that step: B rows of 10L).
@@ -51,13 +60,8 @@ pub fn decode(
 ) -> Result<Vec<Vec<i64>>> {
     let device = clips.text.sentence().device();
     let frames = clips.lengths.iter().copied().max().unwrap_or(0);
-    let person = PARTS * frames;
-    // A reaction samples person 2's half only, in half as many steps.
-    let (sampled_from, sampled, steps) = match clips.given {
-        None => (0, 2 * person, settings.steps),
-        Some(_) => (person, person, (settings.steps / 2).max(1)),
-    };
-    let mut state = State::new(model, clips, frames, sampled_from);
+    let positions = 2 * PARTS * frames;
+    let mut state = State::new(model, clips, frames);
 
     // Guidance: conditional and unconditional halves of one batch.
     let guided = settings.guidance != 1.0;
@@ -71,19 +75,18 @@ pub fn decode(
     let codes = model.config().codes;
     let keep = sampling::kept(codes, settings.top_k_ratio);
 
-    for step in 0..steps {
-        state.mask(step, steps, clips.lengths, model.mask_id());
-        if observe(step, steps, &state.ids).is_break() {
+    for step in 0..settings.steps {
+        state.mask(step, settings.steps, model.mask_id());
+        if observe(step, settings.steps, &state.ids).is_break() {
             return Err(Error::new(ErrorKind::Cancelled, "cancelled", "the generation was cancelled"));
         }
         let rows = if guided { [&state.ids[..], &state.ids[..]].concat() } else { state.ids.clone() };
         let batch = rows.len();
-        let ids = Tensor::from_vec(rows.concat(), (batch, 2 * person), device)?;
+        let ids = Tensor::from_vec(rows.concat(), (batch, positions), device)?;
         let logits = model.forward(&ids, &modulation, &lengths, &mut Keep, &mut ())?;
-        let logits =
-            logits.narrow(1, sampled_from, sampled)?.contiguous()?.flatten_all()?.to_vec1::<f32>()?;
-        let half = clips.lengths.len() * sampled * codes;
-        let at = |clip: usize, position: usize| (clip * sampled + position) * codes;
+        let logits = logits.flatten_all()?.to_vec1::<f32>()?;
+        let half = clips.lengths.len() * positions * codes;
+        let at = |clip: usize, position: usize| (clip * positions + position) * codes;
         state.fill(model.mask_id(), |clip, position, scratch: &mut Scratch| {
             let from = at(clip, position);
             let conditional = &logits[from..from + codes];
@@ -111,46 +114,47 @@ struct Scratch {
     sorted: Vec<f32>,
 }
 
-/// Ids and scores of the positions being sampled.
+/// Score of positions that are not the decoding's to change: known ones.
+const KNOWN: f32 = f32::INFINITY;
+
+/// Ids and scores of all positions.
 struct State {
     /// B rows of 10L ids.
     ids: Vec<Vec<u32>>,
-    /// B rows, one score a sampled position.
+    /// B rows of 10L scores.
     scores: Vec<Vec<f32>>,
-    /// First sampled position.
-    from: usize,
+    /// Positions to be sampled, of each clip.
+    open: Vec<usize>,
 }
 
 impl State {
-    fn new(model: &InterM, clips: &Clips<'_>, frames: usize, from: usize) -> Self {
-        let person = PARTS * frames;
-        let (mut ids, mut scores) = (Vec::new(), Vec::new());
+    fn new(model: &InterM, clips: &Clips<'_>, frames: usize) -> Self {
+        let mut state = Self { ids: Vec::new(), scores: Vec::new(), open: Vec::new() };
         for (clip, &length) in clips.lengths.iter().enumerate() {
-            let real = |position: usize| position % frames < length;
-            let mut row: Vec<u32> =
-                (0..2 * person).map(|p| if real(p) { model.mask_id() } else { model.pad_id() }).collect();
-            if let Some(given) = clips.given {
-                for (slot, &id) in row[..person].iter_mut().zip(&given[clip]) {
-                    if *slot != model.pad_id() {
-                        *slot = id;
-                    }
-                }
-            }
-            scores.push((from..2 * person).map(|p| if real(p) { 0.0 } else { SETTLED }).collect());
-            ids.push(row);
+            let known = clips.known.and_then(|rows| rows.get(clip));
+            let known = |p: usize| known.and_then(|row| row.get(p).copied().flatten());
+            let (ids, scores): (Vec<u32>, Vec<f32>) = (0..2 * PARTS * frames)
+                .map(|p| match known(p) {
+                    _ if p % frames >= length => (model.pad_id(), SETTLED),
+                    Some(id) => (id, KNOWN),
+                    None => (model.mask_id(), 0.0),
+                })
+                .unzip();
+            state.open.push(ids.iter().filter(|&&id| id == model.mask_id()).count());
+            state.ids.push(ids);
+            state.scores.push(scores);
         }
-        Self { ids, scores, from }
+        state
     }
 
     /// Mask the lowest scores again, as many as the schedule says.
-    fn mask(&mut self, step: usize, steps: usize, lengths: &[usize], mask: u32) {
-        for ((ids, scores), &length) in self.ids.iter_mut().zip(&self.scores).zip(lengths) {
-            let people = if self.from == 0 { 2 } else { 1 };
-            let count = masked_positions(step, steps, people * PARTS * length);
+    fn mask(&mut self, step: usize, steps: usize, mask: u32) {
+        for ((ids, scores), &open) in self.ids.iter_mut().zip(&self.scores).zip(&self.open) {
+            let count = masked_positions(step, steps, open).min(open);
             let mut order: Vec<usize> = (0..scores.len()).collect();
             order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
-            for &position in &order[..count.min(order.len())] {
-                ids[self.from + position] = mask;
+            for &position in &order[..count] {
+                ids[position] = mask;
             }
         }
     }
@@ -161,13 +165,12 @@ impl State {
         mask: u32,
         choose: impl Fn(usize, usize, &mut Scratch) -> Option<Choice> + Sync,
     ) -> Result<()> {
-        let from = self.from;
         for (clip, (ids, scores)) in self.ids.iter_mut().zip(&mut self.scores).enumerate() {
-            ids[from..].par_iter_mut().zip(scores.par_iter_mut()).enumerate().try_for_each_init(
+            ids.par_iter_mut().zip(scores.par_iter_mut()).enumerate().try_for_each_init(
                 Scratch::default,
                 |scratch, (position, (id, score))| {
                     if *id != mask {
-                        *score = SETTLED;
+                        *score = score.max(SETTLED);
                         return Ok::<(), Error>(());
                     }
                     let choice = choose(clip, position, scratch).ok_or_else(|| {
@@ -196,5 +199,61 @@ impl State {
                     .collect()
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generate::noise::Seeded;
+    use crate::models::config::{InterMConfig, TextHeadConfig, WordAttention};
+    use crate::nn::params::Params;
+    use candle_core::{DType, Device};
+
+    fn model() -> InterM {
+        let config = InterMConfig {
+            codes: 32,
+            code_dim: 8,
+            latent_dim: 16,
+            heads: 2,
+            layers: 2,
+            ff: 32,
+            text_dim: 8,
+            person_embedding: true,
+            word_attention: WordAttention::Off,
+            text_head: TextHeadConfig { layers: 1, heads: 2, ff: 16 },
+        };
+        InterM::new(&config, Params::new(5, &Device::Cpu).builder()).unwrap()
+    }
+
+    fn decoded(known: Option<&[Known]>, seed: u64) -> Vec<Vec<i64>> {
+        let model = model();
+        let sentence = Tensor::ones((1, 8), DType::F32, &Device::Cpu).unwrap();
+        let text = TextFeatures::of_sentences(&sentence);
+        let clips = Clips { text: &text, lengths: &[6], known };
+        let settings = DecodeSettings { steps: 5, guidance: 2.0, top_k_ratio: 0.5, temperature: 1.0 };
+        let mut go_on = |_: usize, _: usize, _: &[Vec<u32>]| ControlFlow::Continue(());
+        decode(&model, &clips, &settings, &Seeded::new(&[seed]), &mut go_on).unwrap()
+    }
+
+    #[test]
+    fn known_ids_stay_and_the_others_are_drawn() {
+        let whole = decoded(None, 1).remove(0);
+        let open = |p: usize| p.is_multiple_of(3);
+        let known: Known = whole.iter().enumerate().map(|(p, &id)| (!open(p)).then_some(id as u32)).collect();
+        let again = decoded(Some(std::slice::from_ref(&known)), 2).remove(0);
+        assert!((0..60).filter(|&p| !open(p)).all(|p| again[p] == whole[p]));
+        assert!((0..60).filter(|&p| open(p)).any(|p| again[p] != whole[p]));
+        assert!(again.iter().all(|&id| (0..32).contains(&id)), "no mask is left");
+        assert_eq!(decoded(Some(&[known]), 2).remove(0), again, "the same twice");
+    }
+
+    #[test]
+    fn knowing_nothing_is_a_generation_and_knowing_all_leaves_nothing_to_do() {
+        let whole = decoded(None, 1);
+        assert_eq!(decoded(Some(&[vec![None; 60]]), 1), whole);
+        let all: Known = whole[0].iter().map(|&id| Some(id as u32)).collect();
+        assert_eq!(decoded(Some(&[all]), 7), whole);
+        assert_eq!((reaction_steps(20), reaction_steps(1)), (10, 1));
     }
 }

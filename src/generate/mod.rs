@@ -1,13 +1,18 @@
-//! From a validated request to motion: text, tokens, decoding, placement. Other model families implement [`Generator`] too.
+//! From a validated request to motion: text, tokens, decoding, placement; and from motion to motion ([`edit`]). Other model
+//! families implement [`Generator`] too.
 
+mod confidence;
+pub mod edit;
 pub mod intermask;
 pub mod masked;
 pub mod noise;
 mod sampling;
 pub mod schedule;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use crate::models::vqvae::PARTS;
 use crate::motion::Motion;
+pub use edit::EditRequest;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -18,12 +23,13 @@ pub const MAX_FRAMES: usize = 300;
 /// Frames per token (the VQ-VAE's time stride).
 pub const FRAMES_PER_TOKEN: usize = 4;
 
-/// Everything that decides a result. Built only by `engine::request`, which validates ranges.
+/// Everything that decides a result; with an edit, how its new part is made. Built only by `engine::request`, which validates ranges.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GenerateRequest {
     /// The sentence, 1..=1000 characters, no control characters.
     pub prompt: String,
-    /// Multiple of [`FRAMES_PER_TOKEN`], within [`MIN_FRAMES`]..=[`MAX_FRAMES`].
+    /// Multiple of [`FRAMES_PER_TOKEN`], within [`MIN_FRAMES`]..=[`MAX_FRAMES`]; of an edit, the length of its result, which may
+    /// be longer.
     pub frames: usize,
     /// Seed of the first sample; sample i uses `seed + i` (wrapping).
     pub seed: u64,
@@ -54,6 +60,30 @@ pub struct Sample {
     pub motion: Motion,
     /// The same after the foot fix, as upstream's `ik_` npy where the request is not `rigid`; present when it was asked for.
     pub foot_fixed: Option<Motion>,
+    /// The tokens behind the motion, in the motion's own frame; `None` where it did not come from tokens as a whole (a file,
+    /// a clip beyond [`MAX_FRAMES`], a person who was moved).
+    pub tokens: Option<Tokens>,
+}
+
+/// The token maps of a pair, about four bytes a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tokens(Vec<u32>);
+
+impl Tokens {
+    /// Ids of person 1 then person 2, part-major, 10L of them; `None` where the length is not that.
+    pub fn new(ids: Vec<u32>) -> Option<Self> {
+        (!ids.is_empty() && ids.len().is_multiple_of(2 * PARTS)).then_some(Self(ids))
+    }
+
+    /// Token frames, L.
+    pub fn length(&self) -> usize {
+        self.0.len() / (2 * PARTS)
+    }
+
+    /// The ids: person 1 then person 2, part-major.
+    pub fn ids(&self) -> &[u32] {
+        &self.0
+    }
 }
 
 impl Sample {
@@ -92,4 +122,18 @@ pub type Progress<'a> = &'a mut dyn FnMut(usize, usize) -> ControlFlow<()>;
 pub trait Generator: Send {
     /// Generate. The same request gives the same bytes whatever ran before and on any number of threads.
     fn generate(&mut self, request: &GenerateRequest, progress: Progress<'_>) -> Result<Generated>;
+
+    /// Change a motion. The same request gives the same bytes, as with [`Generator::generate`].
+    ///
+    /// # Errors
+    /// `edit_not_supported` from families that can only do what needs no model.
+    fn edit(&mut self, request: &EditRequest, _progress: Progress<'_>) -> Result<Generated> {
+        edit::without_model(request)?.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Unsupported,
+                "edit_not_supported",
+                "this model cannot make edits of this kind",
+            )
+        })
+    }
 }

@@ -9,6 +9,7 @@
 //! Section numbers refer to the InterMask specification (ICLR 2025 and its published code).
 
 pub mod animation;
+pub mod body_parts;
 pub mod canonical;
 pub mod contact;
 pub mod export;
@@ -17,14 +18,17 @@ pub mod frame;
 pub mod inverse;
 pub mod kinematics;
 pub mod mirror;
+pub mod placement;
 pub mod raw;
 pub mod rigid;
 pub mod rotation;
 pub mod skeleton;
 pub mod smooth;
+pub mod splice;
 pub mod stats;
 pub(crate) mod vector;
 
+pub use body_parts::BodyParts;
 pub use frame::Features;
 pub use raw::RawPerson;
 pub use stats::Stats;

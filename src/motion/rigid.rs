@@ -33,13 +33,7 @@ fn stiffen_person(person: &Person, foot_fix: bool) -> Result<(Person, Option<Per
     let with = |positions| Person { positions, rotations: person.rotations.clone() };
     let body = Body::of(&person.positions)?;
     let plain = body.fit(&person.positions, &[])?;
-    let fixed = if foot_fix {
-        let mut feet = plain.clone();
-        let contacts = FootFix { on_floor: false, ..FootFix::default() }.apply(&mut feet, None);
-        Some(with(body.fit(&smooth(&feet), &contacts)?))
-    } else {
-        None
-    };
+    let fixed = if foot_fix { Some(with(body.plant(&plain)?)) } else { None };
     Ok((with(plain), fixed))
 }
 
@@ -108,6 +102,16 @@ impl Body {
         // What is left of the error goes when the body is put together from the pelvis outward.
         let solution = solve_onto(self.bones, &near)?;
         Ok(replay(&solution, near.iter().map(|pose| pose[0])))
+    }
+
+    /// These poses of this body with planted feet, as [`stiffen`] has them.
+    ///
+    /// # Errors
+    /// As [`Body::of`].
+    pub fn plant(&self, poses: &[Pose]) -> Result<Vec<Pose>> {
+        let mut feet = poses.to_vec();
+        let contacts = FootFix { on_floor: false, ..FootFix::default() }.apply(&mut feet, None);
+        self.fit(&smooth(&feet), &contacts)
     }
 
     /// Put `joint` and its children into the shape they have in this body, placed and turned to fit best. Rods alone would

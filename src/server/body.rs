@@ -7,13 +7,15 @@ use axum::http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use std::time::Duration;
 
-/// Largest request body: a prompt of 1000 characters takes 12 kB at worst.
+/// Largest body of a generation: a prompt of 1000 characters takes 12 kB at worst.
 pub const MAX_BYTES: usize = 64 << 10;
+/// Largest body of an edit, which may bring two files along: keypoints of 60 seconds take 3.8 MB in base64.
+pub const MAX_EDIT_BYTES: usize = 8 << 20;
 /// Of a body that is too large this much is read and thrown away, so that its sender gets to see the answer.
 const MAX_DISCARDED: usize = 16 << 20;
 
-/// The bytes of a JSON body that arrives within `patience`.
-pub async fn read_json(request: Request, patience: Duration) -> Result<Vec<u8>, Problem> {
+/// The bytes of a JSON body of at most `limit` bytes that arrives within `patience`.
+pub async fn read_json(request: Request, limit: usize, patience: Duration) -> Result<Vec<u8>, Problem> {
     if !is_json(request.headers()) {
         return Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -21,7 +23,7 @@ pub async fn read_json(request: Request, patience: Duration) -> Result<Vec<u8>, 
             "send JSON, with the header content-type: application/json",
         ));
     }
-    tokio::time::timeout(patience, read(request)).await.unwrap_or_else(|_| {
+    tokio::time::timeout(patience, read(request, limit)).await.unwrap_or_else(|_| {
         Err(Problem::new(
             StatusCode::REQUEST_TIMEOUT,
             "body_timeout",
@@ -38,12 +40,16 @@ fn is_json(headers: &HeaderMap) -> bool {
         .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
-async fn read(request: Request) -> Result<Vec<u8>, Problem> {
+async fn read(request: Request, limit: usize) -> Result<Vec<u8>, Problem> {
     let too_large = || {
         Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "payload_too_large",
-            "the request is larger than 64 KiB; a prompt has at most 1000 characters",
+            if limit == MAX_BYTES {
+                "the request is larger than 64 KiB; a prompt has at most 1000 characters"
+            } else {
+                "the request is larger than 8 MiB; cut its files into shorter ones"
+            },
         )
     };
     let declared = request
@@ -54,7 +60,7 @@ async fn read(request: Request) -> Result<Vec<u8>, Problem> {
     if declared.is_some_and(|bytes| bytes > MAX_DISCARDED) {
         return Err(too_large());
     }
-    let mut bytes = Vec::with_capacity(declared.unwrap_or(0).min(MAX_BYTES));
+    let mut bytes = Vec::with_capacity(declared.unwrap_or(0).min(limit));
     let mut arrived = 0;
     let mut body = request.into_body();
     while let Some(frame) = body.frame().await {
@@ -65,9 +71,9 @@ async fn read(request: Request) -> Result<Vec<u8>, Problem> {
         if arrived > MAX_DISCARDED {
             return Err(too_large());
         }
-        if arrived <= MAX_BYTES {
+        if arrived <= limit {
             bytes.extend_from_slice(&data);
         }
     }
-    if arrived > MAX_BYTES { Err(too_large()) } else { Ok(bytes) }
+    if arrived > limit { Err(too_large()) } else { Ok(bytes) }
 }

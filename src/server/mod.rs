@@ -4,6 +4,7 @@
 
 mod body;
 mod cache;
+mod edit;
 mod generate;
 mod guard;
 mod health;
@@ -80,6 +81,7 @@ pub fn app(state: AppState) -> Router {
         .route("/", get(page::index))
         .route("/static/{*path}", get(page::asset))
         .route("/generate", post(generate::generate))
+        .route("/edit", post(edit::edit))
         .route("/motions/{id}", get(motions::motion))
         .route("/motions/{id}/{file}", get(motions::file))
         .route("/healthz", get(health::healthz))

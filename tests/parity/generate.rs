@@ -6,7 +6,7 @@ use super::transformer::{self, Text, lengths};
 use super::{arg, vq};
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::{DType, Device, Tensor};
-use duet::generate::masked::{Clips, DecodeSettings, decode};
+use duet::generate::masked::{Clips, DecodeSettings, Known, decode, reaction_steps};
 use duet::generate::noise::{Draw, Noise};
 use duet::models::inter_m::{InterM, TextFeatures};
 use duet::models::vqvae::{PARTS, VqVae};
@@ -50,7 +50,19 @@ impl Supplied {
     }
 }
 
-impl Noise for Supplied {
+/// The draws of a decoding whose first sampled position is `from`: the cases number those that are sampled.
+struct Shifted<'a> {
+    noise: &'a Supplied,
+    from: usize,
+}
+
+impl Noise for Shifted<'_> {
+    fn draw(&self, clip: usize, step: usize, position: usize) -> Draw<'_> {
+        self.noise.draw(clip, step, position - self.from)
+    }
+}
+
+impl Supplied {
     fn draw(&self, clip: usize, step: usize, position: usize) -> Draw<'_> {
         let at = |[_, clips, positions]: [usize; 3]| (step * clips + clip) * positions + position;
         match self {
@@ -72,24 +84,25 @@ pub struct Generation {
 /// The sampling that an item asks for, with any models.
 pub fn run(inputs: &Inputs<'_>, model: &InterM, vq: VqVae, sentence: &Tensor) -> Result<Generation> {
     let params = &inputs.params;
+    let (timesteps, reaction) = (params.usize("timesteps")?, params.bool("reaction")?);
     let settings = DecodeSettings {
-        steps: params.usize("timesteps")?,
+        steps: if reaction { reaction_steps(timesteps) } else { timesteps },
         guidance: params.f64("cond_scale")? as f32,
         top_k_ratio: params.f64("topk_filter_thres")?,
         temperature: params.f64("temperature")? as f32,
     };
     let lengths = lengths(inputs)?;
     let positions = 2 * PARTS * lengths.iter().max().context("no clips")?;
-    let given = params.bool("reaction")?.then(|| given(inputs, model)).transpose()?;
+    let known = reaction.then(|| known(inputs, positions)).transpose()?;
     let noise = Supplied::of(inputs)?;
     let expected_steps = params.usize("steps_run")?;
-    let sampled = if given.is_some() { positions / 2 } else { positions };
-    noise.check(expected_steps, lengths.len(), sampled)?;
+    let from = if reaction { positions / 2 } else { 0 };
+    noise.check(expected_steps, lengths.len(), positions - from)?;
     let clips =
-        Clips { text: &TextFeatures::of_sentences(sentence), lengths: &lengths, given: given.as_deref() };
+        Clips { text: &TextFeatures::of_sentences(sentence), lengths: &lengths, known: known.as_deref() };
     let mut fed: Vec<u32> = Vec::new();
     let mut steps = 0;
-    let ids = decode(model, &clips, &settings, &noise, &mut |_, all, ids| {
+    let ids = decode(model, &clips, &settings, &Shifted { noise: &noise, from }, &mut |_, all, ids| {
         steps = all;
         fed.extend(ids.iter().flatten());
         // More steps than the noise has would read past its end.
@@ -104,11 +117,14 @@ pub fn run(inputs: &Inputs<'_>, model: &InterM, vq: VqVae, sentence: &Tensor) ->
     })
 }
 
-/// Person 1's ids of a reaction; what stands at padding does not matter.
-fn given(inputs: &Inputs<'_>, model: &InterM) -> Result<Vec<Vec<u32>>> {
+/// Person 1's ids of a reaction, in rows of `positions`; what stands at padding does not matter.
+fn known(inputs: &Inputs<'_>, positions: usize) -> Result<Vec<Known>> {
     let rows = inputs.tensor("motion1_ids")?.to_dtype(DType::I64)?.to_vec2::<i64>()?;
-    let known = |id: i64| u32::try_from(id).unwrap_or(model.pad_id());
-    Ok(rows.into_iter().map(|row| row.into_iter().map(known).collect()).collect())
+    let row = |row: Vec<i64>| -> Known {
+        let given = row.into_iter().map(|id| u32::try_from(id).ok());
+        given.chain(std::iter::repeat(None)).take(positions).collect()
+    };
+    Ok(rows.into_iter().map(row).collect())
 }
 
 /// Motion (B, 4L, …) of person `person` (0 or 1), normalised.

@@ -25,8 +25,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The mappings that come with the program.
-pub const BUILTIN_MAPPINGS: [(&str, &str); 2] =
-    [("daz", include_str!("mappings/daz.toml")), ("cmu-spine", include_str!("mappings/cmu-spine.toml"))];
+pub const BUILTIN_MAPPINGS: [(&str, &str); 3] = [
+    ("daz", include_str!("mappings/daz.toml")),
+    ("cmu-spine", include_str!("mappings/cmu-spine.toml")),
+    ("duet", include_str!("mappings/duet.toml")),
+];
 
 /// Most nodes one joint may be mixed from.
 const MAX_MIX: usize = 8;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use std::sync::atomic::Ordering::SeqCst;
 use tower::ServiceExt;
 
+mod edits;
 mod requests;
 mod service;
 

@@ -1,12 +1,19 @@
 //! The InterMask generator: one package's tokenizer, text tower, transformer, VQ-VAE and statistics put together.
 
-use super::masked::{Clips, DecodeSettings, decode};
+mod edit;
+mod encode;
+#[cfg(test)]
+mod tests;
+
+use super::masked::{Clips, DecodeSettings, Known, decode};
 use super::noise::Seeded;
-use super::{FRAMES_PER_TOKEN, GenerateRequest, Generated, Generator, Progress, Sample, Timings};
+use super::{
+    EditRequest, FRAMES_PER_TOKEN, GenerateRequest, Generated, Generator, Progress, Sample, Timings, Tokens,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::config::MotionLayout;
 use crate::models::inter_m::{InterM, TextFeatures};
-use crate::models::vqvae::{GraphMode, PARTS, VqVae};
+use crate::models::vqvae::{GraphMode, VqVae};
 use crate::motion::export::post_process;
 use crate::motion::rigid::stiffen;
 use crate::motion::{Features, Stats};
@@ -78,10 +85,35 @@ impl InterMask {
         Ok((self.model.text(&hidden, &end_positions(&ids)?, &mut Keep)?, encoded.truncated))
     }
 
-    /// Both persons' features, denormalised, of one clip's ids (person 1 then person 2).
-    fn motion(&self, ids: Vec<i64>) -> Result<[Features; 2]> {
-        let positions = ids.len() / 2;
-        let ids = Tensor::from_vec(ids, (2, positions), &self.device)?;
+    /// The ids of one clip of `length` token frames as `how` says, steps aside; `known` ones stay.
+    fn tokens(
+        &self,
+        text: &TextFeatures,
+        length: usize,
+        known: Option<&Known>,
+        how: &Sampling<'_>,
+        observe: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Tokens> {
+        let clips = Clips { text, lengths: &[length], known: known.map(std::slice::from_ref) };
+        let settings = DecodeSettings {
+            steps: how.steps,
+            guidance: how.request.guidance,
+            top_k_ratio: how.request.top_k_ratio,
+            temperature: how.request.temperature,
+        };
+        let mut observe = |step: usize, _: usize, _: &[Vec<u32>]| observe(step);
+        let ids = decode(&self.model, &clips, &settings, &Seeded::new(&[how.seed]), &mut observe)?;
+        let ids = ids.into_iter().next().unwrap_or_default();
+        // The only clip of its batch has no padding, so every id is a code.
+        let ids: Option<Vec<u32>> = ids.into_iter().map(|id| u32::try_from(id).ok()).collect();
+        let tokens = ids.and_then(Tokens::new).filter(|tokens| tokens.length() == length);
+        tokens.ok_or_else(|| Error::internal("model_failure", "the model left tokens open"))
+    }
+
+    /// Both persons' features, denormalised, of one clip's tokens.
+    fn motion(&self, tokens: &Tokens) -> Result<[Features; 2]> {
+        let positions = tokens.ids().len() / 2;
+        let ids = Tensor::from_vec(tokens.ids().to_vec(), (2, positions), &self.device)?;
         let motion = self.vq.decode(&ids, GraphMode::PerClip)?;
         let person = |i: usize| -> Result<Features> {
             let rows = motion.get(i)?.flatten_all()?.to_vec1::<f32>()?;
@@ -96,6 +128,13 @@ impl InterMask {
     }
 }
 
+/// How one clip's tokens are drawn.
+struct Sampling<'a> {
+    request: &'a GenerateRequest,
+    steps: usize,
+    seed: u64,
+}
+
 impl Generator for InterMask {
     fn generate(&mut self, request: &GenerateRequest, progress: Progress<'_>) -> Result<Generated> {
         let mut timings = Timings::default();
@@ -103,13 +142,7 @@ impl Generator for InterMask {
         let (text, prompt_truncated) = self.text(&request.prompt)?;
         timings.text = start.elapsed();
 
-        let settings = DecodeSettings {
-            steps: request.steps,
-            guidance: request.guidance,
-            top_k_ratio: request.top_k_ratio,
-            temperature: request.temperature,
-        };
-        let lengths = [request.frames / FRAMES_PER_TOKEN];
+        let length = request.frames / FRAMES_PER_TOKEN;
         debug_assert_eq!(request.frames % FRAMES_PER_TOKEN, 0, "requests hold whole tokens");
         let total = request.samples * request.steps;
         let mut samples = Vec::with_capacity(request.samples);
@@ -117,18 +150,14 @@ impl Generator for InterMask {
             // Samples run one after the other: on two cores a batch gains little, and each sample's bytes are then those
             // of a request of its own.
             let seed = request.seed.wrapping_add(index as u64);
-            let clips = Clips { text: &text, lengths: &lengths, given: None };
             let start = Instant::now();
-            let mut observe = |step: usize, _: usize, _: &[Vec<u32>]| -> ControlFlow<()> {
-                progress(index * request.steps + step, total)
-            };
-            let ids = decode(&self.model, &clips, &settings, &Seeded::new(&[seed]), &mut observe)?;
+            let how = Sampling { request, steps: request.steps, seed };
+            let mut observe = |step: usize| progress(index * request.steps + step, total);
+            let tokens = self.tokens(&text, length, None, &how, &mut observe)?;
             timings.tokens += start.elapsed();
 
             let start = Instant::now();
-            let ids = ids.into_iter().next().unwrap_or_default();
-            debug_assert_eq!(ids.len(), 2 * PARTS * lengths[0]);
-            let [first, second] = self.motion(ids)?;
+            let [first, second] = self.motion(&tokens)?;
             let out = post_process([&first, &second])?;
             let (motion, foot_fixed) = if request.rigid {
                 stiffen(&out.plain, request.foot_fix).map_err(|source| {
@@ -138,12 +167,19 @@ impl Generator for InterMask {
             } else {
                 (out.plain, request.foot_fix.then_some(out.fixed))
             };
-            samples.push(Sample { index, seed, motion, foot_fixed });
+            samples.push(Sample { index, seed, motion, foot_fixed, tokens: Some(tokens) });
             timings.decode += start.elapsed();
         }
         if progress(total, total).is_break() {
             return Err(Error::new(ErrorKind::Cancelled, "cancelled", "the generation was cancelled"));
         }
         Ok(Generated { samples, prompt_truncated, timings })
+    }
+
+    fn edit(&mut self, request: &EditRequest, progress: Progress<'_>) -> Result<Generated> {
+        match super::edit::without_model(request)? {
+            Some(done) => Ok(done),
+            None => edit::edit(self, request, progress),
+        }
     }
 }

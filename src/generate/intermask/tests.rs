@@ -1,0 +1,280 @@
+//! The bundled model at work: what edits keep and what they change.
+
+use super::*;
+use crate::generate::edit::{Between, Move, RECEPTIVE_FIELD, React, Source, Stretch, Task, Window, canvas};
+use crate::models::vqvae::PARTS;
+use crate::motion::{BodyParts, JOINTS, Motion};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+const FRAMES: usize = 96;
+
+fn mini() -> InterMask {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/duet-mini");
+    InterMask::load(&Package::open(&folder).unwrap(), &Device::Cpu).unwrap()
+}
+
+fn how(prompt: &str, seed: u64) -> GenerateRequest {
+    GenerateRequest {
+        prompt: prompt.into(),
+        frames: FRAMES,
+        seed,
+        samples: 1,
+        steps: 4,
+        guidance: 2.0,
+        top_k_ratio: 0.9,
+        temperature: 1.0,
+        foot_fix: true,
+        rigid: true,
+    }
+}
+
+fn source(model: &mut InterMask) -> Source {
+    let made =
+        model.generate(&how("two people dance salsa", 7), &mut |_, _| ControlFlow::Continue(())).unwrap();
+    let Sample { motion, foot_fixed, tokens, .. } = made.samples.into_iter().next().unwrap();
+    Source { motion, foot_fixed, tokens }
+}
+
+fn edited(model: &mut InterMask, source: &Source, task: Task, seed: u64) -> Sample {
+    let frames = task.result_frames(source.motion.frames());
+    let how = GenerateRequest { frames, ..how("two people bow to each other", seed) };
+    let request = EditRequest { how, source: Arc::new(source.clone()), task };
+    let made = model.edit(&request, &mut |_, _| ControlFlow::Continue(())).unwrap();
+    let sample = made.samples.into_iter().next().unwrap();
+    assert_eq!(sample.motion.frames(), frames);
+    assert!(sample.motion.is_finite() && sample.shown().is_finite());
+    sample
+}
+
+fn both<'a>(sample: &'a Sample, source: &'a Source) -> [(&'a Motion, &'a Motion); 2] {
+    let fixed = (sample.foot_fixed.as_ref().unwrap(), source.foot_fixed.as_ref().unwrap());
+    [(&sample.motion, &source.motion), fixed]
+}
+
+fn window(frames: Range<usize>) -> Window {
+    Window { frames, persons: [true; 2], parts: BodyParts::ALL, blend: 8 }
+}
+
+/// Metres that the fastest joint goes from each frame to the next.
+fn speeds(motion: &Motion, who: usize) -> Vec<f64> {
+    let step = |pair: &[crate::motion::Pose]| {
+        let joint =
+            |j: usize| (0..3).map(|c| f64::from(pair[1][j][c] - pair[0][j][c]).powi(2)).sum::<f64>().sqrt();
+        (0..JOINTS).map(joint).fold(0.0, f64::max)
+    };
+    motion.persons[who].positions.windows(2).map(step).collect()
+}
+
+/// The seam at frame `seam` is no faster than twice the 95th percentile of the rest.
+#[track_caller]
+fn seamless(motion: &Motion, seam: usize) {
+    for who in 0..2 {
+        let speeds = speeds(motion, who);
+        let mut sorted = speeds.clone();
+        sorted.sort_by(f64::total_cmp);
+        let usual = sorted[sorted.len() * 95 / 100];
+        let worst =
+            speeds[seam.saturating_sub(20)..(seam + 4).min(speeds.len())].iter().copied().fold(0.0, f64::max);
+        assert!(worst <= 2.0 * usual, "person {who}: {worst} m a frame at the seam, usually at most {usual}");
+    }
+}
+
+#[test]
+fn a_window_changes_and_nothing_else_does() {
+    let mut model = mini();
+    let source = source(&mut model);
+    let made = edited(&mut model, &source, Task::Window(window(40..56)), 3);
+    for (new, old) in both(&made, &source) {
+        for who in 0..2 {
+            let (new, old) = (&new.persons[who].positions, &old.persons[who].positions);
+            assert_eq!((&new[..32], &new[64..]), (&old[..32], &old[64..]), "person {who}");
+            assert!((40..56).all(|t| new[t] != old[t]), "person {who}");
+        }
+        seamless(new, 40);
+        seamless(new, 60);
+    }
+    let (new, old) = (made.tokens.clone().unwrap(), source.tokens.clone().unwrap());
+    for (p, (new, old)) in new.ids().iter().zip(old.ids()).enumerate() {
+        assert!(new == old || (10..14).contains(&canvas::place(p, FRAMES / 4).time));
+    }
+    assert_ne!(new, old);
+    let again = edited(&mut model, &source, Task::Window(window(40..56)), 3);
+    assert_eq!((again.motion, again.foot_fixed), (made.motion.clone(), made.foot_fixed));
+    assert_ne!(edited(&mut model, &source, Task::Window(window(40..56)), 4).motion, made.motion);
+}
+
+#[test]
+fn one_person_and_some_parts() {
+    let mut model = mini();
+    let source = source(&mut model);
+    let arms = BodyParts::named(["arms"]).unwrap();
+    let task = Task::Window(Window { persons: [false, true], parts: arms, ..window(0..FRAMES) });
+    let made = edited(&mut model, &source, task, 3);
+    for (new, old) in both(&made, &source) {
+        assert_eq!(new.persons[0], old.persons[0]);
+    }
+    let apart = |joint: usize| -> f32 {
+        let (new, old) = (&made.motion.persons[1].positions, &source.motion.persons[1].positions);
+        let one =
+            |t: usize| (0..3).map(|c| (new[t][joint][c] - old[t][joint][c]).powi(2)).sum::<f32>().sqrt();
+        (0..FRAMES).map(one).sum::<f32>() / FRAMES as f32
+    };
+    // Fitted onto the same bones, the rest of the body may give way by millimetres.
+    assert!(apart(20) + apart(21) > 0.05, "{} {}", apart(20), apart(21));
+    assert!((0..9).all(|joint| apart(joint) < 0.005), "{:?}", (0..9).map(apart).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_receptive_field_is_what_is_said() {
+    let mut model = mini();
+    let tokens = source(&mut model).tokens.unwrap();
+    let length = tokens.length();
+    let column = length / 2;
+    let codes = model.model.config().codes as u32;
+    let changed = tokens
+        .ids()
+        .iter()
+        .enumerate()
+        .map(|(p, &id)| if canvas::place(p, length).time == column { (id + 1) % codes } else { id });
+    let changed = Tokens::new(changed.collect()).unwrap();
+    let (old, new) = (model.motion(&tokens).unwrap(), model.motion(&changed).unwrap());
+    let moved: Vec<usize> = (0..FRAMES)
+        .filter(|&t| (0..2).any(|who| old[who].positions()[t] != new[who].positions()[t]))
+        .collect();
+    let (first, last) = (moved[0], moved[moved.len() - 1]);
+    let reach = (4 * column - first).max(last - (4 * column + 3));
+    assert!(reach <= RECEPTIVE_FIELD, "{reach}");
+    assert!(reach + 4 > RECEPTIVE_FIELD, "what is said is no more than what is: {reach}");
+}
+
+#[test]
+fn rows_stand_for_their_parts() {
+    let mut model = mini();
+    let tokens = source(&mut model).tokens.unwrap();
+    let (length, codes) = (tokens.length(), model.model.config().codes as u32);
+    let old = model.motion(&tokens).unwrap();
+    // How far each joint moves, pelvis aside, when one row is drawn anew.
+    let moved = |row: usize| -> [f64; JOINTS] {
+        let other = tokens.ids().iter().enumerate().map(|(p, &id)| {
+            let here = canvas::place(p, length);
+            if here.person == 0 && here.part == row { (id + 389) % codes } else { id }
+        });
+        let new = model.motion(&Tokens::new(other.collect()).unwrap()).unwrap();
+        let (old, new) = (old[0].positions(), new[0].positions());
+        std::array::from_fn(|j| {
+            let at = |pose: &crate::motion::Pose, c: usize| f64::from(pose[j][c] - pose[0][c]);
+            let one =
+                |t: usize| (0..3).map(|c| (at(&new[t], c) - at(&old[t], c)).powi(2)).sum::<f64>().sqrt();
+            (0..FRAMES).map(one).sum::<f64>() / FRAMES as f64
+        })
+    };
+    let by_row: Vec<[f64; JOINTS]> = (0..PARTS).map(moved).collect();
+    let share = |row: usize, joints: &[usize]| joints.iter().map(|&j| by_row[row][j]).sum::<f64>();
+    assert!((0..4).all(|row| share(row, &[20, 21]) < share(4, &[20, 21])), "wrists hang on row 4");
+}
+
+#[test]
+fn partners_are_made_for_either_person() {
+    let mut model = mini();
+    let source = source(&mut model);
+    for (kept, role) in [(0, 0), (1, 1), (0, 1)] {
+        let made = edited(&mut model, &source, Task::React(React { kept, role }), 5);
+        for (new, old) in both(&made, &source) {
+            assert_eq!(new.persons[role], old.persons[kept]);
+            assert_ne!(new.persons[1 - role].positions, old.persons[1 - kept].positions);
+        }
+    }
+}
+
+#[test]
+fn middles_of_any_length() {
+    let mut model = mini();
+    let source = source(&mut model);
+    for middle in [24, 64] {
+        let made = edited(&mut model, &source, Task::Between(Between { first: 32, middle, last: 24 }), 5);
+        for (new, old) in both(&made, &source) {
+            for who in 0..2 {
+                let (new, old) = (&new.persons[who].positions, &old.persons[who].positions);
+                assert_eq!(new[..20], old[..20]);
+                assert_eq!(new[new.len() - 12..], old[old.len() - 12..]);
+            }
+        }
+    }
+}
+
+/// Three stretches after the end: the last one beyond what the model can hold.
+fn timeline() -> Task {
+    let stretch = |prompt: &str, frames| Stretch { prompt: prompt.into(), frames };
+    Task::Extend(vec![
+        stretch("two people dance salsa", 96),
+        stretch("one person waves", 96),
+        stretch("two people walk", 64),
+    ])
+}
+
+#[test]
+fn clips_go_on_beyond_ten_seconds() {
+    let mut model = mini();
+    let source = source(&mut model);
+    let made = edited(&mut model, &source, timeline(), 5);
+    assert_eq!(made.motion.frames(), 352);
+    assert!(made.tokens.is_none(), "longer than a model's maps");
+    for (new, old) in both(&made, &source) {
+        for who in 0..2 {
+            assert_eq!(new.persons[who].positions[..80], old.persons[who].positions[..80]);
+        }
+    }
+    // And a window of what came of it, encoded anew.
+    let long = Source { motion: made.motion, foot_fixed: made.foot_fixed, tokens: None };
+    let made = edited(&mut model, &long, Task::Window(window(200..240)), 6);
+    for (new, old) in both(&made, &long) {
+        assert_eq!(new.persons[0].positions[..192], old.persons[0].positions[..192]);
+        assert_eq!(new.persons[1].positions[248..], old.persons[1].positions[248..]);
+    }
+}
+
+#[test]
+#[ignore = "not met: where a small model continues, it can itself jump, which blending does not take away"]
+fn joins_are_no_faster_than_twice_the_rest() {
+    let mut model = mini();
+    let source = source(&mut model);
+    let made = edited(&mut model, &source, timeline(), 5);
+    [96, 192, 288].into_iter().for_each(|seam| seamless(&made.motion, seam));
+    let made = edited(&mut model, &source, Task::Between(Between { first: 32, middle: 24, last: 24 }), 5);
+    [32, 76].into_iter().for_each(|seam| seamless(&made.motion, seam));
+}
+
+#[test]
+fn variations_keep_what_the_model_is_sure_of() {
+    let mut model = mini();
+    let source = source(&mut model);
+    let kept = |made: &Sample| {
+        let (new, old) = (made.tokens.as_ref().unwrap(), source.tokens.as_ref().unwrap());
+        new.ids().iter().zip(old.ids()).filter(|(a, b)| a == b).count() as f64 / old.ids().len() as f64
+    };
+    let near = kept(&edited(&mut model, &source, Task::Vary(0.2), 5));
+    let far = kept(&edited(&mut model, &source, Task::Vary(1.0), 5));
+    assert!((0.8..1.0).contains(&near) && far < near, "{near} {far}");
+}
+
+#[test]
+fn moved_people_are_encoded_where_they_stand() {
+    let mut model = mini();
+    let source = source(&mut model);
+    let moved = Move { person: 0, shift: [1.0, -0.5], turn: 40.0, frames: 0..0 };
+    let made = edited(&mut model, &source, Task::Move(moved), 0);
+    assert!(made.tokens.is_none());
+    let moved = Source { motion: made.motion, foot_fixed: made.foot_fixed, tokens: None };
+    let made = edited(&mut model, &moved, Task::Window(window(40..56)), 3);
+    for (new, old) in both(&made, &moved) {
+        for who in 0..2 {
+            let (new, old) = (&new.persons[who].positions, &old.persons[who].positions);
+            assert_eq!(new[..32], old[..32]);
+            let pelvis: f32 = (0..3).map(|c| (new[48][0][c] - old[48][0][c]).abs()).sum();
+            assert!(pelvis < 0.8, "the new frames are where the person is: {pelvis}");
+        }
+        seamless(new, 40);
+    }
+}

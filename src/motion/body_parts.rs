@@ -1,0 +1,95 @@
+//! The body in the parts that a person speaks of: what an edit may be limited to.
+
+use super::JOINTS;
+use crate::error::{Error, Result};
+
+/// A set of body parts. The pelvis and hips belong to legs and torso together: they move where both are chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BodyParts {
+    /// Knees, ankles, feet.
+    pub legs: bool,
+    /// Spine, neck, collars, head.
+    pub torso: bool,
+    /// Shoulders, elbows, wrists.
+    pub arms: bool,
+}
+
+/// Knees, ankles, feet.
+pub(super) const LEGS: [usize; 6] = [4, 5, 7, 8, 10, 11];
+/// Spine, neck, collars, head.
+pub(super) const TORSO: [usize; 7] = [3, 6, 9, 12, 13, 14, 15];
+/// Shoulders, elbows, wrists.
+pub(super) const ARMS: [usize; 6] = [16, 17, 18, 19, 20, 21];
+/// Pelvis and hips.
+pub(super) const HIPS: [usize; 3] = [0, 1, 2];
+
+impl BodyParts {
+    /// The whole body.
+    pub const ALL: Self = Self { legs: true, torso: true, arms: true };
+    /// What the parts are called.
+    pub const NAMES: [&'static str; 3] = ["legs", "torso", "arms"];
+
+    /// The parts of these names.
+    ///
+    /// # Errors
+    /// `invalid_parts` for other names, and where there is none.
+    pub fn named<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self> {
+        let mut parts = Self { legs: false, torso: false, arms: false };
+        for name in names {
+            match name {
+                "legs" => parts.legs = true,
+                "torso" => parts.torso = true,
+                "arms" => parts.arms = true,
+                _ => {
+                    let shown: String = name.chars().take(40).collect();
+                    let message =
+                        format!("there is no body part {shown:?}; the parts are legs, torso and arms");
+                    return Err(Error::invalid("invalid_parts", message));
+                }
+            }
+        }
+        if parts.names().next().is_none() {
+            return Err(Error::invalid("invalid_parts", "name at least one of legs, torso and arms"));
+        }
+        Ok(parts)
+    }
+
+    /// The names of the parts in this set, from the floor up.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        let chosen = [self.legs, self.torso, self.arms];
+        Self::NAMES.into_iter().zip(chosen).filter_map(|(name, chosen)| chosen.then_some(name))
+    }
+
+    /// Whether this is the whole body.
+    pub fn is_all(self) -> bool {
+        self == Self::ALL
+    }
+
+    /// Whether a joint moves with these parts.
+    pub fn has(self, joint: usize) -> bool {
+        debug_assert!(joint < JOINTS);
+        (self.legs && LEGS.contains(&joint))
+            || (self.torso && TORSO.contains(&joint))
+            || (self.arms && ARMS.contains(&joint))
+            || (self.legs && self.torso && HIPS.contains(&joint))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_joint_belongs_somewhere_and_names_are_checked() {
+        assert!((0..JOINTS).all(|joint| BodyParts::ALL.has(joint)));
+        let arms = BodyParts::named(["arms"]).unwrap();
+        assert!(arms.has(20) && !arms.has(15) && !arms.has(0));
+        let lower = BodyParts::named(["legs", "torso", "legs"]).unwrap();
+        assert!(lower.has(0) && !lower.has(16));
+        assert_eq!(lower.names().collect::<Vec<_>>(), ["legs", "torso"]);
+        assert!(BodyParts::named(BodyParts::NAMES).unwrap().is_all());
+        for bad in [vec![], vec!["legs", "tail"], vec!["Arms"]] {
+            assert_eq!(BodyParts::named(bad).unwrap_err().code(), "invalid_parts");
+        }
+    }
+}
