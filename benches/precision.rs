@@ -1,9 +1,9 @@
-//! f32 against bf16 on the CPU's tile unit: the products and convolutions of training, forms taking turns.
+//! f32 against bf16 on the CPU's tile unit: the linear layers and convolutions of training, forms taking turns.
 //!
 //! `cargo bench --bench precision`
 
 use candle_core::{Device, Tensor, Var};
-use duet::nn::ops::{ConvGeometry, conv2d, product};
+use duet::nn::ops::{After, ConvGeometry, conv2d, linear};
 use duet::nn::params::Params;
 use duet::nn::precision::{self, Precision};
 use std::time::{Duration, Instant};
@@ -18,13 +18,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     println!("GFLOP/s of the fastest of {ROUNDS} rounds (ratio), {} threads", rayon::current_num_threads());
     for (rows, input, output) in [(2400, 128, 384), (2400, 384, 1024), (221, 384, 1024)] {
-        let (x, w) = (numbers(&[rows, input])?, numbers(&[output, input])?);
+        let (x, w, b) = (numbers(&[rows, input])?, numbers(&[output, input])?, numbers(&[output])?);
         let work = 2.0 * (rows * input * output) as f64;
-        let name = format!("product {rows}x{input}x{output}");
-        compare(&format!("{name} forward"), work, || product(&x, &w).map(drop))?;
-        let (x, w) = (Var::from_tensor(&x)?, Var::from_tensor(&w)?);
+        let name = format!("linear {rows}x{input}x{output}");
+        compare(&format!("{name} forward"), work, || linear(&x, &w, &b, After::Nothing).map(drop))?;
+        let (x, w, b) = (Var::from_tensor(&x)?, Var::from_tensor(&w)?, Var::from_tensor(&b)?);
         compare(&format!("{name} with gradients"), 3.0 * work, || {
-            product(&x, &w)?.sum_all()?.backward().map(drop)
+            linear(&x, &w, &b, After::Nothing)?.sum_all()?.backward().map(drop)
         })?;
     }
     let g = ConvGeometry { kernel: (3, 3), stride: (1, 1), padding: (1, 1), dilation: (1, 1) };
