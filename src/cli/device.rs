@@ -36,3 +36,8 @@ pub fn best() -> Device {
     }
     Device::Cpu
 }
+
+/// What [`best`] finds, in a word.
+pub fn name() -> &'static str {
+    if best().is_cuda() { "cuda" } else { "cpu" }
+}

@@ -24,6 +24,9 @@ fn hint(code: &str) -> Option<&'static str> {
         "model_failure" | "internal" => {
             "this is a fault of duet or of the model's files: `duet models verify` checks those"
         }
+        "invalid_setting" | "invalid_config" | "invalid_key" => {
+            "`duet serve --help` lists every setting, `duet config check` says where each comes from"
+        }
         "frames_and_seconds" => "`duet generate --help` lists every setting",
         "invalid_window" | "invalid_parts" | "invalid_persons" | "invalid_person" | "invalid_role"
         | "invalid_blend" | "invalid_between" | "invalid_timeline" | "invalid_share" | "invalid_shift"

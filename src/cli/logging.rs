@@ -1,6 +1,7 @@
 //! The log: to stderr, as text or as one JSON object a line.
 
 use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
 use std::io::IsTerminal;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -13,12 +14,14 @@ pub struct LogArgs {
     /// How much to tell on stderr [default: info when serving, else warn]
     #[arg(long, global = true, value_name = "LEVEL", env = "DUET_LOG_LEVEL")]
     log_level: Option<LogLevel>,
-    /// Lines for people, or JSON objects for programs
-    #[arg(long, global = true, value_name = "FORMAT", env = "DUET_LOG_FORMAT", default_value = "text")]
-    log_format: LogFormat,
+    /// Lines for people, or JSON objects for programs [default: text]
+    #[arg(long, global = true, value_name = "FORMAT", env = "DUET_LOG_FORMAT")]
+    log_format: Option<LogFormat>,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
 pub enum LogLevel {
     Error,
     Warn,
@@ -27,13 +30,21 @@ pub enum LogLevel {
     Trace,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum LogFormat {
+#[derive(Clone, Copy, Debug, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum LogFormat {
     Text,
     Json,
 }
 
 impl LogArgs {
+    /// What flags and variables leave open is taken from the settings file.
+    #[must_use]
+    pub fn or(self, level: Option<LogLevel>, format: Option<LogFormat>) -> Self {
+        Self { log_level: self.log_level.or(level), log_format: self.log_format.or(format) }
+    }
+
     /// Start logging; from here on panics are logged too.
     pub fn install(&self, default: LogLevel) {
         let level: LevelFilter = match self.log_level.unwrap_or(default) {
@@ -47,7 +58,7 @@ impl LogArgs {
         let targets = Targets::new().with_default(level.min(LevelFilter::WARN)).with_target("duet", level);
         let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
         let registry = tracing_subscriber::registry().with(targets);
-        match self.log_format {
+        match self.log_format.unwrap_or(LogFormat::Text) {
             LogFormat::Text => {
                 registry.with(lines.with_ansi(std::io::stderr().is_terminal()).with_target(false)).init();
             }

@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand. Doc comments of the flags are the manual.
 
 mod adherence;
+mod config;
 pub mod data;
 mod device;
 mod edit;
@@ -11,9 +12,11 @@ mod generate;
 mod logging;
 pub mod models;
 mod models_at_hand;
+mod probe;
 mod put;
 mod results;
 mod serve;
+mod settings;
 pub mod train;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -44,7 +47,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Serve(serve::ServeArgs),
+    Serve(Box<serve::ServeArgs>),
+    Config(config::ConfigArgs),
+    Probe(probe::ProbeArgs),
     Generate(generate::GenerateArgs),
     Edit(edit::EditArgs),
     Export(export::ExportArgs),
@@ -65,7 +70,9 @@ impl Command {
 
     fn run(self) -> anyhow::Result<()> {
         match self {
-            Self::Serve(args) => serve::run(args)?,
+            Self::Serve(args) => serve::run(*args)?,
+            Self::Config(args) => config::run(args)?,
+            Self::Probe(args) => probe::run(&args)?,
             Self::Generate(args) => generate::run(args)?,
             Self::Edit(args) => edit::run(args)?,
             Self::Export(args) => export::run(args)?,
@@ -85,7 +92,14 @@ pub fn main() -> ExitCode {
         Err(error) => return exit::usage(&error),
     };
     let default = cli.command.default_level();
-    cli.log.install(default);
+    let (level, format) = match &cli.command {
+        Command::Serve(args) => match args.settings.file() {
+            Ok(file) => (file.log_level, file.log_format),
+            Err(error) => return exit::report(Err(error.into())),
+        },
+        _ => (None, None),
+    };
+    cli.log.or(level, format).install(default);
     exit::report(cli.command.run())
 }
 

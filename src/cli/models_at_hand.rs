@@ -2,12 +2,12 @@
 //! families meet.
 
 use super::device;
-use crate::engine::{Loader, ModelSpec};
+use crate::engine::{Loader, ModelFile, ModelSpec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::generate::Generator;
 use crate::generate::intermask::InterMask;
 use crate::models::config::MotionLayout;
-use crate::package::manifest::Kind;
+use crate::package::manifest::{FileEntry, Kind, Part};
 use crate::package::{DEFAULT_MODEL, Package, SearchPath};
 use std::sync::Arc;
 
@@ -68,7 +68,14 @@ impl ModelsAtHand {
 fn spec(name: String, package: Package) -> ModelSpec {
     let manifest = package.manifest();
     let (title, knows) = (manifest.title.clone(), manifest.knows.clone());
-    ModelSpec { name, title, knows, examples: manifest.examples.clone(), loader: loader(package) }
+    let (examples, licence) = (manifest.examples.clone(), manifest.licence.clone());
+    let file = |(part, entry): (Part, &FileEntry)| ModelFile {
+        part: part.word().to_owned(),
+        bytes: entry.bytes,
+        sha256: entry.sha256.clone(),
+    };
+    let files = manifest.files.iter().map(file).collect();
+    ModelSpec { name, title, knows, examples, licence, files, loader: loader(package) }
 }
 
 /// How a package becomes a model: one arm for each family.

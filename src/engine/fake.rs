@@ -1,7 +1,7 @@
 //! A model for tests: it walks two people along, and its prompt tells it how to misbehave.
 
 use super::random::MotionId;
-use super::{Finished, Limits, Loader, ModelSpec};
+use super::{Finished, Limits, Loader, ModelFile, ModelSpec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::generate::edit::without_model;
 use crate::generate::{EditRequest, GenerateRequest, Generated, Generator, Progress, Sample, Timings};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// The test's hand on every [`Fake`] made by [`Control::loader`].
 #[derive(Default)]
 pub(crate) struct Control {
-    /// Requests whose prompt starts with "wait" end when this is set.
+    /// Requests whose prompt starts with "wait" end when this is set, and so do those with "hang", which show no progress.
     pub open: AtomicBool,
     /// Loading fails while this is set.
     pub broken: AtomicBool,
@@ -40,6 +40,8 @@ impl Control {
             title: format!("The {name} model"),
             knows: "walking <in> a line".into(),
             examples: vec!["walk <in> a line".into(), "walk & turn".into()],
+            licence: "CC0".into(),
+            files: vec![ModelFile { part: "vq".into(), bytes: 3, sha256: "ab".repeat(32) }],
             loader: self.loader(),
         }
     }
@@ -72,6 +74,9 @@ impl Fake {
             if progress(0, request.steps).is_break() {
                 return Err(cancelled());
             }
+        }
+        while request.prompt.starts_with("hang") && !self.0.open.load(SeqCst) {
+            std::thread::sleep(Duration::from_millis(2));
         }
         for step in 1..=request.steps {
             if progress(step, request.steps).is_break() {

@@ -4,11 +4,13 @@
 //! [`Finished`] → [`answer`]; for edits [`RawEdit`] → [`Engine::prepare`] → [`Engine::edit`] in the same way. The engine knows models only as [`Generator`](crate::generate::Generator)s.
 
 pub mod answer;
+mod asked;
 mod check;
 pub mod edit;
 #[cfg(test)]
 pub(crate) mod fake;
 mod files;
+mod jobs;
 mod queue;
 mod random;
 mod raw;
@@ -16,8 +18,10 @@ mod request;
 mod store;
 mod worker;
 
-pub use edit::{Edited, Parent, RawEdit, RawStretch, ValidEdit};
+pub use asked::Asked;
+pub use edit::{Edited, Parent, RawEdit, RawStretch, ValidEdit, fields as edit_fields};
 pub use files::{Content, ResultFile, origin};
+pub use jobs::{Idempotency, Job, JobLimits, JobState, JobWatch, Jobs, Order};
 pub use random::MotionId;
 pub use raw::{FIELDS, RawRequest};
 pub use request::{
@@ -29,11 +33,12 @@ pub use worker::{Health, Loader, OnProgress, Phase};
 use crate::error::{Error, ErrorKind, Result};
 use crate::generate::{GenerateRequest, Generated};
 use crate::motion::{Pose, Rotations};
-use std::sync::Arc;
+use queue::Ticket;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use store::Store;
 use tokio::sync::oneshot;
-use worker::{Outcome, Work, Worker};
+use worker::{Outcome, Worker};
 
 /// A model to offer, and how to get it.
 #[derive(Clone)]
@@ -46,8 +51,23 @@ pub struct ModelSpec {
     pub knows: String,
     /// Prompts that it answers well.
     pub examples: Vec<String>,
+    /// Terms of its weights.
+    pub licence: String,
+    /// What it is made of.
+    pub files: Vec<ModelFile>,
     /// Makes it.
     pub loader: Loader,
+}
+
+/// A file of weights, and how to tell it from any other.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct ModelFile {
+    /// Which part of the model it holds.
+    pub part: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Lower-case hexadecimal.
+    pub sha256: String,
 }
 
 /// How much the engine takes on.
@@ -105,6 +125,8 @@ struct Model {
     title: String,
     knows: String,
     examples: Vec<String>,
+    licence: String,
+    files: Vec<ModelFile>,
     worker: Worker,
 }
 
@@ -116,13 +138,19 @@ pub struct ModelInfo<'a> {
     pub title: &'a str,
     pub knows: &'a str,
     pub examples: &'a [String],
+    pub licence: &'a str,
+    pub files: &'a [ModelFile],
 }
+
+/// Told of every result, when it is there.
+pub type OnFinished = Box<dyn Fn(&Finished) + Send + Sync>;
 
 /// Named models, each on its own thread, and the results they made. Dropping it stops the threads.
 pub struct Engine {
     models: Vec<Model>,
     default: usize,
     store: Store,
+    on_finished: OnceLock<OnFinished>,
 }
 
 impl Engine {
@@ -134,17 +162,24 @@ impl Engine {
     pub fn start(models: Vec<ModelSpec>, default: Option<&str>, limits: Limits) -> Result<Self> {
         let models = models
             .into_iter()
-            .map(|ModelSpec { name, title, knows, examples, loader }| {
+            .map(|ModelSpec { name, title, knows, examples, licence, files, loader }| {
                 let worker = Worker::start(&name, loader, limits.queue)?;
-                Ok(Model { name, title, knows, examples, worker })
+                Ok(Model { name, title, knows, examples, licence, files, worker })
             })
             .collect::<Result<Vec<_>>>()?;
-        let mut engine = Self { models, default: 0, store: Store::new(limits.results, limits.result_bytes) };
+        let store = Store::new(limits.results, limits.result_bytes);
+        let mut engine = Self { models, default: 0, store, on_finished: OnceLock::new() };
         if engine.models.is_empty() {
             return Err(Error::new(ErrorKind::NotFound, "no_model", "no model is installed"));
         }
         engine.default = engine.position(default)?;
         Ok(engine)
+    }
+
+    /// Have `on_finished` told of every result from now on; a second call is without effect.
+    pub fn on_finished(&self, on_finished: OnFinished) {
+        // Refused is what comes too late, as promised.
+        let _ = self.on_finished.set(on_finished);
     }
 
     /// The models, in the order they were given.
@@ -176,7 +211,20 @@ impl Engine {
     /// # Errors
     /// `unknown_model`, `queue_full`, `model_not_ready`, `model_failure`, `shutting_down`.
     pub async fn generate(&self, request: ValidRequest) -> Result<Arc<Finished>> {
-        self.finish(self.admit(asked(request), Box::new(|_, _| ()))?).await
+        self.run(request.into()).await
+    }
+
+    /// [`Engine::generate`] or [`Engine::edit`], whichever it is.
+    ///
+    /// # Errors
+    /// As those.
+    pub async fn run(&self, asked: Asked) -> Result<Arc<Finished>> {
+        self.finish(self.admit(asked, Box::new(|_, _| ()))?).await
+    }
+
+    /// How many requests will be served before this one; `None` once it is served itself.
+    fn waiting_before(&self, place: Place) -> Option<usize> {
+        self.models[place.model].worker.position(place.ticket)
     }
 
     /// [`Engine::generate`] for callers that may block, with a look at the progress.
@@ -184,7 +232,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::generate`].
     pub fn generate_blocking(&self, request: ValidRequest, on_progress: OnProgress) -> Result<Arc<Finished>> {
-        self.finish_blocking(self.admit(asked(request), on_progress)?)
+        self.finish_blocking(self.admit(request.into(), on_progress)?)
     }
 
     /// Find what an edit is about and apply the rules. Reads files, so it may take milliseconds.
@@ -235,7 +283,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::generate`], and `edit_not_supported`.
     pub async fn edit(&self, edit: ValidEdit) -> Result<Arc<Finished>> {
-        self.finish(self.admit(asked_edit(edit), Box::new(|_, _| ()))?).await
+        self.run(edit.into()).await
     }
 
     /// [`Engine::edit`] for callers that may block, with a look at the progress.
@@ -243,7 +291,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::edit`].
     pub fn edit_blocking(&self, edit: ValidEdit, on_progress: OnProgress) -> Result<Arc<Finished>> {
-        self.finish_blocking(self.admit(asked_edit(edit), on_progress)?)
+        self.finish_blocking(self.admit(edit.into(), on_progress)?)
     }
 
     /// A kept result.
@@ -277,20 +325,17 @@ impl Engine {
         })
     }
 
+    /// Let it in now; its result is awaited apart from that.
     fn admit(&self, asked: Asked, on_progress: OnProgress) -> Result<Admitted> {
         let Asked { model, work, edit } = asked;
-        let model = &self.models[self.position(model.as_deref())?];
-        let pending = Pending {
-            id: MotionId::random()?,
-            model: model.name.clone(),
-            request: work.how().clone(),
-            edit,
-            started: Instant::now(),
-        };
-        let answer = model.worker.run(work, on_progress)?;
-        Ok((pending, answer))
+        let (position, started) = (self.position(model.as_deref())?, Instant::now());
+        let (id, model, request) = (MotionId::random()?, &self.models[position], work.how().clone());
+        let (ticket, answer) = model.worker.run(work, on_progress)?;
+        let place = Place { model: position, ticket };
+        Ok((Pending { id, model: model.name.clone(), request, edit, started, place }, answer))
     }
 
+    /// The result of what was let in. Dropping the future cancels the work at its next decoding step.
     async fn finish(&self, (pending, answer): Admitted) -> Result<Arc<Finished>> {
         let outcome = answer.await.map_err(|_| worker::stopped())??;
         Ok(self.keep(pending, outcome))
@@ -312,29 +357,22 @@ impl Engine {
             total: pending.started.elapsed(),
         });
         self.store.put(finished.clone());
+        if let Some(tell) = self.on_finished.get() {
+            tell(&finished);
+        }
         finished
     }
 }
 
-/// Work for a model, not let in yet.
-struct Asked {
-    model: Option<String>,
-    work: Work,
-    edit: Option<Edited>,
-}
-
-fn asked(request: ValidRequest) -> Asked {
-    Asked { model: request.model, work: Work::Generate(request.work), edit: None }
-}
-
-fn asked_edit(edit: ValidEdit) -> Asked {
-    let ValidEdit { model, parent, sample, work } = edit;
-    let edited = Edited { parent, sample, task: work.task.clone() };
-    Asked { model, work: Work::Edit(work), edit: Some(edited) }
-}
-
 /// A request that was let in, and where its answer will come from.
 type Admitted = (Pending, oneshot::Receiver<Result<Outcome>>);
+
+/// Where a request stands.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    model: usize,
+    ticket: Ticket,
+}
 
 /// A request that was let in.
 struct Pending {
@@ -343,11 +381,13 @@ struct Pending {
     request: GenerateRequest,
     edit: Option<Edited>,
     started: Instant,
+    place: Place,
 }
 
 impl Model {
     fn info(&self) -> ModelInfo<'_> {
-        ModelInfo { name: &self.name, title: &self.title, knows: &self.knows, examples: &self.examples }
+        let Self { name, title, knows, examples, licence, files, worker: _ } = self;
+        ModelInfo { name, title, knows, examples, licence, files }
     }
 }
 

@@ -11,9 +11,15 @@ pub(super) struct Queue<T> {
 }
 
 struct Inner<T> {
-    waiting: VecDeque<T>,
+    /// Each with its ticket.
+    waiting: VecDeque<(Ticket, T)>,
+    next: u64,
     closed: bool,
 }
+
+/// Says which of those who came this one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ticket(u64);
 
 /// Why a job was not let in.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,25 +30,27 @@ pub(super) enum Refused {
 
 impl<T> Queue<T> {
     pub(super) fn new(capacity: usize) -> Self {
-        let inner = Inner { waiting: VecDeque::new(), closed: false };
+        let inner = Inner { waiting: VecDeque::new(), next: 0, closed: false };
         Self { inner: Mutex::new(inner), wake: Condvar::new(), capacity: capacity.max(1) }
     }
 
     /// Let `item` in when there is room after everything that is `gone` has been dropped.
-    pub(super) fn push(&self, item: T, gone: impl Fn(&T) -> bool) -> Result<(), Refused> {
+    pub(super) fn push(&self, item: T, gone: impl Fn(&T) -> bool) -> Result<Ticket, Refused> {
         let mut inner = self.lock();
         if inner.closed {
             return Err(Refused::Closed);
         }
         if inner.waiting.len() >= self.capacity {
-            inner.waiting.retain(|waiting| !gone(waiting));
+            inner.waiting.retain(|(_, waiting)| !gone(waiting));
         }
         if inner.waiting.len() >= self.capacity {
             return Err(Refused::Full);
         }
-        inner.waiting.push_back(item);
+        let ticket = Ticket(inner.next);
+        inner.next += 1;
+        inner.waiting.push_back((ticket, item));
         self.wake.notify_one();
-        Ok(())
+        Ok(ticket)
     }
 
     /// The next item; waits for one. `None` once the queue is closed.
@@ -52,7 +60,7 @@ impl<T> Queue<T> {
             if inner.closed {
                 return None;
             }
-            if let Some(item) = inner.waiting.pop_front() {
+            if let Some((_, item)) = inner.waiting.pop_front() {
                 return Some(item);
             }
             inner = self.wake.wait(inner).unwrap_or_else(PoisonError::into_inner);
@@ -72,6 +80,13 @@ impl<T> Queue<T> {
 
     pub(super) fn is_closed(&self) -> bool {
         self.lock().closed
+    }
+
+    /// How many are before this one in the line, those who are `gone` not counted; `None` when it waits no longer.
+    pub(super) fn position(&self, ticket: Ticket, gone: impl Fn(&T) -> bool) -> Option<usize> {
+        let inner = self.lock();
+        let place = inner.waiting.iter().position(|(other, _)| *other == ticket)?;
+        Some(inner.waiting.iter().take(place).filter(|(_, waiting)| !gone(waiting)).count())
     }
 
     pub(super) fn len(&self) -> usize {
@@ -107,6 +122,17 @@ mod tests {
         queue.push(2, |_| false).unwrap();
         queue.push(3, |item| *item == 1).unwrap();
         assert_eq!((queue.pop(), queue.pop()), (Some(2), Some(3)));
+    }
+
+    #[test]
+    fn positions_count_those_who_still_wait() {
+        let queue = Queue::new(3);
+        let tickets = [1, 2, 3].map(|item| queue.push(item, |_| false).unwrap());
+        let positions = |gone: i32| tickets.map(|ticket| queue.position(ticket, |item| *item == gone));
+        assert_eq!(positions(0), [Some(0), Some(1), Some(2)]);
+        assert_eq!(positions(2), [Some(0), Some(1), Some(1)]);
+        queue.pop();
+        assert_eq!(positions(0), [None, Some(0), Some(1)]);
     }
 
     #[test]

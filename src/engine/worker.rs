@@ -4,7 +4,7 @@
 //! A panic inside the model ends one request, not the thread: the model is thrown away and loaded afresh.
 
 use super::check;
-use super::queue::{Queue, Refused};
+use super::queue::{Queue, Refused, Ticket};
 use crate::error::{Error, ErrorKind, Result};
 use crate::generate::{EditRequest, GenerateRequest, Generated, Generator, Progress};
 use serde::Serialize;
@@ -136,13 +136,18 @@ impl Worker {
         &self,
         work: Work,
         on_progress: OnProgress,
-    ) -> Result<oneshot::Receiver<Result<Outcome>>> {
+    ) -> Result<(Ticket, oneshot::Receiver<Result<Outcome>>)> {
         let (reply, answer) = oneshot::channel();
-        self.submit(Task::Run(Job { work, reply, on_progress, queued: Instant::now() }))?;
-        Ok(answer)
+        let ticket = self.submit(Task::Run(Job { work, reply, on_progress, queued: Instant::now() }))?;
+        Ok((ticket, answer))
     }
 
-    fn submit(&self, task: Task) -> Result<()> {
+    /// Requests that will be served before this one, that being served not counted; `None` once it is served itself.
+    pub(super) fn position(&self, ticket: Ticket) -> Option<usize> {
+        self.queue.position(ticket, Task::is_gone)
+    }
+
+    fn submit(&self, task: Task) -> Result<Ticket> {
         self.queue.push(task, Task::is_gone).map_err(|refused| match refused {
             Refused::Full => Error::new(
                 ErrorKind::Busy,

@@ -1,18 +1,34 @@
 //! `POST /edit`: a result (or files) and what to do with it in, a new result out.
 
-use super::generate::answered;
+use super::access::Caller;
+use super::generate::answer;
 use super::motions::off_thread;
 use super::problem::Problem;
 use super::{AppState, body};
 use crate::engine::RawEdit;
-use axum::extract::{Request, State};
+use crate::error::{Error, ErrorKind};
+use axum::extract::{Extension, Request, State};
 use axum::response::Response;
 
-/// The edit's rules are those of [`RawEdit::validate`]; a caller who leaves cancels the work.
-pub async fn edit(State(state): State<AppState>, request: Request) -> Result<Response, Problem> {
-    let body = body::read_json(request, body::MAX_EDIT_BYTES, state.limits.body).await?;
+/// A damaged file is the caller's here, not one of the server's own.
+fn blame_the_caller(error: Error) -> Error {
+    if error.kind() == ErrorKind::Corrupt { Error::invalid(error.code(), error.to_string()) } else { error }
+}
+
+/// The edit's rules are those of [`RawEdit::validate`].
+pub async fn edit(
+    State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let headers = request.headers().clone();
+    let body = body::read_json(request, body::MAX_EDIT_BYTES, state.times.body).await?;
     let engine = state.engine.clone();
     // Files in the body take a while to read.
-    let edit = off_thread(move || engine.prepare(RawEdit::from_json(&body)?)).await?;
-    answered(&state, state.engine.edit(edit)).await
+    let (body, edit) = off_thread(move || {
+        let edit = engine.prepare(RawEdit::from_json(&body)?).map_err(blame_the_caller)?;
+        Ok((body, edit))
+    })
+    .await?;
+    answer(&state, &caller, &headers, &body, edit.into()).await
 }

@@ -1,38 +1,88 @@
-//! `POST /generate`: JSON in, motion out.
+//! `POST /generate`: JSON in, motion out; or a job, when the caller would rather not wait.
 
+use super::access::Caller;
+use super::jobs;
 use super::motions::{self, off_thread};
+use super::preferences::{self, Prefer};
 use super::problem::Problem;
 use super::{AppState, body};
-use crate::engine::{Finished, RawRequest};
-use crate::error::Result;
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use crate::engine::{Asked, Finished, Job, JobState, Order, RawRequest};
+use axum::extract::{Extension, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use std::any::Any;
 use std::sync::Arc;
 
-/// The request's rules are those of [`RawRequest::validate`]; a caller who leaves cancels the work.
+/// The request's rules are those of [`RawRequest::validate`].
 pub async fn generate(
     State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
     request: Request,
-) -> std::result::Result<Response, Problem> {
-    let body = body::read_json(request, body::MAX_BYTES, state.limits.body).await?;
-    let request = RawRequest::from_json(&body)?.validate()?;
-    answered(&state, state.engine.generate(request)).await
+) -> Result<Response, Problem> {
+    let headers = request.headers().clone();
+    let body = body::read_json(request, body::MAX_BYTES, state.times.body).await?;
+    let asked = RawRequest::from_json(&body)?.validate()?.into();
+    answer(&state, &caller, &headers, &body, asked).await
 }
 
-/// The JSON of a result, if it comes within the server's patience.
-pub async fn answered(
+/// Have it done as the headers wish. A caller who leaves cancels the work, unless it is a job or has an `Idempotency-Key`,
+/// with which it can be asked for again.
+pub async fn answer(
     state: &AppState,
-    work: impl Future<Output = Result<Arc<Finished>>>,
-) -> std::result::Result<Response, Problem> {
-    let finished = tokio::time::timeout(state.limits.answer, work).await.map_err(|_| {
-        Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "took_too_long",
-            "this took longer than the server allows; ask for fewer samples, steps or frames",
-        )
-    })??;
+    caller: &Caller,
+    headers: &HeaderMap,
+    body: &[u8],
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let prefer = Prefer::of(headers);
+    let idempotency = preferences::idempotency(headers, body)?;
+    if !prefer.respond_async && idempotency.is_none() {
+        let time = preferences::time(headers, state.times.answer)?;
+        let _share = caller.admit()?;
+        let finished = tokio::time::timeout(time, state.engine.run(asked)).await;
+        return motion(finished.map_err(|_| took_too_long())??).await;
+    }
+    let limit = if prefer.respond_async { state.times.job } else { state.times.answer };
+    let order = Order {
+        owner: caller.name().map(str::to_owned),
+        idempotency,
+        time: preferences::time(headers, limit)?,
+        share: None,
+    };
+    let job = submit(state, caller, asked, order)?;
+    if prefer.respond_async {
+        // Running out of patience is no failure: the job goes on.
+        let _ = tokio::time::timeout(prefer.wait, job.ended()).await;
+        return jobs::accepted(state, &job);
+    }
+    job.ended().await;
+    match job.state(&state.engine) {
+        JobState::Succeeded(id) => motion(state.engine.find(&id.to_string())?).await,
+        JobState::Failed(error) => Err(Problem::from(&*error)),
+        _ => Err(Problem::new(StatusCode::CONFLICT, "job_cancelled", "this generation was cancelled")),
+    }
+}
+
+/// An order that came before takes no further share of its caller's limits.
+fn submit(state: &AppState, caller: &Caller, asked: Asked, mut order: Order) -> Result<Arc<Job>, Problem> {
+    if let Some(job) = state.jobs.known(&order)? {
+        return Ok(job);
+    }
+    order.share = caller.admit()?.map(|share| Box::new(share) as Box<dyn Any + Send>);
+    let (job, _) = state.jobs.submit(&state.engine, asked, order)?;
+    Ok(job)
+}
+
+async fn motion(finished: Arc<Finished>) -> Result<Response, Problem> {
     let json = off_thread(move || motions::answer(&finished)).await?;
     Ok(([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], json).into_response())
+}
+
+fn took_too_long() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "took_too_long",
+        "this took longer than the server allows; ask for fewer samples, steps or frames",
+    )
 }

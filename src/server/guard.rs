@@ -33,7 +33,7 @@ pub async fn add_headers(request: Request, next: Next) -> Response {
 }
 
 /// Refuse requests for other hosts: a page elsewhere whose name has been pointed at this machine (DNS rebinding) must
-/// not read what runs here. Only meant for servers that listen on the loopback address.
+/// not read what runs here.
 pub async fn check_host(State(state): State<AppState>, request: Request, next: Next) -> Response {
     if let Hosts::Only(allowed) = &*state.hosts {
         let host = named_host(&request);

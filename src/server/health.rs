@@ -1,20 +1,19 @@
-//! `GET /healthz`: is the server able to generate? A full queue is health; a model that cannot be loaded or hangs is not.
+//! Is the server alive, and is it ready? A full queue is health. A model that cannot be loaded, is being loaded or gives no
+//! sign of life is not readiness; one that hangs cannot be mended from within, so then a supervisor should start the server anew.
 
 use super::AppState;
-use crate::engine::Phase;
+use crate::engine::{Health, Phase};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-/// A working model that gave no sign of life for so long is taken for hung.
-const HUNG: Duration = Duration::from_secs(120);
-
 #[derive(Serialize)]
-struct Health<'a> {
+struct Report<'a> {
     status: &'static str,
     version: &'static str,
     models: Vec<ModelHealth<'a>>,
@@ -23,27 +22,65 @@ struct Health<'a> {
 #[derive(Serialize)]
 struct ModelHealth<'a> {
     name: &'a str,
-    state: Phase,
+    state: &'static str,
     waiting: usize,
 }
 
-/// 200 while the default model is fine, else 503.
+/// A working model that gave no sign of life for `stall` is taken for hung.
+pub fn is_hung(health: Health, stall: Duration) -> bool {
+    health.phase == Phase::Working && health.quiet > stall
+}
+
+/// One word for how a model is.
+pub fn word(health: Health, stall: Duration) -> &'static str {
+    match health.phase {
+        _ if is_hung(health, stall) => "hung",
+        Phase::Idle => "idle",
+        Phase::Loading => "loading",
+        Phase::Ready => "ready",
+        Phase::Working => "working",
+        Phase::Failed => "failed",
+    }
+}
+
+/// 503 when only a new process can help, else 200.
+pub async fn livez(State(state): State<AppState>) -> Response {
+    let hung = state.engine.health().any(|(_, health)| is_hung(health, state.times.stall));
+    report(&state, !hung)
+}
+
+/// 200 while requests for the default model would be worked on now or in their turn.
+pub async fn readyz(State(state): State<AppState>) -> Response {
+    let ready = default_health(&state).is_some_and(|health| {
+        !matches!(health.phase, Phase::Failed | Phase::Loading) && !is_hung(health, state.times.stall)
+    });
+    report(&state, ready && !state.stopping.load(Relaxed))
+}
+
+/// 200 while the default model is fine or on its way, else 503: older than the two above, and between them.
 pub async fn healthz(State(state): State<AppState>) -> Response {
+    let fine = default_health(&state)
+        .is_some_and(|health| health.phase != Phase::Failed && !is_hung(health, state.times.stall));
+    report(&state, fine)
+}
+
+fn default_health(state: &AppState) -> Option<Health> {
     let default = state.engine.default_model().name;
-    let mut healthy = true;
+    state.engine.health().find(|(model, _)| model.name == default).map(|(_, health)| health)
+}
+
+fn report(state: &AppState, well: bool) -> Response {
     let models = state
         .engine
         .health()
-        .map(|(model, health)| {
-            let hung = health.phase == Phase::Working && health.quiet > HUNG;
-            if model.name == default && (health.phase == Phase::Failed || hung) {
-                healthy = false;
-            }
-            ModelHealth { name: model.name, state: health.phase, waiting: health.waiting }
+        .map(|(model, health)| ModelHealth {
+            name: model.name,
+            state: word(health, state.times.stall),
+            waiting: health.waiting,
         })
         .collect();
     let (code, status) =
-        if healthy { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "unavailable") };
-    let body = Health { status, version: env!("CARGO_PKG_VERSION"), models };
+        if well { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "unavailable") };
+    let body = Report { status, version: env!("CARGO_PKG_VERSION"), models };
     (code, [(CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }

@@ -1,19 +1,21 @@
 //! One line in the log for each request, under a name that the answer carries too (`x-request-id`).
 
-use super::problem::Problem;
+use super::AppState;
+use super::problem::{Problem, ProblemCode};
 use crate::engine::MotionId;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::time::Instant;
 use tracing::Instrument;
+use tracing::field::Empty;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Name the request (keeping a sensible name that a proxy gave it), run it inside a span, log how it went.
 /// Prompts and results' names never reach the log: of the path only the pattern is told.
-pub async fn observe(request: Request, next: Next) -> Response {
+pub async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = match given_id(&request) {
         Some(id) => id,
@@ -22,11 +24,21 @@ pub async fn observe(request: Request, next: Next) -> Response {
             Err(error) => return Problem::from(error).into_response(),
         },
     };
-    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
-    let span = tracing::info_span!("request", %id, method = %request.method(), route);
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+    let method = request.method().clone();
+    let span = tracing::info_span!("request", %id, %method, route, key = Empty);
     let mut response = next.run(request).instrument(span.clone()).await;
-    let (status, ms) = (response.status().as_u16(), started.elapsed().as_millis() as u64);
-    span.in_scope(|| tracing::info!(status, ms, "answered"));
+    let (status, took) = (response.status().as_u16(), started.elapsed());
+    let problem = response.extensions().get::<ProblemCode>().map(|code| code.0);
+    state.metrics.answered(&method, route, status, problem, took);
+    let ms = took.as_millis() as u64;
+    // Probes and scrapes come every few seconds: they would be most of the log.
+    if matches!(route, "/livez" | "/readyz" | "/healthz" | "/metrics") && status == 200 {
+        span.in_scope(|| tracing::debug!(status, ms, "answered"));
+    } else {
+        span.in_scope(|| tracing::info!(status, ms, problem, "answered"));
+    }
     if let Ok(value) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }

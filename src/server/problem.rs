@@ -24,7 +24,7 @@ pub fn status(kind: ErrorKind) -> StatusCode {
 }
 
 /// Seconds after which a busy or restarting server is worth another try.
-const RETRY_AFTER_SECONDS: &str = "2";
+const RETRY_AFTER_SECONDS: u64 = 2;
 
 /// What a person is told when the reason is nobody's business but the log's.
 const HIDDEN: &str =
@@ -40,7 +40,14 @@ pub struct Problem {
     status: StatusCode,
     detail: Cow<'static, str>,
     code: &'static str,
+    /// Seconds, for the header Retry-After.
+    #[serde(skip)]
+    retry_after: Option<u64>,
 }
+
+/// Goes with the response of a problem, for those who count.
+#[derive(Clone, Copy, Debug)]
+pub struct ProblemCode(pub &'static str);
 
 fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u16(status.as_u16())
@@ -50,13 +57,32 @@ impl Problem {
     /// `code` is for programs, `detail` for people: it says what to do and holds nothing of the inside.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");
-        Self { r#type: "about:blank", title, status, detail: detail.into(), code }
+        Self { r#type: "about:blank", title, status, detail: detail.into(), code, retry_after: None }
+    }
+
+    /// Worth another try after so many seconds.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
     }
 }
 
 impl From<Error> for Problem {
     /// Failures of ours go to the log here, once, and leave without their words.
     fn from(error: Error) -> Self {
+        let problem = Self::from(&error);
+        if problem.status.is_server_error() {
+            let causes = causes(&error);
+            tracing::error!(code = error.code(), %error, causes, "request failed");
+        }
+        problem
+    }
+}
+
+impl From<&Error> for Problem {
+    /// For an error that the log knows already.
+    fn from(error: &Error) -> Self {
         // A missing or forbidden file is the server's own: nobody out there named it.
         let is_file = matches!(error.code(), "file_not_found" | "permission_denied");
         let status = if is_file { StatusCode::INTERNAL_SERVER_ERROR } else { status(error.kind()) };
@@ -65,10 +91,6 @@ impl From<Error> for Problem {
                 error.kind(),
                 ErrorKind::Corrupt | ErrorKind::Io | ErrorKind::Network | ErrorKind::Internal
             );
-        if status.is_server_error() {
-            let causes = causes(&error);
-            tracing::error!(code = error.code(), %error, causes, "request failed");
-        }
         let code = if is_file { "internal" } else { error.code() };
         let detail = if hidden { Cow::Borrowed(HIDDEN) } else { Cow::Owned(error.to_string()) };
         Self::new(status, code, detail)
@@ -88,14 +110,17 @@ fn causes(error: &Error) -> String {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, code) = (self.status, self.code);
+        let (status, code, retry_after) = (self.status, self.code, self.retry_after);
         let mut response = (status, Json(self)).into_response();
+        response.extensions_mut().insert(ProblemCode(code));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         let again = status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::SERVICE_UNAVAILABLE;
-        if again && code != "took_too_long" {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+        if let Some(seconds) = retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        } else if again && code != "took_too_long" {
+            headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
         }
         response
     }

@@ -1,7 +1,7 @@
 //! The service on a socket: bind, accept, and an end in good order.
 
+use super::{AppState, app};
 use crate::error::{Error, ErrorKind, Result};
-use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -17,10 +17,6 @@ use tokio::sync::Semaphore;
 const HEADER_TIME: Duration = Duration::from_secs(20);
 /// Bytes of request line and headers, at most.
 const HEADER_BYTES: usize = 32 << 10;
-/// Connections at a time; more wait in the operating system's queue.
-const CONNECTIONS: usize = 512;
-/// How long requests in flight may take to finish once the server is asked to stop.
-pub const DRAIN_TIME: Duration = Duration::from_secs(10);
 /// Pause after a failed accept, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -57,15 +53,23 @@ pub fn bind(host: &str, port: u16) -> Result<TcpListener> {
     Ok(listener)
 }
 
-/// Answer until `stop` is done, then let requests in flight finish within [`DRAIN_TIME`].
+/// Answer at most `connections` at a time (more wait in the operating system's queue) until `stop` is done. Then the service
+/// says that it is not ready, takes no new connections, and lets requests in flight and jobs finish within the time that
+/// [`TimeLimits::drain`](super::TimeLimits) gives.
 ///
 /// # Errors
 /// `cannot_listen`.
-pub async fn serve(listener: TcpListener, app: Router, stop: impl Future<Output = ()>) -> Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    state: AppState,
+    connections: usize,
+    stop: impl Future<Output = ()>,
+) -> Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener).map_err(|source| {
         Error::new(ErrorKind::Io, "cannot_listen", "cannot listen on this port").with_source(source)
     })?;
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let app = app(state.clone());
+    let room = Arc::new(Semaphore::new(connections));
     let drain = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -102,9 +106,14 @@ pub async fn serve(listener: TcpListener, app: Router, stop: impl Future<Output 
             drop(permit);
         });
     }
+    state.stopping();
     drop(listener);
-    tracing::info!("stopping; requests in flight may finish");
-    if tokio::time::timeout(DRAIN_TIME, drain.shutdown()).await.is_err() {
+    tracing::info!(seconds = state.times.drain.as_secs(), "stopping; requests in flight and jobs may finish");
+    let rest = async {
+        state.jobs.drained().await;
+        drain.shutdown().await;
+    };
+    if tokio::time::timeout(state.times.drain, rest).await.is_err() {
         tracing::warn!("some requests did not finish in time and were dropped");
     }
     Ok(())
@@ -128,7 +137,7 @@ mod tests {
     use super::*;
     use crate::engine::Engine;
     use crate::engine::fake::{Control, LIMITS, eventually};
-    use crate::server::{AppState, Hosts, TimeLimits, app};
+    use crate::server::tests::policy;
     use std::sync::atomic::Ordering::SeqCst;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
@@ -174,11 +183,11 @@ mod tests {
     async fn callers_who_leave_cancel_and_stopping_lets_the_rest_finish() {
         let control = Arc::new(Control::default());
         let engine = Arc::new(Engine::start(vec![control.spec("fake")], None, LIMITS).unwrap());
-        let state = AppState::new(engine, Hosts::Only(vec![]), TimeLimits::default()).unwrap();
+        let state = AppState::new(engine, policy()).unwrap();
         let listener = bind("127.0.0.1", 0).unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let served = tokio::spawn(serve(listener, app(state), async { drop(stopped.await) }));
+        let served = tokio::spawn(serve(listener, state, 64, async { drop(stopped.await) }));
 
         assert!(ask(address, r#"{"prompt":"walk"}"#).await.starts_with("HTTP/1.1 200"));
         // A large body is answered, not cut off.

@@ -11,3 +11,8 @@ pub use answer::Edited;
 pub use parent::Parent;
 pub use raw::{RawEdit, RawStretch};
 pub use rules::{MAX_STRETCHES, ValidEdit};
+
+/// Names of the fields of `POST /edit`.
+pub fn fields() -> impl Iterator<Item = &'static str> {
+    raw::OWN.into_iter().chain(raw::HOW)
+}

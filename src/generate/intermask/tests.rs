@@ -121,9 +121,9 @@ fn one_person_and_some_parts() {
             |t: usize| (0..3).map(|c| (new[t][joint][c] - old[t][joint][c]).powi(2)).sum::<f32>().sqrt();
         (0..FRAMES).map(one).sum::<f32>() / FRAMES as f32
     };
-    // Fitted onto the same bones, the rest of the body may give way a little: the spine by 8 mm here, on average.
+    // Fitted onto the same bones, the rest of the body may give way by millimetres.
     assert!(apart(20) + apart(21) > 0.05, "{} {}", apart(20), apart(21));
-    assert!((0..9).all(|joint| apart(joint) < 0.01), "{:?}", (0..9).map(apart).collect::<Vec<_>>());
+    assert!((0..9).all(|joint| apart(joint) < 0.005), "{:?}", (0..9).map(apart).collect::<Vec<_>>());
 }
 
 #[test]

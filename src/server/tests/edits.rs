@@ -88,6 +88,8 @@ async fn motion_comes_in_files() {
         (with(json!(["?"])), "invalid_files"),
         (with(json!([STANDARD.encode("MZ\0\0"), file])), "not_a_motion"),
         (with(json!([STANDARD.encode("\u{1}"), file])), "not_a_motion"),
+        (with(json!([STANDARD.encode(&npy::write_person(&walk(40)).unwrap()[..900]), file])), "npy_corrupt"),
+        (with(json!([STANDARD.encode("HIERARCHY\nROOT"), file])), "bvh_syntax"),
         (with(json!([short, short])), "motion_too_short"),
         (
             with(json!([file, STANDARD.encode(npy::write_person(&walk(44)).unwrap())])),

@@ -11,6 +11,8 @@ use std::sync::atomic::Ordering::SeqCst;
 use tower::ServiceExt;
 
 mod edits;
+mod jobs;
+mod operations;
 mod requests;
 mod service;
 
@@ -43,6 +45,7 @@ impl Answer {
         assert_eq!(self.header("content-type"), "application/problem+json", "{text}");
         let body = self.json();
         assert_eq!(body["code"], code, "{text}");
+        assert!(openapi::is_known(status, code), "{code} is not in the OpenAPI document");
         assert_eq!(body["status"], status);
         assert_eq!(body["type"], "about:blank");
         assert!(body["title"].is_string() && body["detail"].as_str().is_some_and(|words| !words.is_empty()));
@@ -59,10 +62,14 @@ impl House {
     }
 
     fn with(hosts: Hosts, limits: Limits, times: TimeLimits) -> Self {
+        Self::under(Policy { hosts, times, ..policy() }, limits)
+    }
+
+    fn under(policy: Policy, limits: Limits) -> Self {
         let control = Arc::new(Control::default());
         let models = vec![control.spec("mini"), control.spec("other")];
         let engine = Arc::new(Engine::start(models, None, limits).unwrap());
-        let app = app(AppState::new(engine.clone(), hosts, times).unwrap());
+        let app = app(AppState::new(engine.clone(), policy).unwrap());
         Self { app, engine, control }
     }
 
@@ -90,6 +97,18 @@ impl House {
 
     async fn prompt(&self, prompt: &str) -> Answer {
         self.generate(json!({ "prompt": prompt }).to_string()).await
+    }
+}
+
+/// Loopback, no keys, the usual limits.
+pub fn policy() -> Policy {
+    Policy {
+        hosts: Hosts::Only(vec![]),
+        origins: Origins::default(),
+        keys: vec![],
+        times: TimeLimits::default(),
+        jobs: JobLimits::default(),
+        about: About::new("cpu", "f32"),
     }
 }
 

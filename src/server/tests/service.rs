@@ -181,7 +181,8 @@ async fn a_panic_in_a_handler_is_a_problem() {
         panic!("in /secret/place.rs")
     }
     let app = Router::new().route("/", get(broken)).layer(CatchPanicLayer::custom(problem::panicked));
-    let app = app.layer(from_fn(guard::add_headers)).layer(from_fn(observe::observe));
+    let state = AppState::new(house.engine.clone(), policy()).unwrap();
+    let app = app.layer(from_fn(guard::add_headers)).layer(from_fn_with_state(state, observe::observe));
     let house = House { app, ..house };
     house.get("/").await.is_problem(500, "internal");
 }

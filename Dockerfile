@@ -1,0 +1,54 @@
+# syntax=docker/dockerfile:1
+# docker build -t duet .                                the server on CPUs
+# docker build -t duet:cuda --target cuda .             the same for NVIDIA GPUs (run with --gpus all)
+# Both take --build-arg DUET_REVISION="$(git rev-parse HEAD)", which GET /info then tells.
+
+ARG RUST=1.95
+ARG CUDA=12.6.3
+
+FROM rust:${RUST}-bookworm AS build-cpu
+WORKDIR /src
+COPY . .
+ARG DUET_REVISION=unknown
+ENV DUET_REVISION=${DUET_REVISION}
+RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
+    cargo build --release --locked --features bundle && cp target/release/duet /duet
+
+FROM nvidia/cuda:${CUDA}-devel-ubuntu22.04 AS build-cuda
+ARG RUST
+RUN apt-get update && apt-get install -y --no-install-recommends build-essential ca-certificates curl && rm -rf /var/lib/apt/lists/*
+RUN curl -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal --default-toolchain ${RUST}
+ENV PATH=/root/.cargo/bin:${PATH}
+# Compute capability of the GPU; 80 (A100) also runs on later ones through their drivers.
+ARG CUDA_COMPUTE_CAP=80
+ENV CUDA_COMPUTE_CAP=${CUDA_COMPUTE_CAP}
+WORKDIR /src
+COPY . .
+ARG DUET_REVISION=unknown
+ENV DUET_REVISION=${DUET_REVISION}
+RUN --mount=type=cache,target=/root/.cargo/registry --mount=type=cache,target=/src/target \
+    cargo build --release --locked --features bundle,cuda && cp target/release/duet /duet
+
+FROM nvidia/cuda:${CUDA}-runtime-ubuntu22.04 AS cuda
+RUN useradd --uid 10001 --create-home duet
+COPY --from=build-cuda /duet /usr/local/bin/duet
+USER duet
+# Models that are imported or pulled go here.
+ENV DUET_MODELS=/models DUET_HOST=0.0.0.0 DUET_LOG_FORMAT=json
+VOLUME /models
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 CMD ["duet", "probe"]
+ENTRYPOINT ["duet"]
+CMD ["serve"]
+
+FROM debian:bookworm-slim AS cpu
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/* \
+    && useradd --uid 10001 --create-home duet
+COPY --from=build-cpu /duet /usr/local/bin/duet
+USER duet
+ENV DUET_MODELS=/models DUET_HOST=0.0.0.0 DUET_LOG_FORMAT=json
+VOLUME /models
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 CMD ["duet", "probe"]
+ENTRYPOINT ["duet"]
+CMD ["serve"]

@@ -1,0 +1,94 @@
+use super::*;
+use clap::Parser;
+use std::io::Write;
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+fn given(flags: &[&str]) -> SettingsArgs {
+    Line::try_parse_from(std::iter::once("duet").chain(flags.iter().copied())).unwrap().settings
+}
+
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file
+}
+
+fn with_file(text: &str, flags: &[&str]) -> Result<(Settings, Vec<resolve::Line>)> {
+    let file = file(text);
+    let mut all = vec!["--config", file.path().to_str().unwrap()];
+    all.extend(flags);
+    given(&all).resolve()
+}
+
+fn origin(lines: &[resolve::Line], name: &str) -> Origin {
+    lines.iter().find(|line| line.name == name).unwrap().origin.clone()
+}
+
+#[test]
+fn flags_go_before_the_file_and_the_file_before_defaults() {
+    let (settings, lines) = with_file("port = 9000\nqueue = 3\n", &["--queue", "4"]).unwrap();
+    assert_eq!((settings.port, settings.limits.queue, settings.connections), (9000, 4, 512));
+    assert_eq!(origin(&lines, "queue"), Origin::Flag("--queue".into()));
+    assert!(matches!(origin(&lines, "port"), Origin::File(_)));
+    assert_eq!(origin(&lines, "connections"), Origin::Default);
+}
+
+#[test]
+fn variables_stand_between_flags_and_file() {
+    // What clap reads from the environment arrives here as a name in `from_environment`; `tests/config.rs` sets real ones.
+    let mut args = given(&["--queue", "4"]);
+    args.from_environment = vec!["queue".into()];
+    let (_, lines) = args.resolve().unwrap();
+    assert_eq!(origin(&lines, "queue"), Origin::Variable("DUET_QUEUE".into()));
+}
+
+#[test]
+fn values_out_of_range_are_named_with_their_place() {
+    let code = |text: &str, flags: &[&str]| {
+        let error = with_file(text, flags).map(|_| ()).unwrap_err();
+        (error.code(), error.to_string())
+    };
+    let (found, words) = code("queue = 0", &[]);
+    assert_eq!(found, "invalid_setting");
+    assert!(words.starts_with("queue (from ") && words.ends_with("from 1 to 10000"), "{words}");
+    assert!(code("", &["--timeout", "0"]).1.starts_with("timeout (from --timeout)"));
+    assert_eq!(code("allow_origin = [\"example.org\"]", &[]).0, "invalid_setting");
+    for wrong in ["queues = 3", "queue = -1", "port = 70000", "port = \"a\"", "[[keys]]\nname = \"a\"", "]"] {
+        assert_eq!(code(wrong, &[]).0, "invalid_config", "{wrong}");
+    }
+    assert!(code("\n\nqueues = 3", &[]).1.contains("line 3"));
+    assert_eq!(code("[[keys]]\nname = \"a\"\nsha256 = \"a\"", &[]).0, "invalid_key");
+    assert_eq!(given(&["--config", "no/such/file"]).resolve().unwrap_err().code(), "file_not_found");
+}
+
+#[test]
+fn keys_are_read_and_not_shown() {
+    let digest = "0123456789abcdef".repeat(4);
+    let text = format!("[[keys]]\nname = \"farm\"\nsha256 = \"{digest}\"\nper_minute = 60\n");
+    let (settings, lines) = with_file(&text, &[]).unwrap();
+    assert_eq!(settings.keys[0].name(), "farm");
+    assert_eq!(settings.keys[0].limits().0.map(u32::from), Some(60));
+    assert!(!format!("{settings:?}{lines:?}").contains(&digest[..8]));
+}
+
+#[test]
+fn the_manual_tells_the_true_defaults() {
+    use clap::CommandFactory;
+    let (_, lines) = given(&[]).resolve().unwrap();
+    let command = Line::command();
+    for line in lines {
+        let Some(argument) = command.get_arguments().find(|argument| argument.get_id() == line.name) else {
+            continue; // Only in the file.
+        };
+        let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+        if let Some(value) = &line.value {
+            let told = format!("[default: {}]", value.trim_matches('"'));
+            assert!(help.contains(&told), "{}: {help}", line.name);
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! What goes into a model's queue, whichever door and kind of request it came through.
+
+use super::worker::Work;
+use super::{Edited, ValidEdit, ValidRequest};
+
+/// Work for a model, valid and not let in yet: a [`ValidRequest`] or a [`ValidEdit`].
+pub struct Asked {
+    pub(super) model: Option<String>,
+    pub(super) work: Work,
+    pub(super) edit: Option<Edited>,
+}
+
+impl From<ValidRequest> for Asked {
+    fn from(request: ValidRequest) -> Self {
+        Self { model: request.model, work: Work::Generate(request.work), edit: None }
+    }
+}
+
+impl From<ValidEdit> for Asked {
+    fn from(edit: ValidEdit) -> Self {
+        let ValidEdit { model, parent, sample, work } = edit;
+        let edited = Edited { parent, sample, task: work.task.clone() };
+        Self { model, work: Work::Edit(work), edit: Some(edited) }
+    }
+}

@@ -1,0 +1,126 @@
+use super::*;
+use crate::engine::ValidRequest;
+use crate::engine::fake::{self, Control, LIMITS, eventually};
+use std::sync::atomic::Ordering::SeqCst;
+
+struct Desk {
+    control: Arc<Control>,
+    engine: Arc<Engine>,
+    jobs: Jobs,
+}
+
+impl Desk {
+    fn new(limits: JobLimits) -> Self {
+        let control = Arc::new(Control::default());
+        let engine = Arc::new(Engine::start(vec![control.spec("one")], None, LIMITS).unwrap());
+        Self { control, engine, jobs: Jobs::new(limits) }
+    }
+
+    fn submit(&self, prompt: &str, order: Order) -> Result<(Arc<Job>, bool)> {
+        let request = ValidRequest { model: None, work: fake::request(prompt) };
+        self.jobs.submit(&self.engine, request.into(), order)
+    }
+
+    fn job(&self, prompt: &str) -> Result<Arc<Job>> {
+        self.submit(prompt, order()).map(|(job, _)| job)
+    }
+
+    fn state(&self, job: &Job) -> JobState {
+        job.state(&self.engine)
+    }
+}
+
+fn order() -> Order {
+    Order { time: Duration::from_secs(60), ..Order::default() }
+}
+
+fn named(key: &str, fingerprint: u8, owner: Option<&str>) -> Order {
+    let idempotency = Some(Idempotency { key: key.into(), fingerprint: [fingerprint; 32] });
+    Order { idempotency, owner: owner.map(Into::into), ..order() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_waits_runs_and_succeeds() {
+    let desk = Desk::new(JobLimits::default());
+    let running = desk.job("wait").unwrap();
+    eventually("the first job to run", || desk.control.started.load(SeqCst) == 1);
+    assert!(matches!(desk.state(&running), JobState::Running { step: 0, steps: 20 }));
+    let (next, last) = (desk.job("walk").unwrap(), desk.job("walk").unwrap());
+    assert!(matches!(desk.state(&next), JobState::Queued { position: 0 }));
+    assert!(matches!(desk.state(&last), JobState::Queued { position: 1 }));
+    assert_eq!(desk.job("walk").map(|_| ()).unwrap_err().code(), "queue_full");
+    desk.control.open.store(true, SeqCst);
+    for job in [&running, &next, &last] {
+        job.ended().await;
+        let JobState::Succeeded(id) = desk.state(job) else { panic!("{:?}", desk.state(job)) };
+        assert!(desk.engine.find(&id.to_string()).is_ok());
+    }
+    assert_eq!(desk.jobs.find(&running.id().to_string(), None).unwrap().id(), running.id());
+    assert_eq!(desk.jobs.count(), (0, 3));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancelled_job_frees_its_place_and_its_share() {
+    let desk = Desk::new(JobLimits::default());
+    let share = Arc::new(());
+    let (job, _) = desk.submit("wait", Order { share: Some(Box::new(share.clone())), ..order() }).unwrap();
+    eventually("the job to run", || desk.control.started.load(SeqCst) == 1);
+    job.cancel();
+    assert!(matches!(desk.state(&job), JobState::Cancelled));
+    eventually("the work to stop", || desk.control.cancelled.load(SeqCst) == 1);
+    eventually("the share to return", || Arc::strong_count(&share) == 1);
+    let next = desk.job("walk").unwrap();
+    next.ended().await;
+    next.cancel();
+    assert!(matches!(desk.state(&next), JobState::Succeeded(_)), "an end stays as it was");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_order_is_the_same_job() {
+    let desk = Desk::new(JobLimits::default());
+    let (first, new) = desk.submit("walk", named("a", 1, None)).unwrap();
+    assert!(new);
+    let (again, new) = desk.submit("walk", named("a", 1, None)).unwrap();
+    assert!(!new && again.id() == first.id());
+    assert_eq!(
+        desk.submit("run", named("a", 2, None)).map(|_| ()).unwrap_err().code(),
+        "idempotency_key_reused"
+    );
+    let (other, new) = desk.submit("walk", named("a", 1, Some("anna"))).unwrap();
+    assert!(new && other.id() != first.id(), "names are each owner's own");
+    assert_eq!(desk.jobs.find(&other.id().to_string(), None).map(|_| ()).unwrap_err().code(), "unknown_job");
+    assert!(desk.jobs.find(&other.id().to_string(), Some("anna")).is_ok());
+    first.ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_are_bounded_and_forgotten() {
+    let desk = Desk::new(JobLimits { count: 1, age: Duration::from_millis(50) });
+    let waiting = desk.job("wait").unwrap();
+    assert_eq!(desk.job("walk").map(|_| ()).unwrap_err().code(), "too_many_jobs");
+    desk.control.open.store(true, SeqCst);
+    waiting.ended().await;
+    let next = desk.job("walk").unwrap();
+    assert!(desk.jobs.find(&waiting.id().to_string(), None).is_err(), "the oldest made room");
+    next.ended().await;
+    eventually("the job to be forgotten", || desk.jobs.count() == (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_fails_says_why() {
+    let desk = Desk::new(JobLimits::default());
+    for (prompt, time, code) in
+        [("panic", 60_000, "model_failure"), ("nan", 60_000, "model_failure"), ("wait", 50, "took_too_long")]
+    {
+        let order = Order { time: Duration::from_millis(time), ..order() };
+        let (job, _) = desk.submit(prompt, order).unwrap();
+        job.ended().await;
+        let JobState::Failed(error) = desk.state(&job) else { panic!("{prompt} did not fail") };
+        assert_eq!(error.code(), code, "{prompt}");
+    }
+    eventually("the work to be cancelled", || desk.control.cancelled.load(SeqCst) == 1);
+    let stopped = desk.job("wait").unwrap();
+    desk.engine.stop();
+    tokio::time::timeout(Duration::from_secs(5), desk.jobs.drained()).await.expect("an end at the stop");
+    assert!(matches!(desk.state(&stopped), JobState::Failed(error) if error.code() == "shutting_down"));
+}

@@ -1,0 +1,90 @@
+//! Who is asking: the API key of a request, looked at before anything else of it is read.
+
+use super::AppState;
+use super::keys::{Holder, Share};
+use super::problem::Problem;
+use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use std::sync::Arc;
+
+/// Whoever asks. Without keys in the settings that is nobody in particular.
+#[derive(Clone, Default)]
+pub struct Caller(Option<Arc<Holder>>);
+
+impl Caller {
+    /// Name of the key's holder.
+    pub fn name(&self) -> Option<&str> {
+        self.0.as_deref().map(Holder::name)
+    }
+
+    /// Let one generation begin.
+    pub fn admit(&self) -> Result<Option<Share>, Problem> {
+        self.0.as_deref().map(Holder::admit).transpose()
+    }
+}
+
+/// Find the caller, or refuse. `Authorization: Bearer KEY` is for programs; browsers ask for a password and send it as
+/// `Basic`, where the user's name does not matter.
+pub async fn check(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    let caller = if state.keys.is_empty() {
+        Caller::default()
+    } else {
+        match secret(request.headers()).and_then(|secret| state.keys.holder(&secret)) {
+            Some(holder) => Caller(Some(holder)),
+            None => return refuse(request.uri().path() == "/"),
+        }
+    };
+    if let Some(name) = caller.name() {
+        tracing::Span::current().record("key", name);
+    }
+    request.extensions_mut().insert(caller);
+    next.run(request).await
+}
+
+fn refuse(is_page: bool) -> Response {
+    let message = "this server needs an API key: send it as the header Authorization: Bearer KEY";
+    let mut response = Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", message).into_response();
+    // The prompt of a browser would be in the way of programs that run in one.
+    let scheme = if is_page { "Basic realm=\"duet\", charset=\"UTF-8\"" } else { "Bearer realm=\"duet\"" };
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+    response
+}
+
+fn secret(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, rest) = value.split_once(' ')?;
+    let rest = rest.trim();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(rest.to_owned());
+    }
+    if scheme.eq_ignore_ascii_case("basic") {
+        let decoded = String::from_utf8(BASE64_STANDARD.decode(rest).ok()?).ok()?;
+        return decoded.split_once(':').map(|(_, password)| password.to_owned());
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_read_from_both_schemes() {
+        let read = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(AUTHORIZATION, value.parse().unwrap());
+            secret(&headers)
+        };
+        assert_eq!(read("Bearer duet_1").as_deref(), Some("duet_1"));
+        assert_eq!(read("bearer  duet_1 ").as_deref(), Some("duet_1"));
+        assert_eq!(read("Basic YW5uYTpkdWV0XzE=").as_deref(), Some("duet_1"));
+        for bad in ["duet_1", "Digest a", "Basic !", "Basic YQ==", ""] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! `/jobs/{id}`: how a generation goes that nobody waits for on the line; its events; its cancellation.
+
+use super::AppState;
+use super::access::Caller;
+use super::problem::{self, Problem};
+use crate::engine::answer::Settings;
+use crate::engine::{Job, JobState, JobWatch};
+use crate::error::{Error, Result};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Extension, Path, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::{self, Stream};
+use serde::Serialize;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+type Asked = std::result::Result<Path<String>, PathRejection>;
+type Answered = std::result::Result<Response, Problem>;
+
+/// How often those who watch a waiting job are told of its place in the queue, if that has changed.
+const TICK: Duration = Duration::from_millis(500);
+
+#[derive(Serialize)]
+struct View<'a> {
+    id: String,
+    state: &'static str,
+    model: &'a str,
+    prompt: &'a str,
+    settings: Settings,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    progress: Option<Progress>,
+    age_seconds: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<Problem>,
+    links: Links,
+}
+
+#[derive(Serialize)]
+struct Progress {
+    step: usize,
+    steps: usize,
+}
+
+#[derive(Serialize)]
+struct Links {
+    #[serde(rename = "self")]
+    itself: String,
+    events: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    motion: Option<String>,
+}
+
+fn view<'a>(job: &'a Job, state: &JobState) -> View<'a> {
+    let address = format!("/jobs/{}", job.id());
+    let (mut position, mut progress, mut motion, mut problem) = (None, None, None, None);
+    match state {
+        JobState::Queued { position: before } => position = Some(*before),
+        JobState::Running { step, steps } => progress = Some(Progress { step: *step, steps: *steps }),
+        JobState::Succeeded(id) => motion = Some(format!("/motions/{id}")),
+        JobState::Failed(error) => problem = Some(Problem::from(&**error)),
+        JobState::Cancelled => (),
+    }
+    View {
+        id: job.id().to_string(),
+        state: state.name(),
+        model: job.model(),
+        prompt: job.prompt(),
+        settings: job.settings(),
+        position,
+        progress,
+        age_seconds: job.age().as_secs(),
+        problem,
+        links: Links { events: format!("{address}/events"), itself: address, motion },
+    }
+}
+
+fn json(job: &Job, state: &JobState) -> Result<String> {
+    serde_json::to_string(&view(job, state))
+        .map_err(|source| Error::internal("json", "the job could not be written").with_source(source))
+}
+
+fn respond(status: StatusCode, app: &AppState, job: &Job) -> Answered {
+    let body = json(job, &job.state(&app.engine))?;
+    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
+    Ok((status, headers, body).into_response())
+}
+
+/// The answer to the request that made the job.
+pub fn accepted(app: &AppState, job: &Job) -> Answered {
+    let mut response = respond(StatusCode::ACCEPTED, app, job)?;
+    let headers = response.headers_mut();
+    headers.insert("preference-applied", HeaderValue::from_static("respond-async"));
+    if let Ok(address) = HeaderValue::try_from(format!("/jobs/{}", job.id())) {
+        headers.insert(LOCATION, address);
+    }
+    Ok(response)
+}
+
+fn find(app: &AppState, caller: &Caller, path: &str) -> Result<Arc<Job>> {
+    app.jobs.find(path, caller.name())
+}
+
+/// How it goes.
+pub async fn job(State(app): State<AppState>, Extension(caller): Extension<Caller>, path: Asked) -> Answered {
+    let Ok(Path(id)) = path else { return Err(problem::not_found().await) };
+    let job = find(&app, &caller, &id)?;
+    respond(StatusCode::OK, &app, &job)
+}
+
+/// Cancel it; one that has ended stays as it is.
+pub async fn cancel(
+    State(app): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    path: Asked,
+) -> Answered {
+    let Ok(Path(id)) = path else { return Err(problem::not_found().await) };
+    let job = find(&app, &caller, &id)?;
+    job.cancel();
+    respond(StatusCode::OK, &app, &job)
+}
+
+/// Its events: `progress` now and at each change, `end` last.
+pub async fn events(
+    State(app): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    path: Asked,
+) -> Answered {
+    let Ok(Path(id)) = path else { return Err(problem::not_found().await) };
+    let job = find(&app, &caller, &id)?;
+    let mut response = Sse::new(told(app, job)).keep_alive(KeepAlive::default()).into_response();
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Else nginx would keep the events until it has enough of them.
+    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+struct Watcher {
+    app: AppState,
+    job: Arc<Job>,
+    watch: JobWatch,
+    /// What was told last: state, and place or step.
+    told: Option<(&'static str, usize)>,
+    over: bool,
+}
+
+fn told(app: AppState, job: Arc<Job>) -> impl Stream<Item = std::result::Result<Event, Infallible>> {
+    let watcher = Watcher { app, watch: job.watch(), job, told: None, over: false };
+    stream::unfold(watcher, |mut watcher| async move {
+        loop {
+            if watcher.over {
+                return None;
+            }
+            let state = watcher.job.state(&watcher.app.engine);
+            let number = match state {
+                JobState::Queued { position } => position,
+                JobState::Running { step, .. } => step,
+                _ => 0,
+            };
+            let now = Some((state.name(), number));
+            if watcher.told != now {
+                watcher.told = now;
+                watcher.over = state.has_ended();
+                let name = if watcher.over { "end" } else { "progress" };
+                // A job can always be written; were it not so, the stream ends.
+                let event = Event::default().event(name).data(json(&watcher.job, &state).ok()?);
+                return Some((Ok(event), watcher));
+            }
+            tokio::select! {
+                () = watcher.watch.changed() => (),
+                () = tokio::time::sleep(TICK) => (),
+            }
+        }
+    })
+}
