@@ -77,7 +77,9 @@ fn fill(template: &str, does: [&[String]; 2], draws: &mut Draws) -> String {
     // Only a subject that is named once may be called "he" or "she".
     let subject =
         ["{1} ", "{2} "].iter().any(|slot| text.starts_with(slot) && text.matches(slot.trim()).count() == 1);
-    let Names { earlier, later, again, own } = names::names(subject, draws);
+    let people = text.find('{').filter(|&at| text[at..].starts_with("{they}"));
+    let names = names::names(subject, people.is_some(), draws);
+    let Names { earlier, later, again, own } = names;
     // Who has been named, in order.
     let mut named: Vec<&str> = Vec::new();
     let both = names::both(draws);
@@ -109,11 +111,12 @@ fn fill(template: &str, does: [&[String]; 2], draws: &mut Draws) -> String {
         match (slot, person) {
             ("1" | "2", _) => {
                 let known = named.iter().position(|known| *known == slot);
-                out.push_str(match known.unwrap_or(named.len()) {
-                    0 if known.is_some() => again,
-                    0 => earlier,
-                    _ => later,
-                });
+                match known.unwrap_or(named.len()) {
+                    0 if known.is_some() => out.push_str(again),
+                    0 => out.push_str(earlier),
+                    _ if known.is_some() => out.push_str(&names.later_again()),
+                    _ => out.push_str(later),
+                }
                 if known.is_none() {
                     named.push(slot);
                 }

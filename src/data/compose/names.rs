@@ -15,6 +15,18 @@ pub struct Names {
     pub own: [&'static str; 2],
 }
 
+impl Names {
+    /// The second, when named again: who was any man is that man.
+    pub fn later_again(&self) -> String {
+        match self.later.split_once(' ') {
+            Some(("a", rest)) => format!("the {rest}"),
+            Some(("another", rest)) => format!("the other {rest}"),
+            Some(("someone", _)) => "the other person".to_owned(),
+            _ => self.later.to_owned(),
+        }
+    }
+}
+
 const fn they(earlier: &'static str, later: &'static str, again: &'static str) -> Names {
     Names { earlier, later, again, own: ["their"; 2] }
 }
@@ -73,6 +85,16 @@ const SUBJECTS: &[(Names, f64)] = &[
     (of("he", "the other man", "he", ["his", "his"]), 0.4),
 ];
 
+/// Names that tell apart two who were just spoken of as "they", with weights.
+const AMONG: &[(Names, f64)] = &[
+    (they("one of them", "the other", "the first"), 2.0),
+    (they("one person", "the other", "the first person"), 2.0),
+    (they("one person", "the other person", "the first person"), 2.0),
+    (they("one", "the other", "the first"), 2.0),
+    (they("the first person", "the second person", "the first person"), 1.0),
+    (they("the first", "the second", "the first"), 0.5),
+];
+
 /// Ways to name both, with weights.
 const BOTH: &[(&str, f64)] = &[
     ("two people", 5.0),
@@ -96,9 +118,16 @@ const BOTH: &[(&str, f64)] = &[
     ("person 1 and person 2", 0.3),
 ];
 
-/// Names for a sentence; `subject` where the first named is its subject and is named only once.
-pub fn names(subject: bool, draws: &mut Draws) -> Names {
-    if subject && draws.chance(0.12) { draw(SUBJECTS, draws) } else { draw(NAMES, draws) }
+/// Names for a sentence; `subject` where the first named is its subject and is named only once, `among` where both have been
+/// spoken of together before.
+pub fn names(subject: bool, among: bool, draws: &mut Draws) -> Names {
+    if among {
+        draw(AMONG, draws)
+    } else if subject && draws.chance(0.12) {
+        draw(SUBJECTS, draws)
+    } else {
+        draw(NAMES, draws)
+    }
 }
 
 /// A name for both.
@@ -109,7 +138,7 @@ pub fn both(draws: &mut Draws) -> &'static str {
 /// All names that are not bound to a place in the sentence.
 #[cfg(test)]
 pub fn all() -> impl Iterator<Item = Names> {
-    NAMES.iter().chain(SUBJECTS).map(|(names, _)| *names)
+    NAMES.iter().chain(SUBJECTS).chain(AMONG).map(|(names, _)| *names)
 }
 
 fn draw<T: Copy>(list: &[(T, f64)], draws: &mut Draws) -> T {

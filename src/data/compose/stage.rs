@@ -21,6 +21,10 @@ const FITS: [f64; 2] = [0.26, 0.11];
 const STEP_FITS: [f64; 2] = [0.3, 0.2];
 /// Best loop error up to which a piece is repeated.
 const REPEATS: f64 = 0.09;
+/// Widest stance of somebody who stands relaxed, between the ankles on the floor, metres; and how often one is looked for.
+const STANCE: f64 = 0.33;
+/// See [`STANCE`].
+const STANCES: usize = 24;
 /// Words with which a phrase counts what it tells of, so that it is not true of a repetition.
 const COUNTING: [&str; 8] = ["two", "twice", "three", "times", "one-two", "again", "series", "combination"];
 
@@ -66,6 +70,13 @@ impl Bases for Grounds {
     /// Ten seconds of relaxed standing; pelvis of frame 0 above the origin, facing +z.
     fn standing(&self, draws: &mut Draws) -> Track {
         let mut track = draws_stand(&self.stands, 300, draws).unwrap_or_default();
+        // Gestures keep the feet of the first frame: somebody in the middle of a step does not stand.
+        for _ in 0..STANCES {
+            if track.first().is_some_and(|pose| track::stance(pose) < STANCE) {
+                break;
+            }
+            track = draws_stand(&self.stands, 300, draws).unwrap_or_default();
+        }
         if draws.chance(0.5) {
             track = track::mirror(&track);
         }

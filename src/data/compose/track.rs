@@ -21,6 +21,11 @@ pub fn mean_facing(track: &[Joints]) -> f64 {
     sin.atan2(cos)
 }
 
+/// How far apart the ankles are on the floor, metres.
+pub fn stance(pose: &Joints) -> f64 {
+    (pose[7][0] - pose[8][0]).hypot(pose[7][2] - pose[8][2])
+}
+
 /// Turn about the vertical through the origin: +z goes toward +x.
 pub fn turn(track: &mut [Joints], angle: f64) {
     let (sin, cos) = angle.sin_cos();

@@ -7,7 +7,7 @@ pub const WATCHING: &[&str] = &[
     "~stand still",
     "~look on",
     "~stand and ~wait",
-    "~just ~stand there",
+    "just ~stand there",
     "~stand there doing nothing",
     "~remain still",
 ];

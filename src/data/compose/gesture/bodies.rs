@@ -51,7 +51,6 @@ pub const SIGNS: &[Sign] = &[
             "~take a seat",
             "~sit on a chair",
             "~lower the body onto a seat",
-            "~be seated on a chair",
         ],
         short: &["[sit down|sitting down|sitting|take a seat|sitting on a chair]"],
         lay: |part, _, when| {

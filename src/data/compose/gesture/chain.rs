@@ -163,7 +163,9 @@ fn told_in(told: &[(Subject, String)], forms: [Form; 2], named: bool, draws: &mu
         // Whoever was named just now is "them".
         for slot in ["{1}", "{2}"] {
             if again && text.contains(slot) {
-                said = said.replace(slot, &format!("[them|{slot}]"));
+                said = said.replace(&format!("{slot}'s"), "their").replace(slot, &format!("[them|{slot}]"));
+            } else if !named {
+                said = said.replace(slot, "[someone|somebody|another person]");
             }
         }
         text.push_str(&said);

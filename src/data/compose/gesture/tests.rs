@@ -135,10 +135,9 @@ fn planted_feet_stay() {
 #[test]
 fn named_hands_meet() {
     let bases: Arc<dyn Bases> = Arc::new(MadeUp);
-    for source in sources(&bases, |_| 1.0)
-        .iter()
-        .filter(|s| ["handshake", "high-five", "fist-bump", "pull", "pass-object"].contains(&s.family()))
-    {
+    for source in sources(&bases, |_| 1.0).iter().filter(|s| {
+        ["handshake", "high-five", "fist-bump", "pull", "pass-object", "tug"].contains(&s.family())
+    }) {
         for seed in 0..20 {
             let scene = made(source.as_ref(), seed);
             let said = scene.facts.captions.join(" ");

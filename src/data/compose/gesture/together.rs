@@ -154,7 +154,7 @@ pub fn pull(stage: &mut Stage) -> Scene {
 
 /// Both lean back from their joined hands and pull, to and fro.
 pub fn tug(stage: &mut Stage) -> Scene {
-    let distance = stage.reach_distance([Hand::Left, Hand::Right], 0.12, 0.93, 0.0) + 0.06;
+    let distance = stage.reach_distance([Hand::Left, Hand::Right], 0.12, 0.9, 0.0) - 0.16;
     stage.apart(distance, 0.0);
     let hold = stage.draws.uniform(2.0, 3.2);
     let from = stage.draws.uniform(0.05, 0.3);
@@ -165,7 +165,7 @@ pub fn tug(stage: &mut Stage) -> Scene {
     for (part, sign) in parts.iter_mut().zip([1.0, -1.0]) {
         part.sway(when, move |t| {
             let s = sign * (TAU * rate * t).sin();
-            Torso { shift: [0.0, -0.06, -0.06 + size * s], bend: -0.05 + 0.1 * s, ..Torso::default() }
+            Torso { shift: [0.0, -0.06, -0.05 + size * s], bend: -0.04 + 0.08 * s, ..Torso::default() }
         });
         for mine in Hand::BOTH {
             part.reach(mine, when, palms(mine, mine.other(), 0.12, |_| 0.0));
