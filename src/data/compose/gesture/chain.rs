@@ -125,7 +125,10 @@ pub fn sentence(deeds: &[Vec<Clause>], draws: &mut Draws) -> String {
     let same = told.windows(2).all(|pair| pair[0].0 == pair[1].0);
     let together = same && told.first().is_some_and(|(who, _)| *who == Subject::They);
     match draws.unit() {
-        style if style < 0.1 => told_in(&told, [Form::Past; 2], true, draws),
+        // Not "left": mirrored clips would make it "right".
+        style if style < 0.1 && told.iter().all(|(_, phrase)| !phrase.contains("~leave")) => {
+            told_in(&told, [Form::Past; 2], true, draws)
+        }
         style if style < 0.2 && together => told_in(&told, [Form::Base; 2], false, draws),
         style if style < 0.27 && same => told_in(&told, [Form::Ing; 2], false, draws),
         style if style < 0.36 && told.len() > 1 && together => {

@@ -13,7 +13,10 @@ use std::f64::consts::TAU;
 /// Step together, arms around each other, step apart.
 pub fn hug(stage: &mut Stage) -> Scene {
     let high = stage.side;
-    let (near, far) = (stage.draws.uniform(0.3, 0.36), stage.draws.uniform(0.9, 1.3));
+    // Chests end a hand's breadth short of touching: joints are inside of bodies. Bending brings each 5 cm nearer.
+    let between = stage.draws.uniform(0.2, 0.26);
+    let near = stage.usual(0, 9)[2] + stage.usual(1, 9)[2] + between + 0.1;
+    let far = near + stage.draws.uniform(0.55, 0.95);
     stage.apart(far, 0.0);
     stage.arrive();
     let come = 1.0 * stage.slow;
@@ -167,7 +170,8 @@ pub fn pat_from_behind(stage: &mut Stage) -> Scene {
     let shoulder = stage.draws.chance(0.5);
     let above = if shoulder { 0.5 } else { 0.34 };
     let stretch = stage.draws.uniform(0.78, 0.9);
-    let distance = stage.touch_distance(hand, above, stretch) + 0.08;
+    // Seen from behind, the other's chest is farther by as much as it is before their feet.
+    let distance = stage.touch_distance(hand, above, stretch) - 2.0 * stage.usual(1, 9)[2] + 0.1;
     stage.apart(distance, 0.0);
     let turn = stage.draws.uniform(-0.2, 0.2);
     stage.put(1, Place { x: 0.0, z: 0.5 * distance, turn });
@@ -227,8 +231,9 @@ pub fn pat_from_behind(stage: &mut Stage) -> Scene {
 pub fn whisper(stage: &mut Stage) -> Scene {
     let hand = stage.side;
     // The outer hand hides the mouth; the ear is on the other side of it.
-    let gap = stage.draws.uniform(0.4, 0.46);
-    let aside = 0.2 * hand.sign();
+    let between = stage.draws.uniform(0.06, 0.12);
+    let gap = stage.usual(0, 15)[2] + 0.8 * stage.usual(1, 15)[2] + between + 0.14;
+    let aside = 0.22 * hand.sign();
     stage.apart(gap, 0.0);
     let turned = hand.sign() * stage.draws.uniform(0.3, 0.7);
     stage.put(0, Place { x: aside, z: -0.5 * gap, turn: 0.0 });
@@ -242,14 +247,14 @@ pub fn whisper(stage: &mut Stage) -> Scene {
     let rate = stage.draws.uniform(1.2, 2.0);
     parts[0].sway(when, move |t| Torso {
         bend: 0.2 + 0.015 * (TAU * rate * t).sin(),
-        lean: 0.1 * -hand.sign(),
+        lean: -0.05 * hand.sign(),
         ..Torso::default()
     });
     parts[0].reach_with(hand, when.led(-0.05), [0.9, -0.9, 0.1], move |view| {
         add(view.own(15), view.mine([0.07 * hand.sign(), -0.05, 0.13]))
     });
     parts[1]
-        .bend(when.led(-0.2), Torso { bend: 0.06, lean: -0.1 * hand.sign(), nod: 0.05, ..Torso::default() });
+        .bend(when.led(-0.2), Torso { bend: 0.06, lean: -0.04 * hand.sign(), nod: 0.05, ..Torso::default() });
     stage.chained(
         "whisper",
         &parts,

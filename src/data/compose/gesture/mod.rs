@@ -109,7 +109,9 @@ impl Source for Gesture<'_> {
         let scene = match &self.maker {
             Maker::Act(act) => act(&mut stage),
             Maker::Signs(list) => {
-                let all = if stage.draws.chance(0.75) { signs::SIGNS } else { bodies::SIGNS };
+                // Two signs of one body do not go together.
+                let body = bodies::SIGNS.iter().any(|sign| sign.family == self.family);
+                let all = if body || stage.draws.chance(0.7) { signs::SIGNS } else { bodies::SIGNS };
                 sign::scene(list, all, &mut stage)
             }
         };

@@ -89,14 +89,15 @@ impl<'a> Stage<'a> {
         sum
     }
 
-    /// The distance at which the actor's hand is at a height over the pelvis, straight ahead, stretched by `stretch`.
+    /// The distance at which the actor's hand, stretched by `stretch`, is at the other's chest or as far, at a height over the
+    /// pelvis.
     pub fn touch_distance(&self, hand: Hand, above: f64, stretch: f64) -> f64 {
         let path = &self.paths[0];
         let (shoulder, pelvis) = (path.usual(hand.shoulder()), path.usual(0));
         let [upper, lower] = self.arm(path, hand);
         let reach = stretch * (upper + lower);
         let up = shoulder[1] - pelvis[1] - above;
-        shoulder[2] + (reach * reach - up * up).max(0.02).sqrt()
+        shoulder[2] + (reach * reach - up * up).max(0.02).sqrt() + self.paths[1].usual(9)[2]
     }
 
     fn arm(&self, path: &Path, hand: Hand) -> [f64; 2] {
