@@ -15,7 +15,8 @@ pub fn hug(stage: &mut Stage) -> Scene {
     let high = stage.side;
     // Chests end a hand's breadth short of touching: joints are inside of bodies. Bending brings each 5 cm nearer.
     let between = stage.draws.uniform(0.2, 0.26);
-    let near = stage.usual(0, 9)[2] + stage.usual(1, 9)[2] + between + 0.1;
+    let ahead = |joint: usize| stage.usual(0, joint)[2] + stage.usual(1, joint)[2];
+    let near = (ahead(9) + between + 0.1).max(stage.clear(0, 0.2)).max(stage.clear(9, 0.24));
     let far = near + stage.draws.uniform(0.55, 0.95);
     stage.apart(far, 0.0);
     stage.arrive();
@@ -80,7 +81,7 @@ pub fn hug(stage: &mut Stage) -> Scene {
             "{they} give each other a [big|long|warm|] hug",
             "{they} wrap their arms around each other, {h} arm above",
             "{1} hugs {2}, the {h} arm over the shoulder and the {o} arm around the back",
-            "{1} [hugs|embraces|gives a hug to|takes in both arms] {2}",
+            "{1} [hugs|embraces|gives a hug to] {2}",
             "{2} is [hugged|embraced] by {1}",
             "[hug|a hug|hugging|hugging each other|an embrace|give each other a hug]",
             "{they} [hold each other|are in each other's arms|comfort each other with a hug]",
@@ -98,7 +99,7 @@ pub fn pat(stage: &mut Stage) -> Scene {
     let place = stage.draws.below(3);
     let (above, height) = [(0.58, 0.07), (0.72, 0.12), (0.38, 0.0)][place];
     let stretch = stage.draws.uniform(0.8, 0.92);
-    let distance = stage.touch_distance(hand, above, stretch);
+    let distance = stage.touch_distance(hand, above, stretch).max(stage.clear(0, 0.34));
 
     stage.apart(distance, 0.0);
     let settled = stage.arrive();
@@ -232,7 +233,8 @@ pub fn whisper(stage: &mut Stage) -> Scene {
     let hand = stage.side;
     // The outer hand hides the mouth; the ear is on the other side of it.
     let between = stage.draws.uniform(0.06, 0.12);
-    let gap = stage.usual(0, 15)[2] + 0.8 * stage.usual(1, 15)[2] + between + 0.14;
+    let heads = stage.usual(0, 15)[2] + 0.8 * stage.usual(1, 15)[2] + between + 0.14;
+    let gap = heads.max(stage.clear(0, 0.2));
     let aside = 0.22 * hand.sign();
     stage.apart(gap, 0.0);
     let turned = hand.sign() * stage.draws.uniform(0.3, 0.7);

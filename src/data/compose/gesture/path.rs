@@ -67,9 +67,13 @@ impl Stand {
         let turn = -heading(&track[0]);
         let legs = leg_lengths(&track[0]);
         let mut feet = Hand::BOTH.map(|leg| foot_of(&first, leg).map(|p| add(p, shift)));
-        for (foot, length) in feet.iter_mut().zip(legs) {
+        for ((foot, length), leg) in feet.iter_mut().zip(legs).zip(Hand::BOTH) {
             // Flat on the floor: toes near it, the ankle a little above, as long as the foot is.
-            let along = sub(foot[1], foot[0]);
+            let mut along = sub(foot[1], foot[0]);
+            if along[2] < 0.5 * length[2] {
+                // A foot that was just being lifted says nothing of where it would stand: ahead, a little outward.
+                along = [0.25 * leg.sign(), 0.0, 1.0];
+            }
             let (ankle, toe): (f64, f64) = (foot[0][1].clamp(0.05, 0.09), 0.015);
             let across = (length[2] * length[2] - (ankle - toe).powi(2)).max(1e-4).sqrt();
             let grown = across / along[0].hypot(along[2]).max(1e-6);
@@ -252,9 +256,14 @@ impl Path {
         at.put(self.stand.at(frame))[0]
     }
 
-    /// Mean place of a joint while standing, (left, up, forward) of the feet's middle.
+    /// Place of a joint while standing at first, (left, up, forward) of the feet's middle.
     pub fn usual(&self, joint: usize) -> Vec3d {
         self.stand.poses[0][joint]
+    }
+
+    /// How far a joint ever is before the feet's middle while standing, metres.
+    pub fn foremost(&self, joint: usize) -> f64 {
+        self.stand.poses.iter().map(|pose| pose[joint][2]).fold(f64::NEG_INFINITY, f64::max)
     }
 
     /// Leg lengths of the person.

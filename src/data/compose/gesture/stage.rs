@@ -49,7 +49,7 @@ pub struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    /// Both standing `apart` metres from each other and looking at each other.
+    /// Both standing and looking at each other.
     pub fn facing(bases: &'a dyn Bases, draws: &'a mut Draws) -> Self {
         let stands = [Stand::new(&bases.standing(draws)), Stand::new(&bases.standing(draws))];
         let [first, second] = stands;
@@ -89,8 +89,7 @@ impl<'a> Stage<'a> {
         sum
     }
 
-    /// The distance at which the actor's hand, stretched by `stretch`, is at the other's chest or as far, at a height over the
-    /// pelvis.
+    /// The distance at which the actor's hand, stretched by `stretch`, is as far as the other's chest, at a height over the pelvis.
     pub fn touch_distance(&self, hand: Hand, above: f64, stretch: f64) -> f64 {
         let path = &self.paths[0];
         let (shoulder, pelvis) = (path.usual(hand.shoulder()), path.usual(0));
@@ -265,6 +264,11 @@ impl<'a> Stage<'a> {
     /// Where a joint of a person is while standing, (left, up, forward) of the middle of the feet.
     pub fn usual(&self, who: usize, joint: usize) -> Vec3d {
         self.paths[who].usual(joint)
+    }
+
+    /// The least distance at which these joints of two who face each other are never nearer than `gap`.
+    pub fn clear(&self, joint: usize, gap: f64) -> f64 {
+        self.paths[0].foremost(joint) + self.paths[1].foremost(joint) + gap
     }
 
     /// The parts, ready for gestures.
