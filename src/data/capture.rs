@@ -1,5 +1,6 @@
 //! From the two files of a take to two people in one room: conversion, placement, corrections, usable stretches.
 
+use super::legs;
 use super::recipe::{Recipe, Repair, Take};
 use crate::error::{Error, ErrorKind, Result};
 use crate::formats::bvh::{Bvh, Mapping, RateConversion};
@@ -69,6 +70,9 @@ impl Capture {
         let mut capture =
             Self { persons: [first.positions, second.positions], rates: [first.rate, second.rate] };
         capture.place();
+        if let Some(as_told) = mapping.legs() {
+            capture.persons.iter_mut().for_each(|poses| legs::straighten(poses, as_told));
+        }
         if let Some(shift) = &take.shift_person2 {
             capture.persons[1].iter_mut().flatten().for_each(|joint| {
                 joint[0] += shift.metres[0];

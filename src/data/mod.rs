@@ -11,6 +11,7 @@ pub mod compose;
 pub mod folder;
 pub mod interhuman;
 pub mod interx;
+pub mod legs;
 pub mod paraphrase;
 pub mod prepare;
 pub mod recipe;

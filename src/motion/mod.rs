@@ -17,6 +17,7 @@ pub mod foot_fix;
 pub mod frame;
 pub mod inverse;
 pub mod kinematics;
+pub mod limb;
 pub mod mirror;
 pub mod placement;
 pub mod raw;

@@ -7,6 +7,7 @@ use super::recipe::Held;
 use super::scene::Track;
 use super::track;
 use crate::data::capture::{FEET, FLOOR_SHARE, percentile};
+use crate::data::legs;
 use crate::data::recipe::Split;
 use crate::error::{Error, ErrorKind, Result};
 use crate::formats::bvh::{Bvh, Mapping};
@@ -180,6 +181,9 @@ fn read_take(folder: &Path, take: &str, mapping: &Mapping) -> Result<Track> {
         |pose: &[[f64; 3]; 22]| FEET.map(|foot| pose[foot][1]).into_iter().fold(f64::INFINITY, f64::min);
     let floor = percentile(poses.iter().map(lowest).collect(), FLOOR_SHARE);
     poses.iter_mut().flatten().for_each(|joint| joint[1] -= floor);
+    if let Some(as_told) = mapping.legs() {
+        legs::straighten(&mut poses, as_told);
+    }
     Ok(poses)
 }
 

@@ -13,6 +13,11 @@
 //! left_collar = { mix = [["Chest", 3], ["LeftArm", 1]] }  # weighted
 //! left_foot = "end of LeftFoot"                     # an end site
 //! # ...
+//!
+//! [legs]                    # only where the conversion bends the knees of people who stand; for training data
+//! thigh = 0.425             # metres
+//! shin = 0.442
+//! lift = 0.06               # by how much someone who stands rises
 //! ```
 
 use super::convert::Bound;
@@ -43,6 +48,20 @@ pub struct Mapping {
     pub(super) drop: usize,
     /// Node names and weights (which sum to 1) of each joint.
     joints: Vec<Vec<(String, f64)>>,
+    legs: Option<Legs>,
+}
+
+/// How legs are made straight that a conversion bends: a character of other proportions than the performer was made to stand
+/// where the performer stood, with bent knees.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Legs {
+    /// From hip to knee, metres.
+    pub thigh: f64,
+    /// From knee to ankle, metres.
+    pub shin: f64,
+    /// By how much what is above the ankles rises where both legs reach, metres.
+    pub lift: f64,
 }
 
 #[derive(Deserialize)]
@@ -57,6 +76,7 @@ struct RawMapping {
     #[serde(default)]
     drop: usize,
     joints: BTreeMap<String, RawJoint>,
+    legs: Option<Legs>,
 }
 
 #[derive(Deserialize)]
@@ -138,12 +158,32 @@ impl Mapping {
             };
             joints.push(parts(name, joint)?);
         }
-        Ok(Self { name: raw.name, axes: axes(&raw.axes)?, scale: raw.scale, drop: raw.drop, joints })
+        if let Some(Legs { thigh, shin, lift }) = raw.legs
+            && !([thigh, shin].iter().all(|length| (0.05..2.0).contains(length))
+                && (0.0..0.5).contains(&lift))
+        {
+            return Err(invalid(
+                "legs need a thigh and a shin of 0.05 to 2 metres and a lift of 0 to 0.5 metres".to_owned(),
+            ));
+        }
+        Ok(Self {
+            name: raw.name,
+            axes: axes(&raw.axes)?,
+            scale: raw.scale,
+            drop: raw.drop,
+            joints,
+            legs: raw.legs,
+        })
     }
 
     /// As the file calls itself.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// How its legs are made straight where they are to be learned from; [`Mapping::bind`] leaves them as they are.
+    pub fn legs(&self) -> Option<Legs> {
+        self.legs
     }
 
     /// The same with another unit: metres per file unit.

@@ -20,7 +20,7 @@ mod read;
 mod write;
 
 pub use convert::{Bound, Converted, RateConversion};
-pub use mapping::{BUILTIN_MAPPINGS, Mapping};
+pub use mapping::{BUILTIN_MAPPINGS, Legs, Mapping};
 pub use write::{Unit, write};
 
 /// Most nodes (joints and end sites) a file may have.

@@ -3,17 +3,13 @@
 
 use crate::data::capture::Joints;
 use crate::motion::JOINTS;
+use crate::motion::limb::{LEAST_BEND, reach, two_bones};
 use crate::motion::rotation::Quat;
 use crate::motion::skeleton::PARENTS;
 use crate::motion::vector::{Vec3d, add, cross, dot, norm, scale, sub, unit};
 
 /// Straight up.
 pub const UP: Vec3d = [0.0, 1.0, 0.0];
-/// Least bend of an elbow or knee that is laid, radians: limbs are never quite straight, let alone bent backward.
-const LEAST_BEND: f64 = 0.14;
-/// Greatest bend, radians.
-const MOST_BEND: f64 = 2.62;
-
 /// A side of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hand {
@@ -129,21 +125,6 @@ pub fn blend(a: &Joints, b: &Joints, w: f64) -> Joints {
     out
 }
 
-/// Lay two bones of the given lengths from `root` toward `target`, the joint between them toward `pole`. A target that is
-/// too far or too near is met as nearly as the limits of the bend allow. Returns the middle joint and the end.
-pub fn two_bones(root: Vec3d, [upper, lower]: [f64; 2], target: Vec3d, pole: Vec3d) -> (Vec3d, Vec3d) {
-    let span = |bend: f64| (upper * upper + lower * lower + 2.0 * upper * lower * bend.cos()).sqrt();
-    let reach = sub(target, root);
-    let along = unit(reach).unwrap_or([0.0, -1.0, 0.0]);
-    let distance = norm(reach).clamp(span(MOST_BEND), span(LEAST_BEND));
-    let aside = sub(pole, scale(along, dot(pole, along)));
-    let aside = unit(aside).or_else(|| unit(cross(along, [1.0, 0.3, 0.2]))).unwrap_or(UP);
-    let foot = (upper * upper - lower * lower + distance * distance) / (2.0 * distance);
-    let height = (upper * upper - foot * foot).max(0.0).sqrt();
-    let middle = add(root, add(scale(along, foot), scale(aside, height)));
-    (middle, add(root, scale(along, distance)))
-}
-
 /// Lengths of the two bones of an arm, metres.
 pub fn arm_lengths(pose: &Joints, hand: Hand) -> [f64; 2] {
     [norm(sub(pose[hand.elbow()], pose[hand.shoulder()])), norm(sub(pose[hand.wrist()], pose[hand.elbow()]))]
@@ -176,8 +157,7 @@ pub fn lay_legs(pose: &mut Joints, feet: [Foot; 2], lengths: [[f64; 3]; 2]) {
     let forward = world(heading(pose), [0.0, 0.0, 1.0]);
     let mut sink: f64 = 0.0;
     for (leg, (foot, length)) in Hand::BOTH.into_iter().zip(feet.iter().zip(lengths)) {
-        let most =
-            (length[0].powi(2) + length[1].powi(2) + 2.0 * length[0] * length[1] * LEAST_BEND.cos()).sqrt();
+        let most = reach([length[0], length[1]], LEAST_BEND);
         let hip = pose[leg.hip()];
         let across = (hip[0] - foot[0][0]).hypot(hip[2] - foot[0][2]);
         let highest = foot[0][1] + (most * most - across * across).max(0.05).sqrt();
@@ -209,20 +189,6 @@ pub fn leg_lengths(pose: &Joints) -> [[f64; 3]; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn two_bones_meet_what_they_can_reach_and_bend_toward_the_pole() {
-        let root = [0.1, 1.4, 0.0];
-        for target in [[0.3, 1.2, 0.3], [0.1, 1.0, 0.1], [0.0, 1.7, 0.2]] {
-            let (middle, end) = two_bones(root, [0.28, 0.25], target, [0.0, -1.0, -0.2]);
-            assert!(norm(sub(end, target)) < 1e-9);
-            assert!((norm(sub(middle, root)) - 0.28).abs() < 1e-9);
-            assert!((norm(sub(end, middle)) - 0.25).abs() < 1e-9);
-            assert!(dot(sub(middle, mix(root, end, 0.5)), [0.0, -1.0, -0.2]) > 0.0);
-        }
-        let (_, far) = two_bones(root, [0.28, 0.25], [3.0, 1.4, 0.0], UP);
-        assert!(norm(sub(far, root)) < 0.53);
-    }
 
     #[test]
     fn left_is_to_the_left_of_forward() {
