@@ -167,6 +167,7 @@ fn full_size(root: &std::path::Path) -> Result<Package, Box<dyn std::error::Erro
             text_head: TextHeadConfig { layers: 2, heads: 8, ff: 2048 },
         },
         text: ClipTextConfig { width: 768, heads: 12, layers: 12, vocab: 49408, context: 77 },
+        known: None,
     };
     let made = |expected: Expected| -> candle_core::Result<Tensors> {
         let shapes = expected.required.into_iter().collect();

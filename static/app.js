@@ -69,6 +69,8 @@ function keep(result, made, { instead = null, ...how } = {}) {
   history.replaceState(null, "", addressOf(made, result.id));
   if (result.promptTruncated) {
     say("The prompt is longer than the model reads, so its end was left out.", { seconds: 8 });
+  } else if (result.unlike) {
+    say(`The model was taught nothing like this, so this is its best try. The nearest it knows: “${result.unlike}”.`, { seconds: 12 });
   }
 }
 

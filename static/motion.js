@@ -88,6 +88,7 @@ export function readReply(reply) {
     model: text(reply.model),
     prompt: text(reply.prompt),
     promptTruncated: reply.prompt_truncated === true,
+    unlike: reply.familiarity?.near === false ? text(reply.familiarity.nearest) : "",
     fps,
     frames,
     seconds: frames / fps,

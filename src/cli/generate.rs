@@ -1,6 +1,7 @@
 //! `duet generate`: one sentence, files in a folder.
 
 use super::device::ComputeArgs;
+use super::drawing::DrawingArgs;
 use super::models_at_hand::ModelsAtHand;
 use super::results::Plan;
 use crate::engine::{Engine, Finished, Limits, OnProgress, RawRequest, ResultFile, answer};
@@ -40,24 +41,8 @@ pub struct GenerateArgs {
     /// Length in frames instead, 16 to 300 at 30 a second, rounded down to a multiple of 4
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     frames: Option<i128>,
-    /// Seed of the first sample; the next ones use the following numbers [default: drawn at random and told]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    seed: Option<i128>,
-    /// How many different motions, 1 to 8 [default: 1]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    samples: Option<i128>,
-    /// Decoding steps, 1 to 64 [default: 20]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    steps: Option<i128>,
-    /// How closely to follow the sentence, 0 to 10; 1 is no guidance [default: 2]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
-    guidance: Option<f64>,
-    /// Share of the motion codes that are never drawn, from 0 to below 1 [default: 0.9]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
-    top_k_ratio: Option<f64>,
-    /// Above 1 more varied, below 1 more careful; up to 10 [default: 1]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
-    temperature: Option<f64>,
+    #[command(flatten)]
+    drawing: DrawingArgs,
     /// Leave the feet as the model puts them
     #[arg(long)]
     no_foot_fix: bool,
@@ -113,16 +98,10 @@ impl From<GenerateArgs> for Asked {
                 prompt: Some(args.prompt),
                 seconds: args.seconds,
                 frames: args.frames,
-                seed: args.seed,
-                samples: args.samples,
-                steps: args.steps,
-                guidance: args.guidance,
-                top_k_ratio: args.top_k_ratio,
-                temperature: args.temperature,
                 foot_fix: Some(!args.no_foot_fix),
                 rigid: Some(!args.no_rigid),
-                // May be a path, which is no business of the request's.
-                model: None,
+                // The model may be a path, which is no business of the request's.
+                ..args.drawing.into()
             },
             model: args.model,
             out: args.out,
@@ -153,6 +132,13 @@ fn generate(asked: Asked, at_hand: ModelsAtHand, stdout: &mut dyn Write) -> anyh
 pub fn deliver(finished: &Finished, plan: &Plan, json: bool, stdout: &mut dyn Write) -> anyhow::Result<()> {
     if finished.generated.prompt_truncated {
         tracing::warn!("the prompt is longer than the model reads; its end had no effect");
+    }
+    if let Some(unknown) = finished.generated.familiarity.as_ref().filter(|familiarity| !familiarity.near) {
+        tracing::warn!(
+            "{} was taught nothing like this; this is its best try (nearest: \"{}\")",
+            finished.model,
+            unknown.nearest
+        );
     }
     let written = plan.write(finished)?;
     if json {

@@ -4,6 +4,7 @@ mod adherence;
 mod config;
 pub mod data;
 mod device;
+mod drawing;
 mod edit;
 pub mod eval;
 mod exit;

@@ -90,9 +90,10 @@ fn loader(package: Package) -> Loader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::package::Surroundings;
 
     fn nowhere(asked: Option<&str>) -> Result<ModelsAtHand> {
-        ModelsAtHand::find_in(&SearchPath::new(None, None, None, None), asked)
+        ModelsAtHand::find_in(&SearchPath::new(Surroundings::default()), asked)
     }
 
     fn find(asked: Option<&str>) -> &'static str {

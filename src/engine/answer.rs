@@ -57,6 +57,8 @@ struct Answer<'a> {
     model: &'a str,
     prompt: &'a str,
     prompt_truncated: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    familiarity: Option<Familiar<'a>>,
     fps: f32,
     frames: usize,
     seconds: f64,
@@ -69,6 +71,13 @@ struct Answer<'a> {
     edit: Option<serde_json::Value>,
     samples: Vec<SampleAnswer<'a>>,
     timings_ms: TimingsMs,
+}
+
+#[derive(serde::Serialize)]
+struct Familiar<'a> {
+    near: bool,
+    similarity: f64,
+    nearest: &'a str,
 }
 
 #[derive(serde::Serialize)]
@@ -101,6 +110,11 @@ impl<'a> Answer<'a> {
             model: &finished.model,
             prompt: &request.prompt,
             prompt_truncated: generated.prompt_truncated,
+            familiarity: generated.familiarity.as_ref().map(|f| Familiar {
+                near: f.near,
+                similarity: round(f.similarity.into(), 1e3),
+                nearest: &f.nearest,
+            }),
             fps: FPS,
             frames: request.frames,
             seconds: seconds(request.frames),

@@ -4,7 +4,9 @@ use super::random::MotionId;
 use super::{Finished, Limits, Loader, ModelFile, ModelSpec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::generate::edit::without_model;
-use crate::generate::{EditRequest, GenerateRequest, Generated, Generator, Progress, Sample, Timings};
+use crate::generate::{
+    EditRequest, Familiarity, GenerateRequest, Generated, Generator, Progress, Sample, Timings,
+};
 use crate::motion::{JOINTS, Motion, Person};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -116,7 +118,13 @@ fn generated(request: &GenerateRequest) -> Generated {
             Sample { index, seed, motion, foot_fixed, tokens: None }
         })
         .collect();
-    Generated { samples, prompt_truncated: request.prompt.len() > 300, timings: Timings::default() }
+    let familiarity = request.prompt.contains("quantum").then(|| Familiarity {
+        near: false,
+        similarity: 0.125,
+        nearest: "two people talk".into(),
+    });
+    let prompt_truncated = request.prompt.len() > 300;
+    Generated { samples, prompt_truncated, familiarity, timings: Timings::default() }
 }
 
 fn walk(frames: usize, offset: f32) -> Motion {

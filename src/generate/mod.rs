@@ -104,6 +104,17 @@ pub struct Timings {
     pub decode: Duration,
 }
 
+/// How a prompt stands to the sentences that the model was taught.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Familiarity {
+    /// Near enough to be told apart from what the model never heard of.
+    pub near: bool,
+    /// Cosine to the nearest of its sentences.
+    pub similarity: f32,
+    /// That sentence.
+    pub nearest: String,
+}
+
 /// A finished request.
 #[derive(Clone, Debug)]
 pub struct Generated {
@@ -111,6 +122,8 @@ pub struct Generated {
     pub samples: Vec<Sample>,
     /// The prompt was longer than the text encoder reads.
     pub prompt_truncated: bool,
+    /// `None` where the model does not say what it was taught, and of edits.
+    pub familiarity: Option<Familiarity>,
     /// Where the time went.
     pub timings: Timings,
 }

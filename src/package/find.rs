@@ -4,7 +4,8 @@
 //!
 //! 1. the folders named by `DUET_MODELS` (separated as in `PATH`),
 //! 2. `models/` beside the program,
-//! 3. `models/` of the repository: under `cargo run`, or when the program lies inside a repository's build folder,
+//! 3. `models/` of the repository: under `cargo run`, when the program lies inside a repository's build folder, or when the current
+//!    folder is one,
 //! 4. `models/` in the user's data folder (on Linux `~/.local/share/duet/models`),
 //! 5. the package that the binary carries, when it was built with one.
 //!
@@ -72,26 +73,36 @@ pub struct SearchPath {
     user: Option<PathBuf>,
 }
 
+/// What the places follow from.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// The value of `DUET_MODELS`.
+    pub variable: Option<OsString>,
+    /// The program's file.
+    pub program: Option<PathBuf>,
+    /// The repository that cargo runs it from.
+    pub repository: Option<PathBuf>,
+    /// The current folder.
+    pub here: Option<PathBuf>,
+    /// The user's folder for models.
+    pub user: Option<PathBuf>,
+}
+
 impl SearchPath {
     /// The places of this process.
     pub fn from_env() -> Self {
-        let user = directories::ProjectDirs::from("", "", "duet").map(|dirs| dirs.data_dir().join("models"));
-        Self::new(
-            std::env::var_os(MODELS_VARIABLE),
-            std::env::current_exe().ok(),
-            std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from),
-            user,
-        )
+        Self::new(Surroundings {
+            variable: std::env::var_os(MODELS_VARIABLE),
+            program: std::env::current_exe().ok(),
+            repository: std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from),
+            here: std::env::current_dir().ok(),
+            user: directories::ProjectDirs::from("", "", "duet").map(|dirs| dirs.data_dir().join("models")),
+        })
     }
 
-    /// The places for given surroundings: the value of `DUET_MODELS`, the program's file, the repository that cargo runs
-    /// it from, and the user's folder for models.
-    pub fn new(
-        variable: Option<OsString>,
-        program: Option<PathBuf>,
-        repository: Option<PathBuf>,
-        user: Option<PathBuf>,
-    ) -> Self {
+    /// The places for given surroundings.
+    pub fn new(surroundings: Surroundings) -> Self {
+        let Surroundings { variable, program, repository, here, user } = surroundings;
         let mut places: Vec<(Origin, PathBuf)> = Vec::new();
         if let Some(value) = variable {
             let folders = std::env::split_paths(&value).filter(|p| !p.as_os_str().is_empty());
@@ -101,10 +112,11 @@ impl SearchPath {
         if let Some(folder) = folder {
             places.push((Origin::Program, folder.join("models")));
         }
+        let is_repository = |dir: &Path| dir.join("Cargo.toml").is_file();
         // A build folder lies at most a few levels below its Cargo.toml.
-        let above =
-            || folder?.ancestors().take(5).find(|dir| dir.join("Cargo.toml").is_file()).map(Path::to_owned);
-        if let Some(repository) = repository.or_else(above) {
+        let above = || folder?.ancestors().take(5).find(|dir| is_repository(dir)).map(Path::to_owned);
+        let here = || here.filter(|dir| is_repository(dir));
+        if let Some(repository) = repository.or_else(above).or_else(here) {
             places.push((Origin::Repository, repository.join("models")));
         }
         if let Some(user) = &user {
@@ -239,7 +251,13 @@ mod tests {
         fs::write(at("user/broken/model.toml"), "format = 1").unwrap();
 
         let variable = std::env::join_paths([at("nowhere"), at("first")]).unwrap();
-        let path = SearchPath::new(Some(variable), Some(at("bin/duet")), Some(at("repo")), Some(at("user")));
+        let path = SearchPath::new(Surroundings {
+            variable: Some(variable),
+            program: Some(at("bin/duet")),
+            repository: Some(at("repo")),
+            here: Some(at("bin")),
+            user: Some(at("user")),
+        });
         let found: Vec<(String, Origin, bool, bool)> = path
             .list()
             .into_iter()
@@ -278,8 +296,13 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("Cargo.toml"), "").unwrap();
         make(&root.path().join("models"), "a", false, description()).unwrap();
-        let path = SearchPath::new(None, Some(root.path().join("target/release/duet")), None, None);
+        let program = Some(root.path().join("target/release/duet"));
+        let path = SearchPath::new(Surroundings { program, ..Surroundings::default() });
         assert_eq!(path.by_name("a").unwrap().manifest().name, "a");
+        // A build folder elsewhere, run from within the repository.
+        let (program, here) = (Some("/elsewhere/release/duet".into()), Some(root.path().to_owned()));
+        let elsewhere = SearchPath::new(Surroundings { program, here, ..Surroundings::default() });
+        assert_eq!(elsewhere.by_name("a").unwrap().manifest().name, "a");
         assert_eq!(path.install_root().unwrap_err().code(), "no_data_folder");
     }
 }

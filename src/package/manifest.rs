@@ -2,6 +2,7 @@
 
 use super::digest::is_sha256;
 use super::dimensions;
+use super::known::KnownPrompts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::config::{ClipTextConfig, InterMConfig, MotionLayout, VqConfig};
 use serde::{Deserialize, Serialize};
@@ -137,6 +138,9 @@ pub struct Manifest {
     pub transformer: InterMConfig,
     /// Text tower dimensions.
     pub text: ClipTextConfig,
+    /// The sentences it was taught, if it tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<KnownPrompts>,
     /// Files with size and digest.
     pub files: Files,
 }
@@ -196,6 +200,7 @@ impl Manifest {
         if self.examples.len() > 24 || !self.examples.iter().all(offered) {
             return Err(bad("examples are at most 24 lines of 1 to 200 characters".to_owned()));
         }
+        self.known.as_ref().map_or(Ok(()), KnownPrompts::check).map_err(bad)?;
         dimensions::range("fps", self.fps as usize, 1, 240)?;
         self.validate_dimensions()?;
         self.validate_files()
@@ -332,6 +337,7 @@ pub(crate) mod tests {
                 text_head: TextHeadConfig { layers: 1, heads: 2, ff: 16 },
             },
             text: ClipTextConfig { width: 8, heads: 2, layers: 1, vocab: 64, context: 77 },
+            known: None,
             files: Files {
                 vq: entry("vq"),
                 transformer: entry("transformer"),

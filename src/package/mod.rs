@@ -2,6 +2,7 @@
 //!
 //! * [`manifest`] is `model.toml`, typed and validated, its numbers by [`dimensions`]; [`expected`] says which tensors its dimensions call for.
 //! * [`open`] reads a package, [`weights`] its tensors, [`digest`] its fingerprints; [`write`] makes one, all or nothing.
+//! * [`known`] is what it says of the sentences it was taught.
 //! * [`find`] knows where packages lie; [`import`] converts other layouts; [`pull`] fetches from a hub first.
 //!
 //! Nothing here executes what it reads: PyTorch files are taken apart as data.
@@ -13,12 +14,13 @@ pub mod dimensions;
 pub mod expected;
 pub mod find;
 pub mod import;
+pub mod known;
 pub mod manifest;
 pub mod open;
 pub mod pull;
 pub mod weights;
 pub mod write;
 
-pub use find::{DEFAULT_MODEL, SearchPath};
+pub use find::{DEFAULT_MODEL, SearchPath, Surroundings};
 pub use manifest::{Manifest, Part};
 pub use open::Package;

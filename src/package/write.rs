@@ -1,6 +1,7 @@
 //! Making a package: everything is written into a hidden folder beside the target and renamed into place at the end, so that
 //! a failure leaves nothing half-written.
 
+use super::known::KnownPrompts;
 use super::manifest::{FORMAT, FileEntry, Files, Kind, MANIFEST, Manifest, NAME_RULE, Part, is_model_name};
 use super::open::Package;
 use super::weights::{self, Precision, Tensors};
@@ -32,6 +33,8 @@ pub struct Description {
     pub transformer: InterMConfig,
     /// Text tower dimensions.
     pub text: ClipTextConfig,
+    /// The sentences it was taught.
+    pub known: Option<KnownPrompts>,
 }
 
 /// A package in the making.
@@ -121,6 +124,7 @@ impl Writer {
             vq: about.vq,
             transformer: about.transformer,
             text: about.text,
+            known: about.known,
             files: Files {
                 vq: required(Part::Vq)?,
                 transformer: required(Part::Transformer)?,
@@ -210,6 +214,7 @@ pub(crate) mod tests {
             vq: m.vq,
             transformer: m.transformer,
             text: m.text,
+            known: m.known,
         }
     }
 

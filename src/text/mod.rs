@@ -1,4 +1,5 @@
 //! Words to vectors: the CLIP tokenizer and text tower.
 
 pub mod clip;
+pub mod sentence;
 pub mod tokenizer;

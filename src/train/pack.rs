@@ -7,13 +7,22 @@ use super::text_source::{PREFIX, frozen_tensors};
 use super::vocabulary::Vocabulary;
 use crate::data::Folder;
 use crate::error::{Error, Result};
+use crate::models::config::ClipTextConfig;
 use crate::motion::{FPS, Stats};
+use crate::package::known::KnownPrompts;
 use crate::package::manifest::Part;
 use crate::package::weights::{Precision, Tensors};
 use crate::package::write::{Description, Writer};
 use crate::package::{Package, expected};
-use candle_core::Tensor;
+use crate::text::clip::ClipText;
+use crate::text::sentence;
+use crate::text::tokenizer::Tokenizer;
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
 use std::path::PathBuf;
+
+/// Share of a package's own sentences that may stand alone.
+const STRANGE: f64 = 0.05;
 
 /// Which checkpoint of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -47,6 +56,8 @@ pub struct Packing {
     pub licence: String,
     /// Where the weights come from.
     pub provenance: String,
+    /// Sentences that stand for all it was taught; none: the package does not tell.
+    pub known: Vec<String>,
     /// Model card, Markdown; written as README.md.
     pub card: Option<String>,
     /// Give way to an existing package of that name.
@@ -82,6 +93,7 @@ pub fn pack(packing: &Packing) -> Result<Package> {
 
     let stats = stats_of(&vq)?;
     let (transformer_tensors, text_tensors) = split_text(&transformer, &config)?;
+    let known_prompts = known_prompts(&packing.known, &text_tensors, config.text.tower())?;
     let mut writer = Writer::begin(&packing.root, &packing.name, packing.replace)?;
     let known = expected::vq(&vq_config.model);
     writer.part(Part::Vq, &only(vq.model().into_iter().collect(), &known), Precision::Half)?;
@@ -102,7 +114,27 @@ pub fn pack(packing: &Packing) -> Result<Package> {
         vq: vq_config.model,
         transformer: config.model,
         text: config.text.tower().clone(),
+        known: known_prompts,
     })
+}
+
+/// The sentences, and the cosine that all but [`STRANGE`] of them reach with another one.
+fn known_prompts(
+    prompts: &[String],
+    tower: &Tensors,
+    config: &ClipTextConfig,
+) -> Result<Option<KnownPrompts>> {
+    if prompts.is_empty() {
+        return Ok(None);
+    }
+    let device = Device::Cpu;
+    let tensors = tower.iter().map(|(name, tensor)| (name.clone(), tensor.clone())).collect();
+    let tower = ClipText::new(config, VarBuilder::from_tensors(tensors, DType::F32, &device))?;
+    let texts: Vec<&str> = prompts.iter().map(String::as_str).collect();
+    let vectors = sentence::vectors(&Tokenizer::clip(), &tower, &texts, &device)?;
+    let near = sentence::usual_nearness(&vectors, STRANGE)
+        .ok_or_else(|| Error::invalid("package_known", "name at least two known prompts, one a line"))?;
+    Ok(Some(KnownPrompts { near, prompts: prompts.to_vec() }))
 }
 
 /// The statistics that the VQ-VAE was trained with: in the checkpoint, or else in its training folder.

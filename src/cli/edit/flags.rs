@@ -1,6 +1,7 @@
 //! The flags of `duet edit`, one subcommand a kind of edit.
 
 use crate::cli::device::ComputeArgs;
+use crate::cli::drawing::DrawingArgs;
 use crate::engine::{RawEdit, RawRequest, RawStretch};
 use crate::error::{Error, Result};
 use crate::formats::Format;
@@ -162,29 +163,6 @@ pub(super) struct WordsArgs {
     prompt: Option<String>,
 }
 
-/// How the new part is drawn.
-#[derive(Debug, Args)]
-pub(super) struct DrawingArgs {
-    /// Seed of the first sample; the next ones use the following numbers [default: drawn at random and told]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    seed: Option<i128>,
-    /// How many alternatives, 1 to 8 [default: 1]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    samples: Option<i128>,
-    /// Decoding steps, 1 to 64 [default: 20]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    steps: Option<i128>,
-    /// How closely to follow the sentence, 0 to 10; 1 is no guidance [default: 2]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
-    guidance: Option<f64>,
-    /// Share of the motion codes that are never drawn, from 0 to below 1 [default: 0.9]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
-    top_k_ratio: Option<f64>,
-    /// Above 1 more varied, below 1 more careful; up to 10 [default: 1]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
-    temperature: Option<f64>,
-}
-
 /// Who makes the result and where it goes.
 #[derive(Debug, Args)]
 pub(super) struct TargetArgs {
@@ -264,8 +242,7 @@ impl TryFrom<Kind> for Asked {
 }
 
 fn how(prompt: Option<String>, drawing: DrawingArgs) -> RawRequest {
-    let DrawingArgs { seed, samples, steps, guidance, top_k_ratio, temperature } = drawing;
-    RawRequest { prompt, seed, samples, steps, guidance, top_k_ratio, temperature, ..RawRequest::default() }
+    RawRequest { prompt, ..drawing.into() }
 }
 
 /// Seconds and prompt, seconds and prompt, and so on.

@@ -4,10 +4,13 @@ use crate::error::{Error, Result};
 use crate::nn::precision::Precision;
 use crate::train::Outcome;
 use crate::train::checkpoint::{Checkpoint, Kind};
-use crate::train::config::{Common, Curve};
+use crate::train::config::{
+    Common, Curve, TextTrainConfig, TransformerTrainConfig, VqTrainConfig, from_toml, to_toml,
+};
 use crate::train::run_folder::RunFolder;
 use clap::Args;
-use std::path::PathBuf;
+use serde::{Serialize, de::DeserializeOwned};
+use std::path::{Path, PathBuf};
 
 /// Settings of the two motion trainings. What is not given takes its default in a new run, and the run's own value in a resumed one.
 #[derive(Debug, Args)]
@@ -137,9 +140,53 @@ fn settings_differ() -> Error {
     )
 }
 
-/// Refuse to go on with other settings than the run was started with.
-pub fn check_resumed(same: bool, now: &Common, saved: &Common) -> Result<()> {
-    if same && same_training(now.clone(), saved) { Ok(()) } else { Err(settings_differ()) }
+/// Settings of a kind of training, as its run folder keeps them.
+pub trait Settings: Clone + PartialEq + Serialize + DeserializeOwned {
+    /// What its checkpoints hold.
+    const KIND: Kind;
+    /// What every training has.
+    fn common(&mut self) -> &mut Common;
+    /// Whether they make sense.
+    fn check(&self) -> Result<()>;
+}
+
+macro_rules! settings {
+    ($($config:ty => $kind:expr),*) => {$(
+        impl Settings for $config {
+            const KIND: Kind = $kind;
+            fn common(&mut self) -> &mut Common {
+                &mut self.common
+            }
+            fn check(&self) -> Result<()> {
+                self.check()
+            }
+        }
+    )*};
+}
+
+settings!(VqTrainConfig => Kind::Vq, TransformerTrainConfig => Kind::Transformer, TextTrainConfig => Kind::Text);
+
+/// The run in `out`, to be gone on with; `apply` puts what was given on the command line over its settings.
+///
+/// # Errors
+/// `run_settings` where that changes more than how long it runs and how often it reports; those of a run folder without a checkpoint.
+pub fn resumed<S: Settings>(
+    out: &Path,
+    apply: impl FnOnce(&mut S) -> Result<()>,
+) -> Result<(S, RunFolder, Checkpoint)> {
+    let run = RunFolder::at(out);
+    let checkpoint = run.load_latest(S::KIND)?;
+    let mut saved: S = from_toml(&checkpoint.meta.config)?;
+    let mut config = saved.clone();
+    apply(&mut config)?;
+    let mut otherwise = config.clone();
+    otherwise.common().clone_from(saved.common());
+    if otherwise != saved || !same_training(config.common().clone(), saved.common()) {
+        return Err(settings_differ());
+    }
+    config.check()?;
+    run.write_config(&to_toml(&config)?)?;
+    Ok((config, run, checkpoint))
 }
 
 /// Refuse weights that do not fit.

@@ -36,6 +36,9 @@ pub struct PackageArgs {
     /// A prompt that it answers well, offered on the page; may be repeated
     #[arg(long, value_name = "PROMPT")]
     example: Vec<String>,
+    /// Text file with sentences that stand for all it was taught, one a line: prompts unlike any of them are told apart
+    #[arg(long, value_name = "FILE")]
+    known: Option<PathBuf>,
     /// Terms of the weights
     #[arg(long)]
     licence: String,
@@ -57,10 +60,11 @@ pub fn run(args: &PackageArgs) -> Result<()> {
     if name != last {
         return Err(wrong());
     }
-    let card = match &args.card {
-        Some(path) => Some(std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?),
-        None => None,
+    let read = |path: &Option<PathBuf>| {
+        let text = |path: &PathBuf| std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e));
+        path.as_ref().map(text).transpose()
     };
+    let known = read(&args.known)?.unwrap_or_default();
     let made = pack(&Packing {
         transformer: args.transformer.clone(),
         vq: args.vq.clone(),
@@ -72,7 +76,8 @@ pub fn run(args: &PackageArgs) -> Result<()> {
         examples: args.example.clone(),
         licence: args.licence.clone(),
         provenance: args.provenance.clone(),
-        card,
+        known: known.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect(),
+        card: read(&args.card)?,
         replace: args.replace,
     })?;
     let bytes: u64 = made.manifest().files.iter().map(|(_, file)| file.bytes).sum();

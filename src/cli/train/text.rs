@@ -1,13 +1,12 @@
 //! `duet train text`.
 
-use super::common::{PaceArgs, check_resumed, conclude, set};
+use super::common::{PaceArgs, conclude, resumed, set};
 use crate::cli::device;
 use crate::error::{Error, Result};
 use crate::models::config::ClipTextConfig;
 use crate::nn::precision::{self, Precision};
 use crate::text::tokenizer::{CONTEXT, VOCABULARY};
-use crate::train::checkpoint::Kind;
-use crate::train::config::{Common, Curve, TextTrainConfig, from_toml, to_toml};
+use crate::train::config::{Common, Curve, TextTrainConfig, to_toml};
 use crate::train::run_folder::RunFolder;
 use crate::train::stop::Stop;
 use crate::train::teach::corpus::Corpus;
@@ -135,15 +134,10 @@ impl TextArgs {
 pub fn run(args: &TextArgs) -> Result<()> {
     let device = device::best();
     let (config, run, checkpoint) = if args.resume {
-        let run = RunFolder::at(&args.out);
-        let checkpoint = run.load_latest(Kind::Text)?;
-        let saved: TextTrainConfig = from_toml(&checkpoint.meta.config)?;
-        let mut config = saved.clone();
-        args.apply(&mut config);
-        let same = TextTrainConfig { common: saved.common.clone(), ..config.clone() } == saved;
-        check_resumed(same, &config.common, &saved.common)?;
-        config.check()?;
-        run.write_config(&to_toml(&config)?)?;
+        let (config, run, checkpoint) = resumed(&args.out, |config: &mut TextTrainConfig| {
+            args.apply(config);
+            Ok(())
+        })?;
         (config, run, Some(checkpoint))
     } else {
         let mut config = args.defaults()?;

@@ -1,6 +1,6 @@
 //! `duet train transformer`.
 
-use super::common::{CommonArgs, check_first_weights, check_resumed, conclude, or_none, set};
+use super::common::{CommonArgs, check_first_weights, conclude, or_none, resumed, set};
 use crate::cli::device;
 use crate::data::{Folder, Split, TextClips};
 use crate::error::{Error, Result};
@@ -224,15 +224,8 @@ pub fn run(args: &TransformerArgs) -> Result<()> {
     let out = &args.common.out;
     let device = device::best();
     let (config, run, checkpoint, vq) = if args.common.resume {
-        let run = RunFolder::at(out);
-        let checkpoint = run.load_latest(Kind::Transformer)?;
-        let saved: TransformerTrainConfig = from_toml(&checkpoint.meta.config)?;
-        let mut config = saved.clone();
-        args.apply(&mut config)?;
-        let same = TransformerTrainConfig { common: saved.common.clone(), ..config.clone() } == saved;
-        check_resumed(same, &config.common, &saved.common)?;
-        config.check()?;
-        run.write_config(&to_toml(&config)?)?;
+        let (config, run, checkpoint) =
+            resumed(out, |config: &mut TransformerTrainConfig| args.apply(config))?;
         let vq = Checkpoint::load(&run.vq(), Kind::Vq)?;
         (config, run, Some(checkpoint), vq)
     } else {

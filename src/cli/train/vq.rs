@@ -1,6 +1,6 @@
 //! `duet train vq`.
 
-use super::common::{CommonArgs, check_first_weights, check_resumed, conclude, or_none, set};
+use super::common::{CommonArgs, check_first_weights, conclude, or_none, resumed, set};
 use crate::cli::device;
 use crate::data::folder::Reader;
 use crate::data::{Folder, Split, VqWindows};
@@ -151,15 +151,10 @@ impl VqArgs {
 pub fn run(args: &VqArgs) -> Result<()> {
     let out = &args.common.out;
     let (config, run, checkpoint) = if args.common.resume {
-        let run = RunFolder::at(out);
-        let checkpoint = run.load_latest(Kind::Vq)?;
-        let saved: VqTrainConfig = from_toml(&checkpoint.meta.config)?;
-        let mut config = saved.clone();
-        args.apply(&mut config);
-        let same = VqTrainConfig { common: saved.common.clone(), ..config.clone() } == saved;
-        check_resumed(same, &config.common, &saved.common)?;
-        config.check()?;
-        run.write_config(&to_toml(&config)?)?;
+        let (config, run, checkpoint) = resumed(out, |config: &mut VqTrainConfig| {
+            args.apply(config);
+            Ok(())
+        })?;
         (config, run, Some(checkpoint))
     } else {
         let mut config = args.defaults()?;

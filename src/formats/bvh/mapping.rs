@@ -21,6 +21,7 @@
 //! ```
 
 use super::convert::Bound;
+use super::legs::Legs;
 use super::{Axis, Bvh};
 use crate::error::{Error, ErrorKind, Result};
 use crate::motion::JOINTS;
@@ -49,19 +50,6 @@ pub struct Mapping {
     /// Node names and weights (which sum to 1) of each joint.
     joints: Vec<Vec<(String, f64)>>,
     legs: Option<Legs>,
-}
-
-/// How legs are made straight that a conversion bends: a character of other proportions than the performer was made to stand
-/// where the performer stood, with bent knees.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Legs {
-    /// From hip to knee, metres.
-    pub thigh: f64,
-    /// From knee to ankle, metres.
-    pub shin: f64,
-    /// By how much what is above the ankles rises where both legs reach, metres.
-    pub lift: f64,
 }
 
 #[derive(Deserialize)]
@@ -158,22 +146,8 @@ impl Mapping {
             };
             joints.push(parts(name, joint)?);
         }
-        if let Some(Legs { thigh, shin, lift }) = raw.legs
-            && !([thigh, shin].iter().all(|length| (0.05..2.0).contains(length))
-                && (0.0..0.5).contains(&lift))
-        {
-            return Err(invalid(
-                "legs need a thigh and a shin of 0.05 to 2 metres and a lift of 0 to 0.5 metres".to_owned(),
-            ));
-        }
-        Ok(Self {
-            name: raw.name,
-            axes: axes(&raw.axes)?,
-            scale: raw.scale,
-            drop: raw.drop,
-            joints,
-            legs: raw.legs,
-        })
+        let legs = raw.legs.map(Legs::check).transpose().map_err(invalid)?;
+        Ok(Self { name: raw.name, axes: axes(&raw.axes)?, scale: raw.scale, drop: raw.drop, joints, legs })
     }
 
     /// As the file calls itself.
@@ -390,6 +364,9 @@ mod tests {
         assert_eq!(code(&mapping(Z_UP, &[("head", "{ mix = [] }")])), "mapping_invalid");
         assert_eq!(code(&mapping(Z_UP, &[("head", "{ mix = [[\"hip\", -1]] }")])), "mapping_invalid");
         assert_eq!(code(&mapping(Z_UP, &[]).replace("head =", "haed =")), "mapping_invalid");
+        let giant = mapping(Z_UP, &[]) + "\n[legs]\nthigh = 4.2\nshin = 0.44\nlift = 0.06\n";
+        assert_eq!(code(&giant), "mapping_invalid");
+        assert!(Mapping::parse(&giant.replace("4.2", "0.42")).unwrap().legs().is_some());
         let missing = mapping(Z_UP, &[]).replace("head = \"hip\"\n", "");
         assert!(Mapping::parse(&missing).unwrap_err().to_string().contains("\"head\" is missing"));
     }

@@ -13,6 +13,7 @@
 //! ```
 
 mod convert;
+mod legs;
 mod mapping;
 mod parse;
 mod pose;
@@ -20,7 +21,8 @@ mod read;
 mod write;
 
 pub use convert::{Bound, Converted, RateConversion};
-pub use mapping::{BUILTIN_MAPPINGS, Legs, Mapping};
+pub use legs::Legs;
+pub use mapping::{BUILTIN_MAPPINGS, Mapping};
 pub use write::{Unit, write};
 
 /// Most nodes (joints and end sites) a file may have.

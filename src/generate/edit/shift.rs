@@ -67,7 +67,12 @@ fn share(t: usize, how: &Move) -> f64 {
 /// One sample of that motion. There is nothing to draw, so there is one whatever was asked for.
 pub fn generated(motion: Motion, foot_fixed: Option<Motion>, how: &GenerateRequest) -> Generated {
     let sample = Sample { index: 0, seed: how.seed, motion, foot_fixed, tokens: None };
-    Generated { samples: vec![sample], prompt_truncated: false, timings: Timings::default() }
+    Generated {
+        samples: vec![sample],
+        prompt_truncated: false,
+        familiarity: None,
+        timings: Timings::default(),
+    }
 }
 
 #[cfg(test)]

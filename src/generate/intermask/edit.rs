@@ -51,7 +51,7 @@ pub(super) fn edit(model: &InterMask, request: &EditRequest, progress: Progress<
     if (editor.progress)(total, total).is_break() {
         return Err(Error::new(ErrorKind::Cancelled, "cancelled", "the edit was cancelled"));
     }
-    Ok(Generated { samples, prompt_truncated: editor.truncated, timings: editor.timings })
+    Ok(Generated { samples, prompt_truncated: editor.truncated, familiarity: None, timings: editor.timings })
 }
 
 struct Editor<'a, 'p> {

@@ -2,6 +2,7 @@
 
 mod edit;
 mod encode;
+mod known;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ use crate::text::clip::{ClipText, end_positions};
 use crate::text::tokenizer::{CONTEXT, Tokenizer, VOCABULARY};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
+use known::KnownSentences;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -33,6 +35,7 @@ pub struct InterMask {
     model: InterM,
     vq: VqVae,
     stats: Stats,
+    known: Option<KnownSentences>,
     device: Device,
 }
 
@@ -66,9 +69,16 @@ impl InterMask {
         let stats = package.statistics()?.ok_or_else(|| {
             Error::corrupt("package_manifest", "the package has no statistics; import or pull it again")
         })?;
+        let (tokenizer, text) = (Tokenizer::clip(), ClipText::new(&manifest.text, weights(Part::Text)?)?);
+        let known = manifest
+            .known
+            .clone()
+            .map(|told| KnownSentences::new(told, &tokenizer, &text, device))
+            .transpose()?;
         Ok(Self {
-            tokenizer: Tokenizer::clip(),
-            text: ClipText::new(&manifest.text, weights(Part::Text)?)?,
+            tokenizer,
+            text,
+            known,
             model: InterM::new(&manifest.transformer, weights(Part::Transformer)?)?,
             vq: VqVae::new(&manifest.vq, weights(Part::Vq)?)?,
             stats,
@@ -140,6 +150,10 @@ impl Generator for InterMask {
         let mut timings = Timings::default();
         let start = Instant::now();
         let (text, prompt_truncated) = self.text(&request.prompt)?;
+        let familiarity = match &self.known {
+            Some(known) => known.familiarity(&request.prompt, &self.tokenizer, &self.text, &self.device)?,
+            None => None,
+        };
         timings.text = start.elapsed();
 
         let length = request.frames / FRAMES_PER_TOKEN;
@@ -173,7 +187,7 @@ impl Generator for InterMask {
         if progress(total, total).is_break() {
             return Err(Error::new(ErrorKind::Cancelled, "cancelled", "the generation was cancelled"));
         }
-        Ok(Generated { samples, prompt_truncated, timings })
+        Ok(Generated { samples, prompt_truncated, familiarity, timings })
     }
 
     fn edit(&mut self, request: &EditRequest, progress: Progress<'_>) -> Result<Generated> {

@@ -1,19 +1,15 @@
 //! Exact (erf) GELU, vectorised.
 
 use super::exp::exp_negative;
-use super::values;
+use super::map::{map, map_pairs};
 use super::vectorise::vectorise;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
-use rayon::prelude::*;
 
 /// x·Φ(x) with the exact normal distribution function, error below 1e-6. Differentiable.
 #[allow(clippy::disallowed_methods, reason = "on other devices candle's is the fast one")]
 pub fn gelu(x: &Tensor) -> Result<Tensor> {
     if x.device().is_cpu() { x.contiguous()?.apply_op1(Gelu) } else { x.gelu_erf() }
 }
-
-/// Values a thread takes at once.
-const CHUNK: usize = 8 * 1024;
 
 /// Φ(x), by Abramowitz & Stegun 7.1.26 for erf (absolute error 1.5e-7).
 #[inline(always)]
@@ -53,19 +49,12 @@ impl CustomOp1 for Gelu {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let x = values(storage, layout, self.name())?;
-        let mut out = vec![0f32; x.len()];
-        out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(out, x)| {
-            vectorise(
-                #[inline(always)]
-                || {
-                    for (o, &x) in out.iter_mut().zip(x) {
-                        *o = x * normal_cdf(x);
-                    }
-                },
-            );
-        });
-        Ok((CpuStorage::F32(out), layout.shape().clone()))
+        map(
+            self.name(),
+            (storage, layout),
+            #[inline(always)]
+            |x| x * normal_cdf(x),
+        )
     }
 
     fn bwd(&self, arg: &Tensor, _res: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
@@ -87,21 +76,13 @@ impl CustomOp2 for GeluGradient {
         g: &CpuStorage,
         gl: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let (x, g) = (values(x, xl, self.name())?, values(g, gl, self.name())?);
-        let mut out = vec![0f32; x.len()];
-        out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).zip(g.par_chunks(CHUNK)).for_each(
-            |((out, x), g)| {
-                vectorise(
-                    #[inline(always)]
-                    || {
-                        for ((o, &x), &g) in out.iter_mut().zip(x).zip(g) {
-                            *o = g * derivative(x);
-                        }
-                    },
-                );
-            },
-        );
-        Ok((CpuStorage::F32(out), xl.shape().clone()))
+        map_pairs(
+            self.name(),
+            (x, xl),
+            (g, gl),
+            #[inline(always)]
+            |x, g| g * derivative(x),
+        )
     }
 }
 

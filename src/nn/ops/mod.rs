@@ -9,6 +9,7 @@ mod exp;
 mod gelu;
 mod gemm;
 mod linear;
+mod map;
 mod norm;
 mod persons;
 mod relu;

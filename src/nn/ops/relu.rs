@@ -1,17 +1,12 @@
 //! max(x, 0) with its gradient in one pass; candle's makes a mask, converts it and multiplies.
 
-use super::values;
-use super::vectorise::vectorise;
+use super::map::{map, map_pairs};
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
-use rayon::prelude::*;
 
 /// max(x, 0). Differentiable; the slope at 0 is 0, as in PyTorch.
 pub fn relu(x: &Tensor) -> Result<Tensor> {
     if x.device().is_cpu() { x.contiguous()?.apply_op1(Relu) } else { x.relu() }
 }
-
-/// Values a thread takes at once.
-const CHUNK: usize = 32 * 1024;
 
 struct Relu;
 
@@ -21,19 +16,12 @@ impl CustomOp1 for Relu {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let x = values(storage, layout, self.name())?;
-        let mut out = vec![0f32; x.len()];
-        out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(out, x)| {
-            vectorise(
-                #[inline(always)]
-                || {
-                    for (o, &x) in out.iter_mut().zip(x) {
-                        *o = if x > 0.0 { x } else { 0.0 };
-                    }
-                },
-            );
-        });
-        Ok((CpuStorage::F32(out), layout.shape().clone()))
+        map(
+            self.name(),
+            (storage, layout),
+            #[inline(always)]
+            |x| if x > 0.0 { x } else { 0.0 },
+        )
     }
 
     fn bwd(&self, _arg: &Tensor, res: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
@@ -56,20 +44,13 @@ impl CustomOp2 for ReluGradient {
         g: &CpuStorage,
         gl: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let (y, g) = (values(y, yl, self.name())?, values(g, gl, self.name())?);
-        let mut out = vec![0f32; y.len()];
-        let chunks = out.par_chunks_mut(CHUNK).zip(y.par_chunks(CHUNK)).zip(g.par_chunks(CHUNK));
-        chunks.for_each(|((out, y), g)| {
-            vectorise(
-                #[inline(always)]
-                || {
-                    for ((o, &y), &g) in out.iter_mut().zip(y).zip(g) {
-                        *o = if y > 0.0 { g } else { 0.0 };
-                    }
-                },
-            );
-        });
-        Ok((CpuStorage::F32(out), yl.shape().clone()))
+        map_pairs(
+            self.name(),
+            (y, yl),
+            (g, gl),
+            #[inline(always)]
+            |y, g| if y > 0.0 { g } else { 0.0 },
+        )
     }
 }
 

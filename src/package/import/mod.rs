@@ -157,6 +157,7 @@ fn convert(
         vq,
         transformer,
         text,
+        known: None,
     })?;
     Ok(Imported { package, unknown })
 }
@@ -187,6 +188,7 @@ fn copy(
         vq: m.vq,
         transformer: m.transformer,
         text: m.text,
+        known: m.known,
     })?;
     Ok(Imported { package, unknown: Vec::new() })
 }

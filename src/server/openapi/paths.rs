@@ -335,6 +335,7 @@ fn settings_example() -> Value {
 fn motion_example() -> Value {
     json!({
         "id": MOTION_ID, "model": "duet-mini", "prompt": "two people dance salsa", "prompt_truncated": false,
+        "familiarity": {"near": true, "similarity": 0.983, "nearest": "two people dance salsa together"},
         "fps": 30.0, "frames": 120, "seconds": 4.0, "joints": ["pelvis", "left_hip"], "parents": [-1, 0],
         "settings": settings_example(),
         "samples": [{"index": 0, "seed": 7, "persons": [{"positions": [[[0.0, 0.93, 0.0]]]}, {"positions": [[[0.8, 0.93, 0.0]]]}],

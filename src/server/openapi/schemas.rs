@@ -159,6 +159,11 @@ fn motion() -> Value {
         "model": text("Which model made it"),
         "prompt": text("The sentence, trimmed"),
         "prompt_truncated": switch("It was longer than the text encoder reads"),
+        "familiarity": {"type": "object", "required": ["near", "similarity", "nearest"], "properties": {
+            "near": switch("The model was taught something like it; otherwise this is its best try"),
+            "similarity": number("Cosine to the nearest sentence it was taught"),
+            "nearest": text("That sentence"),
+        }, "description": "Where the model says what it was taught"},
         "fps": number("Frames a second"),
         "frames": count("Length"),
         "seconds": number("Length"),

@@ -222,3 +222,13 @@ async fn a_body_that_never_comes_times_out() {
     }
     house.generate(Body::new(Never)).await.is_problem(408, "body_timeout");
 }
+
+#[tokio::test]
+async fn a_prompt_unlike_all_that_the_model_was_taught_is_told_apart() {
+    let house = House::new();
+    let body = house.generate(json!({"prompt": "quantum chromodynamics"}).to_string()).await.json();
+    assert_eq!(
+        body["familiarity"],
+        json!({"near": false, "similarity": 0.125, "nearest": "two people talk"})
+    );
+}
