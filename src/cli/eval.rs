@@ -2,6 +2,7 @@
 
 use super::adherence::{self, AdherenceArgs};
 use super::device;
+use super::vq_at_hand::VqAtHand;
 use crate::data::folder::Reader;
 use crate::data::{Folder, RawPair, Split};
 use crate::engine::RawRequest;
@@ -13,17 +14,11 @@ use crate::eval::sheet::contact_sheet;
 use crate::formats::npy;
 use crate::generate::Generator;
 use crate::generate::intermask::InterMask;
-use crate::models::vqvae::VqVae;
+use crate::motion::Motion;
 use crate::motion::canonical::canonicalise_pair;
 use crate::motion::contact::ContactRule;
-use crate::motion::{Motion, Stats};
-use crate::package::{DEFAULT_MODEL, Package, Part, SearchPath};
-use crate::train::checkpoint::Kind;
-use crate::train::config::{VqTrainConfig, from_toml};
-use crate::train::pack::stats_of;
-use crate::train::run_folder::RunFolder;
-use candle_core::{DType, Device};
-use candle_nn::VarBuilder;
+use crate::package::{DEFAULT_MODEL, Package, SearchPath};
+use candle_core::Device;
 use clap::{Args, Subcommand, ValueEnum};
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -184,7 +179,7 @@ fn measure(args: &ReconstructArgs) -> Result<()> {
     ids.dedup();
     let pairs = ids.iter().map(|id| folder.pair(id)).collect::<Result<Vec<_>>>()?;
 
-    let (vq, stats, package) = load_vq(args, &device)?;
+    let (VqAtHand { vq, stats }, package) = load_vq(args, &device)?;
     let bar = ProgressBar::new(pairs.len() as u64);
     let reconstruction = reconstruct(&vq, &stats, &pairs, &device, |done| bar.set_position(done as u64))?;
     bar.finish_and_clear();
@@ -208,21 +203,13 @@ fn measure(args: &ReconstructArgs) -> Result<()> {
     Ok(())
 }
 
-/// The VQ-VAE and its statistics, from a package or from a run.
-fn load_vq(args: &ReconstructArgs, device: &Device) -> Result<(VqVae, Stats, Option<Package>)> {
+/// The VQ-VAE, and the package that it is of, if it is not of a run.
+fn load_vq(args: &ReconstructArgs, device: &Device) -> Result<(VqAtHand, Option<Package>)> {
     if let Some(run) = &args.vq {
-        let checkpoint = RunFolder::at(run).load_best(Kind::Vq)?;
-        let config: VqTrainConfig = from_toml(&checkpoint.meta.config)?;
-        let vb = VarBuilder::from_tensors(checkpoint.model(), DType::F32, device);
-        return Ok((VqVae::new(&config.model, vb)?, stats_of(&checkpoint)?, None));
+        return Ok((VqAtHand::of_run(run, device)?, None));
     }
     let package = package(args.model.as_deref())?;
-    let vb = VarBuilder::from_tensors(package.tensors(Part::Vq)?, DType::F32, device);
-    let vq = VqVae::new(&package.manifest().vq, vb)?;
-    let stats = package.statistics()?.ok_or_else(|| {
-        Error::invalid("motion_layout", "only models with the InterHuman motion layout can be measured")
-    })?;
-    Ok((vq, stats, Some(package)))
+    Ok((VqAtHand::of_package(&package, device)?, Some(package)))
 }
 
 /// Captions and lengths of the split, in order, until there are enough.

@@ -19,6 +19,7 @@ mod results;
 mod serve;
 mod settings;
 pub mod train;
+mod vq_at_hand;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use logging::{LogArgs, LogLevel};

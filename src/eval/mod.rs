@@ -1,6 +1,7 @@
 //! How good is it? Numbers and pictures of what the models make.
 
 pub mod adherence;
+pub mod frechet;
 pub mod generated;
 pub mod reconstruct;
 pub mod sheet;

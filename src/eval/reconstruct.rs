@@ -2,12 +2,13 @@
 
 use super::Skate;
 use crate::data::RawPair;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::models::vqvae::{GraphMode, TIME_STRIDE, VqVae};
 use crate::motion::canonical::canonicalise_pair;
 use crate::motion::contact::ContactRule;
 use crate::motion::export::post_process;
-use crate::motion::{FEATURES, Features, JOINTS, Pose, Stats};
+use crate::motion::rigid::stiffen;
+use crate::motion::{FEATURES, Features, JOINTS, Motion, Pose, Stats};
 use candle_core::{Device, Tensor};
 use serde::Serialize;
 
@@ -83,6 +84,23 @@ pub fn reconstruct(
     report.pose_error_cm = 100.0 * sums.pose / (frames * JOINTS as f64);
     report.path_error_cm = 100.0 * sums.path / frames;
     Ok(report)
+}
+
+/// A pair through the autoencoder, and on from there as a generation is shown: smoothed, on rigid bodies, feet fixed. Frames beyond
+/// the last multiple of four are left out.
+///
+/// # Errors
+/// `motion_too_short` where nothing is left; as [`canonicalise_pair`] and the model.
+pub fn round_trip(vq: &VqVae, stats: &Stats, pair: &RawPair, device: &Device) -> Result<Motion> {
+    let [first, second] = &pair.persons;
+    let real = canonicalise_pair([first, second], &ContactRule::default())?.features;
+    let frames = real[0].frames() / TIME_STRIDE * TIME_STRIDE;
+    if frames == 0 {
+        return Err(Error::invalid("motion_too_short", "a motion to encode has at least four frames"));
+    }
+    let [first, second] = decode(vq, stats, &real, frames, device)?;
+    let (plain, fixed) = stiffen(&post_process([&first, &second])?.plain, true)?;
+    Ok(fixed.unwrap_or(plain))
 }
 
 /// Both people through the autoencoder, denormalised.

@@ -12,6 +12,7 @@ pub mod animation;
 pub mod body_parts;
 pub mod canonical;
 pub mod contact;
+pub(crate) mod eigen;
 pub mod export;
 pub mod foot_fix;
 pub mod frame;

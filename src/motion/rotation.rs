@@ -1,5 +1,6 @@
 //! Rotations: unit quaternions (w, x, y, z), matrices, the two 6D orders, angles. All arithmetic in f64.
 
+use super::eigen::symmetric_eigen;
 use super::vector::{Vec3d, add, cross, dot, norm, scale, sub, unit};
 
 /// Row-major 3x3 matrix: `m[row][column]`.
@@ -209,41 +210,10 @@ pub fn best_fit(pairs: impl IntoIterator<Item = ([f64; 3], [f64; 3])>) -> Option
     Quat::new(w, x, y, z)
 }
 
-/// Eigenvector of the largest eigenvalue of a symmetric 4x4 matrix, by cyclic Jacobi rotations.
-fn dominant_eigenvector(mut k: [[f64; 4]; 4]) -> [f64; 4] {
-    let mut vectors: [[f64; 4]; 4] =
-        std::array::from_fn(|i| std::array::from_fn(|j| f64::from(u8::from(i == j))));
-    // Quadratic convergence: 4x4 matrices settle within six sweeps; sixteen bound the loop.
-    for _ in 0..16 {
-        let off: f64 =
-            (0..4).flat_map(|p| (p + 1..4).map(move |q| (p, q))).map(|(p, q)| k[p][q].powi(2)).sum();
-        if off < 1e-30 {
-            break;
-        }
-        for p in 0..3 {
-            for q in p + 1..4 {
-                if k[p][q].abs() < 1e-300 {
-                    continue;
-                }
-                let theta = (k[q][q] - k[p][p]) / (2.0 * k[p][q]);
-                let t = theta.signum() / (theta.abs() + theta.hypot(1.0));
-                let c = 1.0 / t.hypot(1.0);
-                let s = t * c;
-                for row in &mut k {
-                    (row[p], row[q]) = (c * row[p] - s * row[q], s * row[p] + c * row[q]);
-                }
-                // A rotated by J from both sides: columns above, rows here.
-                let (upper, lower) = k.split_at_mut(q);
-                for (a, b) in upper[p].iter_mut().zip(&mut lower[0]) {
-                    (*a, *b) = (c * *a - s * *b, s * *a + c * *b);
-                }
-                for row in &mut vectors {
-                    (row[p], row[q]) = (c * row[p] - s * row[q], s * row[p] + c * row[q]);
-                }
-            }
-        }
-    }
-    let top = (1..4).fold(0, |best, i| if k[i][i] > k[best][best] { i } else { best });
+/// Eigenvector of the largest eigenvalue of a symmetric 4x4 matrix.
+fn dominant_eigenvector(k: [[f64; 4]; 4]) -> [f64; 4] {
+    let (values, vectors) = symmetric_eigen(k);
+    let top = (1..4).fold(0, |best, i| if values[i] > values[best] { i } else { best });
     std::array::from_fn(|i| vectors[i][top])
 }
 

@@ -1,8 +1,9 @@
 //! Predicates about trunk, pelvis and knees: crouching, kneeling, leaning, jumping, looking about.
 
-use super::scene::{ANKLES, Actor, KNEES, NECK, PELVIS, TOES, frames_in, longest, wrap};
+use super::limbs::swings;
+use super::scene::{ANKLES, Actor, HEAD, KNEES, NECK, PELVIS, SHOULDERS, TOES, frames_in, longest, wrap};
 use super::words::{Cast, Positive, Share, Side, Who};
-use crate::motion::vector::{sub, unit};
+use crate::motion::vector::sub;
 use serde::Deserialize;
 
 /// Ankles of a flat foot are about this high, metres; toes are on the floor.
@@ -165,43 +166,42 @@ fn lean(actor: &Actor, t: usize, way: Lean) -> f64 {
     toward.atan2(up).to_degrees()
 }
 
-/// The upper body or the head turns to both sides of where it began.
+/// The shoulders or the head turn to one side and back, or to the other.
 ///
-/// A head that turns in place moves no joint; what shows is the neck's part in it, or the shoulders'.
+/// A head that turns in place moves no joint; what shows is the neck's part in it, or the shoulders'. Who only turns around does
+/// not look around: the way back is asked for.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LooksAround {
     who: Who,
-    /// From the one side to the other; 40.
+    /// From the one side to the other; 30.
     at_least_deg: Option<Positive>,
 }
 
 impl LooksAround {
     pub fn holds(&self, cast: Cast<'_>) -> bool {
-        let least = self.at_least_deg.map_or(40.0, |deg| deg.0).to_radians();
+        let least = self.at_least_deg.map_or(30.0, |deg| deg.0).to_radians();
         cast.each(self.who, |actor, _| {
-            let frames = 0..cast.scene.frames();
-            let body: Vec<f64> = frames.clone().map(|t| actor.heading(t)).collect();
-            let mut last = 0.0;
-            let head: Vec<f64> = frames
-                .map(|t| {
-                    // The head sits a few centimetres before the neck; which way, is which way it is turned.
-                    let before = sub(actor.at(t, super::scene::HEAD), actor.at(t, NECK));
-                    if unit([before[0], 0.0, before[2]]).is_some() {
-                        last += wrap(before[0].atan2(before[2]) - last);
+            let yaw = |of: &dyn Fn(usize) -> [f64; 3]| -> Vec<f64> {
+                let mut last = 0.0;
+                let angles = (0..cast.scene.frames()).map(|t| {
+                    let [x, _, z] = of(t);
+                    if x.hypot(z) > 1e-6 {
+                        last += wrap(x.atan2(z) - last);
                     }
                     last
-                })
-                .collect();
-            span(&body) >= least || span(&head) >= least
+                });
+                angles.collect()
+            };
+            let shoulders = yaw(&|t| {
+                let [x, y, z] = sub(actor.at(t, SHOULDERS[0]), actor.at(t, SHOULDERS[1]));
+                [-z, y, x]
+            });
+            // The head sits a few centimetres before the neck; which way, is which way it is turned.
+            let head = yaw(&|t| sub(actor.at(t, HEAD), actor.at(t, NECK)));
+            swings(&shoulders, least) >= 2 || swings(&head, least) >= 2
         })
     }
-}
-
-fn span(values: &[f64]) -> f64 {
-    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-    high - low
 }
 
 /// Somebody's head is lower than the other's at the same time.

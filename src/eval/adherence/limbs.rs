@@ -102,13 +102,60 @@ impl Strikes {
             self.hand.holds(|s| {
                 let fast: Vec<bool> = (1..cast.scene.frames() - 1)
                     .map(|t| {
-                        let relative = |t: usize| sub(actor.at(t, WRISTS[s]), actor.at(t, PELVIS));
-                        let velocity = scale(sub(relative(t + 1), relative(t - 1)), 0.5 * f64::from(FPS));
-                        let toward = over_floor(sub(other.at(t, PELVIS), actor.at(t, PELVIS)));
-                        toward.is_some_and(|toward| dot(velocity, toward) >= least)
+                        let above = actor.at(t, WRISTS[s])[1] - actor.at(t, PELVIS)[1];
+                        above >= STRIKE_ABOVE && toward_other(actor, other, s, t) >= least
                     })
                     .collect();
                 longest(&fast) >= 2
+            })
+        })
+    }
+}
+
+/// A striking wrist is this far (m) above the pelvis: arms that swing in walking are not.
+const STRIKE_ABOVE: f64 = 0.1;
+
+/// Speed of a wrist toward the other one, as seen from the own pelvis, m/s. `t` is neither the first nor the last frame.
+pub(super) fn toward_other(actor: &Actor, other: &Actor, side: usize, t: usize) -> f64 {
+    let toward = over_floor(sub(other.at(t, PELVIS), actor.at(t, PELVIS)));
+    toward.map_or(0.0, |toward| dot(wrist_velocity(actor, side, t), toward))
+}
+
+/// Velocity of a wrist as seen from the own pelvis, m/s. `t` is neither the first nor the last frame.
+fn wrist_velocity(actor: &Actor, side: usize, t: usize) -> Vec3d {
+    let relative = |t: usize| sub(actor.at(t, WRISTS[side]), actor.at(t, PELVIS));
+    scale(sub(relative(t + 1), relative(t - 1)), 0.5 * f64::from(FPS))
+}
+
+/// A hand goes fast, whichever way, and far above the pelvis at some time of it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Swings {
+    who: Who,
+    hand: Side,
+    /// Metres a second, as seen from the own pelvis; 2.5.
+    speed: Option<Positive>,
+    /// For this long without a break; 0.1 s.
+    seconds: Option<Positive>,
+}
+
+/// A swinging wrist is this far (m) above the pelvis at the highest.
+const SWING_ABOVE: f64 = 0.25;
+
+impl Swings {
+    pub fn holds(&self, cast: Cast<'_>) -> bool {
+        let (least, run) = (self.speed.map_or(2.5, |v| v.0), frames_in(self.seconds.map_or(0.1, |s| s.0)));
+        cast.each(self.who, |actor, _| {
+            self.hand.holds(|s| {
+                let frames = 1..cast.scene.frames() - 1;
+                let fast: Vec<bool> = frames.map(|t| norm(wrist_velocity(actor, s, t)) >= least).collect();
+                let high = |t: usize| actor.at(t, WRISTS[s])[1] - actor.at(t, PELVIS)[1] >= SWING_ABOVE;
+                let mut start = 1;
+                fast.chunk_by(|a, b| a == b).any(|part| {
+                    let from = start;
+                    start += part.len();
+                    part[0] && part.len() >= run && (from..start).any(high)
+                })
             })
         })
     }
@@ -166,12 +213,12 @@ pub enum Axis {
     Forward,
 }
 
-/// A hand, foot or knee goes to and fro, as seen from its own pelvis.
+/// A hand, foot or knee goes to and fro, as seen from its own pelvis; a pelvis does, in the room.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Oscillates {
     of: Part,
-    /// Any where none is named.
+    /// Any where none is named. Those of a pelvis are those of the person when setting out.
     axis: Option<Axis>,
     /// To and fro this often; 2.
     times: Option<Positive>,
@@ -192,12 +239,14 @@ impl Oscillates {
         };
         let least = self.at_least_cm.map_or(0.06, |cm| 0.01 * cm.0);
         let halves = (2.0 * self.times.map_or(2.0, |times| times.0)).round() as usize;
+        // Seen from itself, a pelvis does not move.
+        let seen_from = |t: usize| if self.of.spot == Spot::Pelvis { 0 } else { t };
         single(self.of.spot).into_iter().any(|spot| {
             let first = |t: usize| spot.points(actor, t)[0];
             let level = cast.flags(|t| self.above.is_none_or(|level| first(t)[1] > level.of(actor, t)));
             axes.iter().any(|axis| {
                 let path: Vec<f64> =
-                    (0..cast.scene.frames()).map(|t| actor.own(t, first(t))[*axis]).collect();
+                    (0..cast.scene.frames()).map(|t| actor.own(seen_from(t), first(t))[*axis]).collect();
                 let mut start = 0;
                 level.chunk_by(|a, b| a == b).any(|run| {
                     let part = &path[start..start + run.len()];
@@ -222,7 +271,7 @@ fn single(spot: Spot) -> Vec<Spot> {
 }
 
 /// Ways from one turning point to the next that are at least `least` long.
-fn swings(path: &[f64], least: f64) -> usize {
+pub(super) fn swings(path: &[f64], least: f64) -> usize {
     let Some(first) = path.first() else { return 0 };
     let (mut low, mut high, mut count) = (*first, *first, 0);
     // +1: the last counted way went up.

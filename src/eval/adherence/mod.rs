@@ -6,6 +6,8 @@
 //!                         +-> Verdict --> Report -> report.json, report.md
 //! two tracks  -> Scene  --+
 //! two tracks  -> Quality ---------------^
+//!
+//! rules + labelled clips -> Plan -> Ceilings: what the checks say of motion whose content is known
 //! ```
 //!
 //! Any pair of tracks can be checked: `Scene::new([&first, &second])`, then [`Prompt::check`] or [`Predicate::holds`].
@@ -17,6 +19,9 @@
 //! person 1 as A.
 
 mod body;
+pub mod ceiling;
+pub mod examples;
+mod force;
 mod limbs;
 mod phase;
 mod place;
@@ -26,7 +31,7 @@ pub mod quality;
 pub mod report;
 pub mod scene;
 #[cfg(test)]
-mod stage;
+pub(in crate::eval) mod stage;
 mod table;
 mod touch;
 pub mod wilson;

@@ -71,7 +71,7 @@ impl Keeps {
     }
 }
 
-/// Which way somebody goes, as seen when setting out.
+/// Which way somebody goes, as seen all along the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Way {
@@ -95,24 +95,33 @@ pub enum Way {
 pub struct Travels {
     who: Who,
     at_least_m: Positive,
-    /// Any way where none is named.
+    /// Any way where none is named: then as the crow flies.
     way: Option<Way>,
 }
 
 impl Travels {
     pub fn holds(&self, cast: Cast<'_>) -> bool {
-        cast.each(self.who, |actor, other| {
-            let frames = cast.scene.frames();
+        let frames = cast.scene.frames();
+        cast.each(self.who, |actor, other| match self.way {
             // Every third frame is enough: nobody goes anywhere in a tenth of a second.
-            let starts = (0..frames).step_by(3);
-            starts.into_iter().any(|from| {
-                let direction = self.way.map(|way| direction(way, actor, other, from));
-                (from..frames).step_by(3).any(|to| {
-                    let gone = sub(actor.at(to, PELVIS), actor.at(from, PELVIS));
-                    let gone = direction.map_or(flat(gone), |direction| dot(gone, direction));
-                    gone >= self.at_least_m.0
-                })
-            })
+            None => (0..frames).step_by(3).any(|from| {
+                let gone = |to: usize| flat(sub(actor.at(to, PELVIS), actor.at(from, PELVIS)));
+                (from..frames).step_by(3).any(|to| gone(to) >= self.at_least_m.0)
+            }),
+            // Along a bend, forward stays forward, and whoever comes around the other one has not come nearer.
+            Some(way) => {
+                let mut gone = 0.0;
+                let path: Vec<f64> = (0..frames)
+                    .map(|t| {
+                        if t > 0 {
+                            let step = sub(actor.at(t, PELVIS), actor.at(t - 1, PELVIS));
+                            gone += dot(step, direction(way, actor, other, t - 1));
+                        }
+                        gone
+                    })
+                    .collect();
+                rise_and_fall(&path).0 >= self.at_least_m.0
+            }
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Everything that can be checked of two tracks, by name. `docs/evaluation/README.md` lists the fields and thresholds.
 
 use super::words::Cast;
-use super::{body, limbs, phase, place, touch};
+use super::{body, force, limbs, phase, place, touch};
 use serde::Deserialize;
 
 /// A statement about a motion. In a prompt file: `{ is = "raises", who = "A", hand = "left" }`.
@@ -31,6 +31,9 @@ pub enum Predicate {
     Raises(limbs::Raises),
     Extends(limbs::Extends),
     Strikes(limbs::Strikes),
+    Swings(limbs::Swings),
+    Shoves(force::Shoves),
+    Drags(force::Drags),
     Kicks(limbs::Kicks),
     Oscillates(limbs::Oscillates),
     MovesMore(limbs::MovesMore),
@@ -79,6 +82,9 @@ impl Predicate {
             Self::Raises(p) => p.holds(cast),
             Self::Extends(p) => p.holds(cast),
             Self::Strikes(p) => p.holds(cast),
+            Self::Swings(p) => p.holds(cast),
+            Self::Shoves(p) => p.holds(cast),
+            Self::Drags(p) => p.holds(cast),
             Self::Kicks(p) => p.holds(cast),
             Self::Oscillates(p) => p.holds(cast),
             Self::MovesMore(p) => p.holds(cast),

@@ -1,9 +1,11 @@
 //! What a whole prompt file says of a model: rates, families, minimal pairs, distinct results, flaws of the motion.
 
+use super::ceiling::Ceilings;
 use super::prompt::{Prompt, Verdict};
 use super::quality::Figures;
 use super::table;
 use super::wilson::Rate;
+use crate::eval::frechet::Frechet;
 use crate::motion::Motion;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -65,6 +67,12 @@ pub struct Report {
     pub generated: Figures,
     /// The same of real motion.
     pub real: Option<Figures>,
+    /// How far motion made from the captions of real takes is from those takes, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frechet: Option<Frechet>,
+    /// What the checks say of motion whose content is known, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ceilings: Option<Ceilings>,
     /// Every prompt.
     pub prompts: Vec<Row>,
 }
@@ -126,6 +134,8 @@ impl Report {
             ),
             generated,
             real,
+            frechet: None,
+            ceilings: None,
             prompts: results.iter().map(row).collect(),
         }
     }

@@ -1,6 +1,7 @@
 //! How sure a success rate is.
 
 use serde::Serialize;
+use std::iter::Sum;
 
 /// Two-sided 95 % of the normal distribution.
 const Z: f64 = 1.959_963_985;
@@ -28,6 +29,11 @@ impl Rate {
             passed += usize::from(trial);
             of += 1;
         }
+        Self::counted(passed, of)
+    }
+
+    /// From two counts.
+    pub fn counted(passed: usize, of: usize) -> Self {
         if of == 0 {
             return Self { high: 1.0, ..Self::default() };
         }
@@ -38,6 +44,14 @@ impl Rate {
         // Rounding must not put the ends beside the rate where it is 0 or 1.
         let (low, high) = (((centre - half) / whole).clamp(0.0, p), ((centre + half) / whole).clamp(p, 1.0));
         Self { passed, of, rate: p, low, high }
+    }
+}
+
+impl Sum for Rate {
+    /// All trials together.
+    fn sum<I: Iterator<Item = Self>>(rates: I) -> Self {
+        let (passed, of) = rates.fold((0, 0), |(passed, of), rate| (passed + rate.passed, of + rate.of));
+        Self::counted(passed, of)
     }
 }
 

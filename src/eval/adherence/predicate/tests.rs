@@ -196,6 +196,8 @@ fn leaning_and_looking() {
     told_apart(r#"{ is = "leans", who = "A", way = "left" }"#, &leans_left, &bows);
     let looks = a_goes(B, |s| (0.0, 0.0, 35.0 * (2.0 * s).sin()));
     told_apart(r#"{ is = "looks_around", who = "A" }"#, &looks, &idle());
+    let turns_around = a_goes(B, |s| (0.0, 0.0, 60.0 * s));
+    told_apart(r#"{ is = "looks_around", who = "A" }"#, &looks, &turns_around);
 }
 
 #[test]
@@ -229,6 +231,12 @@ fn strikes_and_kicks() {
     });
     let reaches = a_does(|s, pose| reach(pose, 0, [0.15, 1.3, 0.1 + 0.15 * s]));
     told_apart(r#"{ is = "strikes", who = "A", hand = "left" }"#, &punches, &reaches);
+    // As fast, but as low as an arm in walking.
+    let walks = a_does(|s, pose| reach(pose, 0, [0.15, 0.85, 0.1 + 0.5 * beat(s, 2.0)]));
+    told_apart(r#"{ is = "strikes", who = "A", hand = "left" }"#, &punches, &walks);
+    let swings = a_does(|s, pose| reach(pose, 0, [0.6 * beat(s, 1.5) - 0.2, 1.3, 0.4]));
+    told_apart(r#"{ is = "swings", who = "A", hand = "left" }"#, &swings, &reaches);
+    told_apart(r#"{ is = "swings", who = "A", hand = "left" }"#, &swings, &walks);
     let kicks = a_does(|s, pose| {
         let out = beat(s, 1.0);
         step(pose, 1, [-0.1, 0.09 + 0.6 * out, 0.7 * out]);
@@ -238,6 +246,56 @@ fn strikes_and_kicks() {
         step(pose, 1, [-0.1, 0.09 + 0.6 * out, -0.7 * out]);
     });
     told_apart(r#"{ is = "kicks", who = "A", foot = "right" }"#, &kicks, &back_kick);
+}
+
+/// At 1 s A's hands are at B's chest or not; then B goes from A, or is drawn to A.
+fn hands_on_b(hands: impl Fn(f32) -> f32, way: impl Fn(f32) -> f32) -> People {
+    people(|person, s, pose| {
+        if person == 0 {
+            reach(pose, 1, [-0.1, 1.2, 0.15 + hands(s)]);
+        } else {
+            reach(pose, 1, [-0.1, 1.1, 0.4]);
+        }
+        (0.0, person as f32 * (0.85 + way(s)), person as f32 * 180.0)
+    })
+}
+
+#[test]
+fn pushing_and_pulling() {
+    let out = |s: f32| 0.5 * ((s - 0.6) / 0.3).clamp(0.0, 1.0);
+    let gives_way = |s: f32| 0.5 * ((s - 1.0) / 0.5).clamp(0.0, 1.0);
+    let shoves = r#"{ is = "shoves", who = "A" }"#;
+    told_apart(shoves, &hands_on_b(out, gives_way), &hands_on_b(out, |_| 0.0));
+    // Hands that have lain there for long, as in an embrace, do not shove.
+    told_apart(shoves, &hands_on_b(out, gives_way), &hands_on_b(|_| 0.5, gives_way));
+    let drags = r#"{ is = "drags", who = "A" }"#;
+    let held = |s: f32| {
+        people(move |person, t, pose| {
+            reach(pose, 1, [0.0, 1.1, 0.45]);
+            let z = -s * t.min(1.5);
+            (0.0, z + 0.95 * person as f32, 180.0 * person as f32)
+        })
+    };
+    told_apart(drags, &held(0.4), &held(0.0));
+    told_apart(drags, &held(0.4), &held(-0.4));
+}
+
+#[test]
+fn to_and_fro_in_the_room() {
+    let paces = a_goes(B, |s| (0.0, 0.8 * beat(s, 0.5), 0.0));
+    let comes = a_goes(B, |s| (0.0, 0.4 * s, 0.0));
+    told_apart(r#"{ is = "oscillates", of = "A.pelvis", times = 1, at_least_cm = 60 }"#, &paces, &comes);
+}
+
+#[test]
+fn a_bend_is_walked_forward() {
+    // Round a circle of 1 m, front first: half a circle ends behind where it began.
+    let circles = a_goes((0.0, 9.0, 0.0), |s| {
+        let (sin, cos) = (1.2 * s).sin_cos();
+        (1.0 - cos, sin, (1.2 * s).to_degrees())
+    });
+    assert!(holds(r#"{ is = "travels", who = "A", at_least_m = 2.0, way = "forward" }"#, &circles));
+    assert!(!holds(r#"{ is = "travels", who = "A", at_least_m = 0.3, way = "backward" }"#, &circles));
 }
 
 #[test]

@@ -1,27 +1,26 @@
 //! `duet eval adherence`: prompts through the whole service, results through the checks.
 
+mod known;
+mod real;
+mod tell;
+
 use super::models_at_hand::ModelsAtHand;
-use crate::data::folder::Reader;
-use crate::data::{Folder, Split};
 use crate::engine::{Engine, Finished, Limits, MAX_SAMPLES, RawRequest, ValidRequest};
 use crate::error::{Error, Result};
 use crate::eval::adherence::Scene;
 use crate::eval::adherence::prompt::{Prompt, everyday, read};
-use crate::eval::adherence::quality::{Figures, Quality};
+use crate::eval::adherence::quality::Quality;
 use crate::eval::adherence::report::{Report, Run, Setting, fingerprint};
-use crate::eval::adherence::wilson::Rate;
 use crate::eval::sheet::contact_sheet;
 use crate::motion::Motion;
-use crate::motion::canonical::canonicalise_pair;
-use crate::motion::contact::ContactRule;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use std::collections::BTreeMap;
+use real::Real;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Largest prompt file that is read, bytes.
-const MAX_PROMPTS: u64 = 4 << 20;
+/// Largest file of prompts or examples that is read, bytes.
+const MAX_TEXT: u64 = 4 << 20;
 /// Pictures of a contact sheet.
 const PICTURES: usize = 8;
 /// Most seeds of one prompt.
@@ -37,7 +36,8 @@ Written to --out: report.md to read, report.json to compute with, sheets/ID-pass
 Examples:
   duet eval adherence
   duet eval adherence --model duet-mini --seeds 1 --only wave
-  duet eval adherence --out report/ --data data/cmu --sheets 40";
+  duet eval adherence --out report/ --data data/cmu --sheets 40
+  duet eval adherence --composed data/everyday --vq duet-mini --no-model   # what are the checks worth?";
 
 /// Does the motion do what the words say? Prompts through the whole service, checked from joint positions.
 #[derive(Debug, Args)]
@@ -70,6 +70,22 @@ pub struct AdherenceArgs {
     /// Training folder whose test takes give the figures of real motion
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Clips to generate from the captions of those takes, for the Fréchet distance to them; 0 for none
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    like_real: usize,
+    /// Folder that `duet data compose` made: also try the checks on clips that are known to show what is asked for, and on
+    /// clips that have nothing to do with it
+    #[arg(long, value_name = "DIR")]
+    composed: Option<PathBuf>,
+    /// Which composed clips show what [default: for the set of prompts that comes with the program]
+    #[arg(long, value_name = "FILE", requires = "composed")]
+    examples: Option<PathBuf>,
+    /// The same clips after a VQ-VAE: the folder of a training, or a model
+    #[arg(long, value_name = "RUN|MODEL", requires = "composed")]
+    vq: Option<String>,
+    /// Only try the checks; generate nothing
+    #[arg(long, requires = "composed")]
+    no_model: bool,
     /// Folder for report.md and report.json; made if it is not there
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -88,9 +104,14 @@ pub struct AdherenceArgs {
 pub fn run(args: &AdherenceArgs) -> Result<()> {
     let prompts = prompts(args)?;
     let requests = prompts.iter().map(|prompt| requests(args, prompt)).collect::<Result<Vec<_>>>()?;
-    let real = args.data.as_deref().map(real).transpose()?;
-    let report = measure(args, &prompts, requests, ModelsAtHand::find(args.model.as_deref())?, real)?;
-    deliver(args, &report)
+    let known = args.composed.as_deref().map(|folder| known::known(args, &prompts, folder)).transpose()?;
+    if let Some(ceilings) = known.as_ref().filter(|_| args.no_model) {
+        return tell::deliver_ceilings(args, ceilings);
+    }
+    let real = args.data.as_deref().map(|data| Real::read(data, args.like_real)).transpose()?;
+    let mut report = measure(args, &prompts, requests, ModelsAtHand::find(args.model.as_deref())?, real)?;
+    report.ceilings = known;
+    tell::deliver(args, &report)
 }
 
 fn measure(
@@ -98,7 +119,7 @@ fn measure(
     prompts: &[Prompt],
     requests: Vec<Vec<ValidRequest>>,
     at_hand: ModelsAtHand,
-    real: Option<Figures>,
+    real: Option<Real>,
 ) -> Result<Report> {
     let engine = Engine::start(at_hand.models, Some(&at_hand.default), Limits::default())?;
     engine.load(None)?;
@@ -106,7 +127,8 @@ fn measure(
     if let Some(folder) = sheets.as_deref().or(args.out.as_deref()) {
         std::fs::create_dir_all(folder).map_err(|e| Error::io("make the folder", folder, e))?;
     }
-    let bar = progress_bar((prompts.len() * args.seeds) as u64);
+    let like_real = real.as_ref().map_or(0, |real| real.clips.len());
+    let bar = progress_bar((prompts.len() * args.seeds + like_real) as u64);
     let mut quality = Quality::default();
     let mut results = Vec::with_capacity(prompts.len());
     let mut setting = None;
@@ -132,9 +154,15 @@ fn measure(
         }
         results.push((prompt.clone(), runs));
     }
+    let frechet = match &real {
+        Some(real) => real.frechet(args, &engine, &bar)?,
+        None => None,
+    };
     bar.finish_and_clear();
     let setting = setting.ok_or_else(|| Error::internal("no_prompts", "nothing was generated"))?;
-    Ok(Report::new(setting, &results, quality.figures(), real))
+    let mut report = Report::new(setting, &results, quality.figures(), real.map(|real| real.figures));
+    report.frechet = frechet;
+    Ok(report)
 }
 
 fn prompts(args: &AdherenceArgs) -> Result<Vec<Prompt>> {
@@ -142,13 +170,7 @@ fn prompts(args: &AdherenceArgs) -> Result<Vec<Prompt>> {
         return Err(Error::invalid("seeds", format!("--seeds is 1 to {MAX_SEEDS}")));
     }
     let mut prompts = match &args.prompts {
-        Some(path) => {
-            let size = std::fs::metadata(path).map_err(|e| Error::io("read", path, e))?.len();
-            if size > MAX_PROMPTS {
-                return Err(Error::invalid("prompt_file", "a prompt file has at most 4 MiB"));
-            }
-            read(&std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?)?
-        }
+        Some(path) => read(&read_text(path, "prompt_file")?)?,
         None => everyday()?,
     };
     if let Some(only) = &args.only {
@@ -161,24 +183,41 @@ fn prompts(args: &AdherenceArgs) -> Result<Vec<Prompt>> {
     Ok(prompts)
 }
 
+/// A file that people write, refused with `code` where it is too large to be one.
+fn read_text(path: &Path, code: &'static str) -> Result<String> {
+    let size = std::fs::metadata(path).map_err(|e| Error::io("read", path, e))?.len();
+    if size > MAX_TEXT {
+        return Err(Error::invalid(code, format!("{}: such a file has at most 4 MiB", path.display())));
+    }
+    std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))
+}
+
 /// All seeds of a prompt, as few requests as may be: sample *i* of a request uses its seed + *i*.
 fn requests(args: &AdherenceArgs, prompt: &Prompt) -> Result<Vec<ValidRequest>> {
     (0..args.seeds)
         .step_by(MAX_SAMPLES)
         .map(|done| {
             RawRequest {
-                prompt: Some(prompt.prompt.clone()),
                 seconds: Some(prompt.seconds),
                 seed: Some(i128::from(args.seed) + done as i128),
                 samples: Some((args.seeds - done).min(MAX_SAMPLES) as i128),
-                steps: args.steps,
-                guidance: args.guidance,
-                temperature: args.temperature,
-                ..RawRequest::default()
+                ..raw(args, &prompt.prompt)
             }
             .validate()
         })
         .collect()
+}
+
+/// A request for a sentence with the settings that were asked for.
+fn raw(args: &AdherenceArgs, prompt: &str) -> RawRequest {
+    RawRequest {
+        prompt: Some(prompt.to_owned()),
+        seed: Some(i128::from(args.seed)),
+        steps: args.steps,
+        guidance: args.guidance,
+        temperature: args.temperature,
+        ..RawRequest::default()
+    }
 }
 
 fn setting(args: &AdherenceArgs, finished: &Arc<Finished>) -> Setting {
@@ -203,79 +242,6 @@ fn draw(motion: &Motion, path: &Path) -> Result<()> {
         .encode_png()
         .map_err(|e| Error::internal("png", "the picture could not be encoded").with_source(e))?;
     std::fs::write(path, png).map_err(|e| Error::io("write", path, e))
-}
-
-/// Flaws of the test takes of a training folder.
-fn real(data: &Path) -> Result<Figures> {
-    let folder = Folder::open(data)?;
-    let mut ids = folder.ids(Split::Test, Reader::Motion)?;
-    ids.sort_unstable();
-    ids.dedup();
-    if ids.is_empty() {
-        return Err(Error::invalid("no_clips", "the test split of this training folder holds no clip"));
-    }
-    let mut quality = Quality::default();
-    for id in ids {
-        let pair = folder.pair(&id)?;
-        let [first, second] = &pair.persons;
-        let features = canonicalise_pair([first, second], &ContactRule::default())?.features;
-        let [first, second] = features.map(|person| person.positions());
-        quality.add([&first, &second]);
-    }
-    Ok(quality.figures())
-}
-
-fn deliver(args: &AdherenceArgs, report: &Report) -> Result<()> {
-    let json = serde_json::to_string_pretty(report)
-        .map_err(|e| Error::internal("report", "the report could not be written").with_source(e))?;
-    if let Some(out) = &args.out {
-        for (name, text) in [("report.md", report.markdown()), ("report.json", format!("{json}\n"))] {
-            let path = out.join(name);
-            std::fs::write(&path, text).map_err(|e| Error::io("write", &path, e))?;
-        }
-    }
-    if args.json {
-        println!("{json}");
-    } else {
-        tell(report);
-        if let Some(out) = &args.out {
-            println!("wrote {}", out.join("report.md").display());
-        }
-    }
-    Ok(())
-}
-
-fn tell(report: &Report) {
-    let show = |name: &str, rate: &Rate| {
-        let Rate { passed, of, rate, low, high } = rate;
-        let [rate, low, high] = [rate, low, high].map(|share| 100.0 * share);
-        println!("{name:<28} {rate:5.1} %  ({low:5.1} to {high:5.1})  {passed} of {of}");
-    };
-    show("overall", &report.overall);
-    let by_rate: BTreeMap<_, _> = report.families.iter().collect();
-    for (family, rate) in by_rate {
-        show(&format!("  {family}"), rate);
-    }
-    for (kind, pairs) in &report.pairs {
-        show(&format!("minimal pairs, {kind}"), &pairs.members);
-        show("  both right", &pairs.both);
-    }
-    show("distinct results", &report.distinct);
-    let row = |name: &str, figures: &Figures| {
-        println!(
-            "{name}: foot skate {:.1} %, jitter {:.1} m/s2, under the floor {:.1} % ({:.1} cm), in each other {:.1} % ({:.1} cm)",
-            100.0 * figures.foot_skate,
-            figures.jitter,
-            100.0 * figures.floor_share,
-            figures.floor_cm,
-            100.0 * figures.overlap_share,
-            figures.overlap_cm
-        );
-    };
-    row("generated", &report.generated);
-    if let Some(real) = &report.real {
-        row("real", real);
-    }
 }
 
 /// Hidden where stderr is no terminal.
@@ -316,7 +282,7 @@ mod tests {
             let models = vec![Arc::new(Control::default()).spec("fake")];
             let at_hand = ModelsAtHand { models, default: "fake".into() };
             let report = measure(&args, &prompts, requests, at_hand, None).unwrap();
-            deliver(&args, &report).unwrap();
+            tell::deliver(&args, &report).unwrap();
             report
         };
         // It walks two people side by side, whatever the sentence.
