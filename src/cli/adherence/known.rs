@@ -31,12 +31,12 @@ pub fn known(args: &AdherenceArgs, prompts: &[Prompt], composed: &Path) -> Resul
     }
     ids.sort_unstable();
     ids.dedup();
-    let label = |id: &String| Ok(Labelled::new(id, &folder.captions(id)?));
+    let label = |id: &String| -> Result<Labelled> { Ok(Labelled::new(id, &folder.captions(id)?)) };
     let labels = ids.par_iter().map(label).collect::<Result<Vec<_>>>()?;
 
     let plan = Plan::new(&rules, prompts, &labels, EXAMPLES);
     let wanted: Vec<usize> = plan.clips().into_iter().collect();
-    let scene = |clip: &usize| Ok((*clip, scene(&folder, &ids[*clip])?));
+    let scene = |clip: &usize| -> Result<(usize, Scene)> { Ok((*clip, scene(&folder, &ids[*clip])?)) };
     let scenes = wanted.par_iter().map(scene).collect::<Result<BTreeMap<_, _>>>()?;
     if scenes.is_empty() {
         let message =
@@ -62,7 +62,7 @@ fn decoded(vq: &VqAtHand, folder: &Folder, ids: &[String], plan: &Plan) -> Resul
     let bar = super::progress_bar(examples.len() as u64);
     bar.set_message("through the VQ-VAE");
     let device = device::best();
-    let decode = |clip: usize| {
+    let decode = |clip: usize| -> Result<(usize, Scene)> {
         let motion = round_trip(&vq.vq, &vq.stats, &folder.pair(&ids[clip])?, &device)?;
         bar.inc(1);
         Ok((clip, Scene::of(&motion)?))

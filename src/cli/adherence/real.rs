@@ -53,7 +53,7 @@ impl Real {
         }
         let told = ids(Reader::Text)?;
         let tried = tried.min(told.len());
-        let clip = |n: usize| {
+        let clip = |n: usize| -> Result<(String, usize)> {
             let id = &told[n * told.len() / tried];
             let captions = folder.captions(id)?;
             Ok((captions[n % captions.len()].clone(), folder.pair(id)?.persons[0].frames()))

@@ -29,7 +29,7 @@ fn files_and_json(
         .map_err(|e| Error::internal("report", "the report could not be written").with_source(e))?;
     if let Some(out) = &args.out {
         std::fs::create_dir_all(out).map_err(|e| Error::io("make the folder", out, e))?;
-        for (name, text) in [("report.md", markdown), ("report.json", &format!("{json}\n"))] {
+        for (name, text) in [("report.md", markdown), ("report.json", format!("{json}\n").as_str())] {
             let path = out.join(name);
             std::fs::write(&path, text).map_err(|e| Error::io("write", &path, e))?;
         }

@@ -234,7 +234,7 @@ fn strikes_and_kicks() {
     // As fast, but as low as an arm in walking.
     let walks = a_does(|s, pose| reach(pose, 0, [0.15, 0.85, 0.1 + 0.5 * beat(s, 2.0)]));
     told_apart(r#"{ is = "strikes", who = "A", hand = "left" }"#, &punches, &walks);
-    let swings = a_does(|s, pose| reach(pose, 0, [0.6 * beat(s, 1.5) - 0.2, 1.3, 0.4]));
+    let swings = a_does(|s, pose| reach(pose, 0, [0.6 * beat(s, 2.0) - 0.2, 1.3, 0.4]));
     told_apart(r#"{ is = "swings", who = "A", hand = "left" }"#, &swings, &reaches);
     told_apart(r#"{ is = "swings", who = "A", hand = "left" }"#, &swings, &walks);
     let kicks = a_does(|s, pose| {
