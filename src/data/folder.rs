@@ -136,6 +136,15 @@ impl Folder {
         Ok(captions)
     }
 
+    /// What each person does by themselves, where a folder says so: composed clips have such captions, captured ones need not.
+    ///
+    /// # Errors
+    /// From the disk.
+    pub fn captions_alone(&self, id: &str) -> Result<[Vec<String>; 2]> {
+        let of = |person: usize| self.lines(&PathBuf::from(format!("annots_person{person}/{id}.txt")), true);
+        Ok([of(1)?, of(2)?])
+    }
+
     /// Mean and deviation of the training windows.
     ///
     /// # Errors

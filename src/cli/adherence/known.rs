@@ -31,7 +31,10 @@ pub fn known(args: &AdherenceArgs, prompts: &[Prompt], composed: &Path) -> Resul
     }
     ids.sort_unstable();
     ids.dedup();
-    let label = |id: &String| -> Result<Labelled> { Ok(Labelled::new(id, &folder.captions(id)?)) };
+    let label = |id: &String| -> Result<Labelled> {
+        let [first, second] = folder.captions_alone(id)?;
+        Ok(Labelled::new(id, &folder.captions(id)?, [&first, &second]))
+    };
     let labels = ids.par_iter().map(label).collect::<Result<Vec<_>>>()?;
 
     let plan = Plan::new(&rules, prompts, &labels, EXAMPLES);

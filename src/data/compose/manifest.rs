@@ -140,4 +140,12 @@ mod tests {
             }
         }
     }
+    #[test]
+    fn whoever_dances_does_not_only_hold_a_pose() {
+        // A held pose is the same half a second later: its best two frames hardly differ.
+        let manifest = Manifest::builtin().unwrap();
+        let dances = manifest.segments.iter().filter(|s| manifest.actions[&s.action].kind == Kind::Dance);
+        let still: Vec<_> = dances.filter(|s| s.repeats.is_some_and(|apart| apart < 0.05)).collect();
+        assert!(still.is_empty(), "{still:?}");
+    }
 }

@@ -1,7 +1,6 @@
 //! Predicates about trunk, pelvis and knees: crouching, kneeling, leaning, jumping, looking about.
 
-use super::limbs::swings;
-use super::scene::{ANKLES, Actor, HEAD, KNEES, NECK, PELVIS, SHOULDERS, TOES, frames_in, longest, wrap};
+use super::scene::{ANKLES, Actor, HIPS, KNEES, NECK, PELVIS, SHOULDERS, TOES, frames_in, longest, wrap};
 use super::words::{Cast, Positive, Share, Side, Who};
 use crate::motion::vector::sub;
 use serde::Deserialize;
@@ -166,40 +165,29 @@ fn lean(actor: &Actor, t: usize, way: Lean) -> f64 {
     toward.atan2(up).to_degrees()
 }
 
-/// The shoulders or the head turn to one side and back, or to the other.
+/// The shoulders turn against the hips, to one side and to the other.
 ///
-/// A head that turns in place moves no joint; what shows is the neck's part in it, or the shoulders'. Who only turns around does
-/// not look around: the way back is asked for.
+/// Who looks about in earnest turns the trunk along. A head that turns by itself moves no joint of this skeleton but its own, by less
+/// than walking does: it cannot be told. Who turns around, or strikes with one arm, turns hips and shoulders together or one way only.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LooksAround {
     who: Who,
-    /// From the one side to the other; 30.
+    /// To each side; 25.
     at_least_deg: Option<Positive>,
 }
 
 impl LooksAround {
     pub fn holds(&self, cast: Cast<'_>) -> bool {
-        let least = self.at_least_deg.map_or(30.0, |deg| deg.0).to_radians();
+        let least = self.at_least_deg.map_or(25.0, |deg| deg.0).to_radians();
         cast.each(self.who, |actor, _| {
-            let yaw = |of: &dyn Fn(usize) -> [f64; 3]| -> Vec<f64> {
-                let mut last = 0.0;
-                let angles = (0..cast.scene.frames()).map(|t| {
-                    let [x, _, z] = of(t);
-                    if x.hypot(z) > 1e-6 {
-                        last += wrap(x.atan2(z) - last);
-                    }
-                    last
-                });
-                angles.collect()
+            let yaw = |t: usize, [left, right]: [usize; 2]| {
+                let [x, _, z] = sub(actor.at(t, left), actor.at(t, right));
+                (-z).atan2(x)
             };
-            let shoulders = yaw(&|t| {
-                let [x, y, z] = sub(actor.at(t, SHOULDERS[0]), actor.at(t, SHOULDERS[1]));
-                [-z, y, x]
-            });
-            // The head sits a few centimetres before the neck; which way, is which way it is turned.
-            let head = yaw(&|t| sub(actor.at(t, HEAD), actor.at(t, NECK)));
-            swings(&shoulders, least) >= 2 || swings(&head, least) >= 2
+            let twisted = |t: usize| wrap(yaw(t, SHOULDERS) - yaw(t, HIPS));
+            let to = |sign: f64| (0..cast.scene.frames()).any(|t| sign * twisted(t) >= least);
+            to(1.0) && to(-1.0)
         })
     }
 }

@@ -222,7 +222,7 @@ mod tests {
             "[family.raise]\nclips = [\"raise\"]\nakin = [\"hand\"]\n[prompt.left]\nsays = [\"left\"]\n[prompt.right]\nclips = []",
         )
         .unwrap();
-        let clip = |id: &str, caption: &str| Labelled::new(id, &[caption.to_owned()]);
+        let clip = |id: &str, caption: &str| Labelled::new(id, &[caption.to_owned()], [&[], &[]]);
         let clips = [
             clip("raise-00001", "the left arm goes up"),
             clip("raise-00002", "the left arm goes up"),

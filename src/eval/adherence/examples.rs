@@ -1,7 +1,8 @@
 //! Which clips of a composed training folder show what a prompt asks for, and which have nothing to do with it.
 //!
 //! A file of rules says it (`prompts/everyday-composed.toml` describes the format). Composed captions are true by construction, so
-//! a caption that says "with the left hand" vouches for the left hand.
+//! a caption that says "with the left hand" vouches for the left hand. Captions of both people together do not say whose hand;
+//! those of one person do, which a composed folder has beside them.
 
 use super::prompt::Prompt;
 use crate::error::{Error, Result};
@@ -36,35 +37,49 @@ struct Family {
 struct One {
     /// In place of those of the family.
     clips: Option<Vec<String>>,
-    /// All of them are in the captions.
+    /// True of the captions of both people together.
     #[serde(default)]
     says: Vec<Term>,
-    /// None of them is.
+    /// True of the captions of one of the people.
     #[serde(default)]
-    never: Vec<Term>,
+    one: Vec<Term>,
+    /// True of the captions of the other one.
+    #[serde(default)]
+    other: Vec<Term>,
+    /// True of the captions of either.
+    #[serde(default)]
+    both: Vec<Term>,
 }
 
-/// Beginnings of words, one of which is looked for.
+/// Beginnings of words, one of which is in a text, or none of which is.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]
-struct Term(Vec<String>);
+struct Term {
+    words: Vec<String>,
+    absent: bool,
+}
 
 impl TryFrom<String> for Term {
     type Error = String;
 
     fn try_from(text: String) -> std::result::Result<Self, String> {
-        let words: Vec<String> = text.split('|').map(|word| format!(" {}", word.to_lowercase())).collect();
+        let (words, absent) = text.strip_prefix('!').map_or((text.as_str(), false), |words| (words, true));
+        let words: Vec<String> = words.split('|').map(|word| format!(" {}", word.to_lowercase())).collect();
         if words.iter().any(|word| word.trim().is_empty()) {
             return Err(format!("{text:?} looks for nothing"));
         }
-        Ok(Self(words))
+        Ok(Self { words, absent })
     }
 }
 
 impl Term {
-    fn is_in(&self, text: &str) -> bool {
-        self.0.iter().any(|word| text.contains(word))
+    fn is_true_of(&self, text: &str) -> bool {
+        self.words.iter().any(|word| text.contains(word)) != self.absent
     }
+}
+
+fn all(terms: &[Term], text: &str) -> bool {
+    terms.iter().all(|term| term.is_true_of(text))
 }
 
 /// A clip as the rules see it.
@@ -74,27 +89,37 @@ pub struct Labelled {
     pub kind: String,
     /// Kind and captions, in small letters and blanks only.
     text: String,
+    /// The captions of each person, likewise; empty where there are none.
+    alone: [String; 2],
 }
 
 impl Labelled {
-    /// From the name and the captions of a clip.
-    pub fn new(id: &str, captions: &[String]) -> Self {
+    /// From the name of a clip, its captions, and those of each person.
+    pub fn new(id: &str, captions: &[String], alone: [&[String]; 2]) -> Self {
         let kind = kind(id);
-        let text = std::iter::once(kind).chain(captions.iter().map(String::as_str)).fold(
-            " ".to_owned(),
-            |mut text, part| {
-                text.extend(part.to_lowercase().chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }));
-                // Captions are apart: no term reaches from one into the next.
-                text.push_str(" . ");
-                text
-            },
-        );
-        let text = text
-            .split(' ')
-            .filter(|word| !word.is_empty())
-            .fold(" ".to_owned(), |text, word| text + word + " ");
-        Self { kind: kind.to_owned(), text }
+        let words = |captions: &[String]| plain(captions.iter().map(String::as_str));
+        Self {
+            kind: kind.to_owned(),
+            text: plain(std::iter::once(kind).chain(captions.iter().map(String::as_str))),
+            alone: alone.map(words),
+        }
     }
+
+    /// Whether any of the captions says so.
+    fn mentions(&self, term: &Term) -> bool {
+        term.is_true_of(&self.text) || self.alone.iter().any(|text| term.is_true_of(text))
+    }
+}
+
+/// Words between single blanks, with a full stop after each caption: no term reaches from one into the next.
+fn plain<'a>(captions: impl Iterator<Item = &'a str>) -> String {
+    let mut text = String::new();
+    for caption in captions {
+        text.extend(caption.to_lowercase().chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }));
+        text.push_str(" . ");
+    }
+    let words = text.split(' ').filter(|word| !word.is_empty());
+    words.fold(" ".to_owned(), |text, word| text + word + " ")
 }
 
 /// A composed clip is named after its kind and its number, a captured one after subjects and take.
@@ -148,20 +173,20 @@ impl Rules {
 
     /// Whether the clip shows what the prompt asks for.
     pub fn shows(&self, prompt: &Prompt, clip: &Labelled) -> bool {
-        let one = self.prompt.get(&prompt.id);
-        let kinds = self.kinds(prompt);
-        kinds.contains(&clip.kind)
-            && one.is_none_or(|one| {
-                one.says.iter().all(|term| term.is_in(&clip.text))
-                    && !one.never.iter().any(|term| term.is_in(&clip.text))
-            })
+        let Some(one) = self.prompt.get(&prompt.id) else { return self.kinds(prompt).contains(&clip.kind) };
+        let [first, second] = &clip.alone;
+        let cast = |a: &str, b: &str| all(&one.one, a) && all(&one.other, b);
+        self.kinds(prompt).contains(&clip.kind)
+            && all(&one.says, &clip.text)
+            && (cast(first, second) || cast(second, first))
+            && clip.alone.iter().all(|text| all(&one.both, text))
     }
 
     /// Whether the clip has nothing to do with the prompt.
     pub fn unrelated(&self, prompt: &Prompt, clip: &Labelled) -> bool {
         !self.kinds(prompt).contains(&clip.kind)
             && self.family.get(&prompt.family).is_some_and(|family| {
-                !family.clips.contains(&clip.kind) && !family.akin.iter().any(|term| term.is_in(&clip.text))
+                !family.clips.contains(&clip.kind) && !family.akin.iter().any(|term| clip.mentions(term))
             })
     }
 
@@ -177,8 +202,11 @@ mod tests {
     use super::super::prompt::everyday;
     use super::*;
 
-    fn clip(id: &str, captions: &[&str]) -> Labelled {
-        Labelled::new(id, &captions.iter().map(|&text| text.to_owned()).collect::<Vec<_>>())
+    /// A clip with captions of both people, of the first and of the second.
+    fn clip(id: &str, captions: [&[&str]; 3]) -> Labelled {
+        let [both, first, second] =
+            captions.map(|texts| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>());
+        Labelled::new(id, &both, [&first, &second])
     }
 
     #[test]
@@ -196,11 +224,31 @@ mod tests {
 
     #[test]
     fn terms_are_beginnings_of_words_or_whole_words() {
-        let text = clip("wave-1", &["One person, waving the LEFT hand.", "handy"]).text;
-        let found = |term: &str| Term::try_from(term.to_owned()).unwrap().is_in(&text);
+        let text = clip("wave-1", [&["One person, waving the LEFT hand.", "handy"], &[], &[]]).text;
+        let found = |term: &str| Term::try_from(term.to_owned()).unwrap().is_true_of(&text);
         assert!(found("wav") && found("left ") && found("right|left") && found("hand "));
         assert!(!found("lef ") && !found("aving") && !found("hand handy"));
-        assert!(Term::try_from("left|".to_owned()).is_err());
+        assert!(found("!right") && found("!right|up") && !found("!right|left"));
+        assert!(["left|", "!", ""].iter().all(|term| Term::try_from((*term).to_owned()).is_err()));
+    }
+
+    #[test]
+    fn what_each_one_does_is_told_apart() {
+        let wave = "[family.wave]\nclips = [\"wave\"]\nakin = [\"wav\"]\n[prompt.wave-1]\n";
+        let shows = |rule: &str, clip: &Labelled| {
+            let prompts = everyday().unwrap();
+            let prompt = prompts.iter().find(|prompt| prompt.id == "wave-1").unwrap();
+            Rules::parse(&format!("{wave}{rule}")).unwrap().shows(prompt, clip)
+        };
+        let told = clip("wave-1", [&["they wave"], &["waves the left hand"], &["waves the right hand"]]);
+        let turned = clip("wave-1", [&["they wave"], &["waves the right hand"], &["waves the left hand"]]);
+        for clip in [&told, &turned] {
+            assert!(shows("one = [\"left \"]\nother = [\"right \"]", clip));
+            assert!(!shows("one = [\"left \", \"right \"]", clip));
+            assert!(!shows("both = [\"left \"]", clip) && shows("both = [\"wav\", \"!foot\"]", clip));
+        }
+        let untold = clip("wave-1", [&["they wave their left hands"], &[], &[]]);
+        assert!(!shows("one = [\"left \"]", &untold) && shows("says = [\"left \"]", &untold));
     }
 
     #[test]
@@ -208,11 +256,17 @@ mod tests {
         let (rules, prompts) = (Rules::everyday().unwrap(), everyday().unwrap());
         rules.check(&prompts).unwrap();
         let named = |id: &str| prompts.iter().find(|prompt| prompt.id == id).unwrap();
-        let left = clip("wave-00001", &["one person waves the left hand", "someone waves"]);
+        let left = clip(
+            "wave-00001",
+            [&["someone waves"], &["one person waves the left hand"], &["someone stands"]],
+        );
         assert!(rules.shows(named("wave-1"), &left) && !rules.shows(named("wave-2"), &left));
         assert!(!rules.unrelated(named("wave-2"), &left), "a wave, if of the other hand");
-        assert!(rules.unrelated(named("wave-2"), &clip("push-00002", &["a push"])));
-        assert!(!rules.unrelated(named("wave-2"), &clip("box-00002", &["they box, then one waves"])));
+        let plain = |id: &str, caption: &str| clip(id, [&[caption], &[], &[]]);
+        assert!(rules.unrelated(named("wave-2"), &plain("push-00002", "a push")));
+        assert!(!rules.unrelated(named("wave-2"), &plain("box-00002", "they box, then one waves")));
+        let aside = clip("box-00002", [&["they box"], &["boxes"], &["waves"]]);
+        assert!(!rules.unrelated(named("wave-2"), &aside), "one of the two waves");
     }
 
     #[test]

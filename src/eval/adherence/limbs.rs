@@ -271,7 +271,7 @@ fn single(spot: Spot) -> Vec<Spot> {
 }
 
 /// Ways from one turning point to the next that are at least `least` long.
-pub(super) fn swings(path: &[f64], least: f64) -> usize {
+fn swings(path: &[f64], least: f64) -> usize {
     let Some(first) = path.first() else { return 0 };
     let (mut low, mut high, mut count) = (*first, *first, 0);
     // +1: the last counted way went up.

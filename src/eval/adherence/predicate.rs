@@ -40,6 +40,7 @@ pub enum Predicate {
     InStep(phase::InStep),
     Not(Not),
     Any(Any),
+    All(All),
 }
 
 /// The opposite of a statement.
@@ -53,6 +54,13 @@ pub struct Not {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Any {
+    checks: Vec<Predicate>,
+}
+
+/// Every one of several statements: for use within `any` and `not`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct All {
     checks: Vec<Predicate>,
 }
 
@@ -91,6 +99,7 @@ impl Predicate {
             Self::InStep(p) => p.holds(cast),
             Self::Not(p) => !p.check.holds(cast),
             Self::Any(p) => p.checks.iter().any(|check| check.holds(cast)),
+            Self::All(p) => p.checks.iter().all(|check| check.holds(cast)),
         }
     }
 }

@@ -239,4 +239,33 @@ mod tests {
         let rows = text.lines().filter(|line| line.contains("raises hand=left who=A")).count();
         assert_eq!(rows, 2, "the two prompts that failed say why");
     }
+    #[test]
+    fn what_the_checks_are_worth_stands_beside_each_prompt() {
+        use super::super::ceiling::{Ceiling, CeilingRow};
+        let rate = |passed, of| Rate::counted(passed, of);
+        let ceiling = Ceiling { data: rate(11, 12), decoded: Some(rate(9, 12)), unrelated: rate(3, 200) };
+        let row = CeilingRow {
+            id: "b".into(),
+            family: "wave".into(),
+            ceiling,
+            failed: BTreeMap::new(),
+            failed_decoded: BTreeMap::new(),
+            fooled_by: BTreeMap::new(),
+        };
+        let known = Ceilings {
+            overall: ceiling,
+            families: BTreeMap::from([("wave".to_owned(), ceiling)]),
+            without_example: vec![],
+            prompts: vec![row],
+        };
+        let text = Report { ceilings: Some(known), ..report() }.markdown();
+        let line = |start: &str| text.lines().find(|line| line.starts_with(start)).unwrap().to_owned();
+        assert!(
+            line("| b | right |").contains("| 1/2 | 91.7 % (12) | 75.0 % (12) | 1.5 % (200) |"),
+            "{text}"
+        );
+        assert!(line("| c | hug |").contains("| 0/2 | - | - | - |"), "nothing is known of it");
+        let cells = |line: String| line.matches(" |").count();
+        assert_eq!(cells(line("| id |")), cells(line("| b | right |")), "{text}");
+    }
 }

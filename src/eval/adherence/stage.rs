@@ -102,3 +102,13 @@ pub fn tip(pose: &mut Pose, pitch: f32, roll: f32) {
         pose[joint] = [pelvis[0] + x, pelvis[1] + y, pelvis[2] + z];
     }
 }
+
+/// Shoulders, arms and head turn against the hips, to the left by `degrees`.
+pub fn twist(pose: &mut Pose, degrees: f32) {
+    let ([px, _, pz], (s, c)) = (pose[0], degrees.to_radians().sin_cos());
+    for joint in [9, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21] {
+        let [x, y, z] = pose[joint];
+        let (x, z) = (x - px, z - pz);
+        pose[joint] = [px + c * x + s * z, y, pz - s * x + c * z];
+    }
+}

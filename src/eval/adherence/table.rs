@@ -51,20 +51,27 @@ fn page(report: &Report, out: &mut String) -> std::fmt::Result {
         writeln!(out, "| Fréchet distance from real motion | {distance:.2} | {between_halves:.2} |")?;
     }
 
-    writeln!(
-        out,
-        "\n## Prompts\n\n| id | prompt | passed | checks that failed (seeds) |\n|---|---|---:|---|"
-    )?;
+    prompts(report, out)
+}
+
+fn prompts(report: &Report, out: &mut String) -> std::fmt::Result {
+    let known = report.ceilings.as_ref().map(|known| {
+        known.prompts.iter().map(|row| (row.id.as_str(), &row.ceiling)).collect::<BTreeMap<_, _>>()
+    });
+    let (more, rule) = if known.is_some() {
+        (" data | after the VQ-VAE | unrelated motion |", "---:|---:|---:|")
+    } else {
+        ("", "")
+    };
+    writeln!(out, "\n## Prompts\n\n| id | prompt | passed |{more} checks that failed (seeds) |")?;
+    writeln!(out, "|---|---|---:|{rule}---|")?;
     for row in &report.prompts {
-        writeln!(
-            out,
-            "| {} | {} | {}/{} | {} |",
-            row.id,
-            cell(&row.prompt),
-            row.passed,
-            row.of,
-            counts(&row.failed)
-        )?;
+        write!(out, "| {} | {} | {}/{} |", row.id, cell(&row.prompt), row.passed, row.of)?;
+        if let Some(known) = &known {
+            let [data, decoded, unrelated] = columns(known.get(row.id.as_str()).copied());
+            write!(out, " {data} | {decoded} | {unrelated} |")?;
+        }
+        writeln!(out, " {} |", counts(&row.failed))?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Each predicate: a case that it is true of, one that it is false of, and the first in a mirror.
 
-use super::super::stage::{People, mirrored, people, reach, see, sink, step, tip};
+use super::super::stage::{People, mirrored, people, reach, see, sink, step, tip, twist};
 use super::*;
 use crate::motion::mirror::{CaptionRule, mirror_caption};
 use crate::motion::{Pose, Vec3};
@@ -194,10 +194,11 @@ fn leaning_and_looking() {
         &bows,
     );
     told_apart(r#"{ is = "leans", who = "A", way = "left" }"#, &leans_left, &bows);
-    let looks = a_goes(B, |s| (0.0, 0.0, 35.0 * (2.0 * s).sin()));
-    told_apart(r#"{ is = "looks_around", who = "A" }"#, &looks, &idle());
-    let turns_around = a_goes(B, |s| (0.0, 0.0, 60.0 * s));
-    told_apart(r#"{ is = "looks_around", who = "A" }"#, &looks, &turns_around);
+    let looks_around = r#"{ is = "looks_around", who = "A" }"#;
+    let looks = a_does(|s, pose| twist(pose, 35.0 * (2.0 * s).sin()));
+    told_apart(looks_around, &looks, &idle());
+    told_apart(looks_around, &looks, &a_goes(B, |s| (0.0, 0.0, 60.0 * (2.0 * s).sin())));
+    told_apart(looks_around, &looks, &a_does(|s, pose| twist(pose, 40.0 * (2.0 * s).sin().abs())));
 }
 
 #[test]
@@ -317,7 +318,7 @@ fn in_step() {
 }
 
 #[test]
-fn not_and_any() {
+fn not_any_and_all() {
     let left_up = a_does(|_, pose| reach(pose, 0, [0.2, 1.9, 0.1]));
     told_apart(
         r#"{ is = "not", check = { is = "raises", who = "A", hand = "left" } }"#,
@@ -327,6 +328,17 @@ fn not_and_any() {
     let any =
         r#"{ is = "any", checks = [{ is = "raises", who = "A", hand = "left" }, { is = "approach" }] }"#;
     told_apart(any, &left_up, &idle());
+    let all = any.replace("\"any\"", "\"all\"");
+    let comes = |arm: bool| {
+        people(move |person, s, pose| {
+            if person == 0 && arm {
+                reach(pose, 0, [0.2, 1.9, 0.1]);
+            }
+            if person == 0 { (0.0, 0.4 * s, 0.0) } else { B }
+        })
+    };
+    told_apart(&all, &comes(true), &comes(false));
+    assert!(!holds(&all, &left_up), "one of the two is not enough");
 }
 
 #[test]
