@@ -175,7 +175,8 @@ fn a_high_five_is_a_slap() {
             [20, 21].iter().any(|a| [20, 21].iter().any(|b| norm(sub(p[*a], q[*b])) < 0.2))
         };
         let frames = first.iter().zip(second).filter(|pair| near(*pair)).count();
-        assert!((2..17).contains(&frames), "{seed}: wrists are within 20 cm for {frames} frames");
+        // Coming and going is in it; a longer one is a hand held against another.
+        assert!((2..23).contains(&frames), "{seed}: wrists are within 20 cm for {frames} frames");
     }
 }
 
