@@ -90,14 +90,13 @@ pub fn high_five(stage: &mut Stage) -> Scene {
     stage.apart(distance, 0.0);
     let settled = stage.arrive();
     let at = settled + 0.75 * stage.slow;
-    // A slap: the palms part at once.
-    let hold = stage.draws.uniform(0.04, 0.12);
+    let hold = stage.draws.uniform(0.08, 0.3);
     stage.stay_until(at + hold + 0.45);
     stage.leave();
     stage.stay_until(at + hold + 0.9);
     let mut parts = stage.parts();
     for part in &mut parts {
-        let when = Span::meeting(at, 0.65 * stage.slow, hold, 0.5);
+        let when = Span::meeting(at, 0.65 * stage.slow, hold, 0.75);
         lean_in(part, when, 0.06, if both { 0.0 } else { -0.15 * hand.sign() });
         for mine in Hand::BOTH.into_iter().filter(|h| both || *h == hand) {
             let theirs = if both { mine.other() } else { mine };
