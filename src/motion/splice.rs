@@ -2,7 +2,7 @@
 
 use super::body_parts::{ARMS, BodyParts, HIPS, LEGS, TORSO};
 use super::foot_fix::FootFix;
-use super::rigid::Body;
+use super::rigid::{Body, hung};
 use super::rotation::{Quat, best_fit};
 use super::smooth::smooth;
 use super::vector::{Vec3d, add, narrow, scale, sub, widen};
@@ -43,42 +43,68 @@ impl Splice<'_> {
         if weights.iter().all(|&w| w == 0.0) {
             return Ok((old.clone(), old_fixed.cloned()));
         }
-        let mixed = mix(old, new, weights, self.parts);
         let staying: Vec<Pose> =
             old.positions.iter().zip(weights).filter(|(_, w)| **w < 1.0).map(|(pose, _)| *pose).collect();
         // The bones of what stays; of one whose parts are all new, the new ones.
         let of = match (staying.is_empty(), self.parts.is_all()) {
-            (true, true) => &mixed.positions,
+            (true, true) => &new.positions,
             (true, false) => &old.positions,
             (false, _) => &staying,
         };
         let body = if self.rigid { Some(Body::of(of)?) } else { None };
-        let fit = |old: &Person, person: Person| -> Result<Person> {
-            let Some(body) = &body else { return Ok(person) };
-            let mut positions = body.fit(&person.positions, &[])?;
-            for ((fitted, old), &w) in positions.iter_mut().zip(&old.positions).zip(weights) {
-                if w == 0.0 {
-                    *fitted = *old;
-                }
-            }
-            Ok(Person { positions, ..person })
-        };
-        let plain = fit(old, mixed)?;
+        let rotations = (0..weights.len())
+            .map(|t| turned(&old.rotations[t], &new.rotations[t], weights[t], self.parts))
+            .collect();
+        let positions = self.run_in(body.as_ref(), &old.positions, &new.positions, weights)?;
+        let plain = Person { positions, rotations };
         let Some(old_fixed) = old_fixed else { return Ok((plain, None)) };
-        let positions = match &body {
-            Some(body) => body.plant(&plain.positions)?,
+        let positions = self.planted(body.as_ref(), &old_fixed.positions, &plain.positions, weights)?;
+        let fixed = Person { positions, rotations: plain.rotations.clone() };
+        Ok((plain, Some(fixed)))
+    }
+
+    /// The chosen parts of `new` on what stays of `old`, one running into the other.
+    fn run_in(&self, body: Option<&Body>, old: &[Pose], new: &[Pose], weights: &[f32]) -> Result<Vec<Pose>> {
+        let wanted = self.assembled(old, new, weights);
+        let Some(body) = body else {
+            let frames = old.iter().zip(&wanted).zip(weights);
+            return Ok(frames.map(|((old, new), &w)| between(old, new, w)).collect());
+        };
+        let kept = self.parts.kept();
+        let fitted = body.fit_beside(&wanted, &[], &kept)?;
+        let mixed = body.between(old, &fitted, weights)?;
+        Ok(mixed.iter().zip(old).map(|(mixed, old)| hung(mixed, old, &kept)).collect())
+    }
+
+    /// The same with planted feet, from the `plain` result: feet that were not chosen are planted already.
+    fn planted(
+        &self,
+        body: Option<&Body>,
+        old_fixed: &[Pose],
+        plain: &[Pose],
+        weights: &[f32],
+    ) -> Result<Vec<Pose>> {
+        if !self.parts.legs {
+            return self.run_in(body, old_fixed, plain, weights);
+        }
+        let wanted = self.assembled(old_fixed, plain, weights);
+        let feet = match body {
+            Some(body) => body.plant(&wanted, &self.parts.kept())?,
             None => {
-                let mut feet = plain.positions.clone();
+                let mut feet = wanted;
                 FootFix::default().apply(&mut feet, None);
                 smooth(&feet)
             }
         };
-        let planted = Person { positions, rotations: plain.rotations.clone() };
-        if staying.is_empty() {
-            return Ok((plain, Some(planted)));
+        if weights.iter().all(|&w| w >= 1.0) {
+            return Ok(feet);
         }
-        let fixed = fit(old_fixed, mix(old_fixed, &planted, weights, BodyParts::ALL))?;
-        Ok((plain, Some(fixed)))
+        self.run_in(body, old_fixed, &feet, weights)
+    }
+
+    fn assembled(&self, old: &[Pose], new: &[Pose], weights: &[f32]) -> Vec<Pose> {
+        let pose = |((old, new), &w)| if w > 0.0 { assemble(old, new, self.parts) } else { *old };
+        old.iter().zip(new).zip(weights).map(pose).collect()
     }
 }
 
@@ -95,23 +121,20 @@ pub fn ramps(frames: usize, window: &std::ops::Range<usize>, blend: usize) -> Ve
         .collect()
 }
 
-fn mix(old: &Person, new: &Person, weights: &[f32], parts: BodyParts) -> Person {
-    let mut person = old.clone();
-    for (t, &w) in weights.iter().enumerate().filter(|(_, w)| **w > 0.0) {
-        let taken = assemble(&old.positions[t], &new.positions[t], parts);
-        person.positions[t] = std::array::from_fn(|j| mixed(&old.positions[t][j], &taken[j], w));
-        person.rotations[t] = turned(&old.rotations[t], &new.rotations[t], w, parts);
-    }
-    person
+fn turned(old: &Rotations, new: &Rotations, w: f32, parts: BodyParts) -> Rotations {
+    std::array::from_fn(|i| if parts.turns(i + 1) { mixed(&old[i], &new[i], w) } else { old[i] })
 }
 
-fn turned(old: &Rotations, new: &Rotations, w: f32, parts: BodyParts) -> Rotations {
-    std::array::from_fn(|i| if parts.has(i + 1) { mixed(&old[i], &new[i], w) } else { old[i] })
+fn between(old: &Pose, new: &Pose, w: f32) -> Pose {
+    std::array::from_fn(|j| mixed(&old[j], &new[j], w))
 }
 
 fn mixed<const N: usize>(old: &[f32; N], new: &[f32; N], w: f32) -> [f32; N] {
     if w >= 1.0 {
         return *new;
+    }
+    if w <= 0.0 {
+        return *old;
     }
     std::array::from_fn(|c| old[c] + w * (new[c] - old[c]))
 }
