@@ -4,7 +4,7 @@
 use super::contact::{Contacts, FEET};
 use super::foot_fix::FootFix;
 use super::inverse::{clip_bones, solve_onto};
-use super::kinematics::{Bones, forward, replay};
+use super::kinematics::{Bones, replay};
 use super::rotation::best_fit;
 use super::skeleton::{MIRRORED, PARENTS, children};
 use super::smooth::smooth;
@@ -140,29 +140,6 @@ impl Body {
         self.fit_beside(&wanted, &contacts, kept)
     }
 
-    /// Poses between those of two motions, a share `weights` of the way from `a` to `b` in each frame: the pelvis goes along
-    /// a line and every joint turns along the shorter arc, so that a body which turns meanwhile does not shrink. Where the
-    /// weight is 0 or 1, the pose itself.
-    ///
-    /// # Errors
-    /// As [`Body::of`].
-    pub fn between(&self, a: &[Pose], b: &[Pose], weights: &[f32]) -> Result<Vec<Pose>> {
-        let turns = [solve_onto(self.bones, a)?, solve_onto(self.bones, b)?];
-        let mix = |t: usize, share: f64| {
-            let [from, to] = turns.each_ref().map(|turns| (turns.root_rotations[t], &turns.local[t]));
-            let local = std::array::from_fn(|j| from.1[j].slerp(to.1[j], share));
-            let [start, end] = [widen(a[t][0]), widen(b[t][0])];
-            let pelvis = add(start, scale(sub(end, start), share));
-            forward(&self.bones, pelvis, from.0.slerp(to.0, share), &local).map(narrow)
-        };
-        let pose = |(t, &w): (usize, &f32)| match w {
-            w if w <= 0.0 => a[t],
-            w if w >= 1.0 => b[t],
-            w => mix(t, f64::from(w)),
-        };
-        Ok(weights.iter().enumerate().map(pose).collect())
-    }
-
     /// Put `joint` and its children into the shape they have in this body, placed and turned to fit best. Rods alone would
     /// let a badly squeezed pelvis unfold to either side, and to another side in the next frame.
     ///
@@ -210,7 +187,7 @@ impl Body {
 }
 
 /// `pose` with the `kept` joints where `stays` has them, the others hung on them as they hang now.
-pub(super) fn hung(pose: &Pose, stays: &Pose, kept: &[bool; JOINTS]) -> Pose {
+fn hung(pose: &Pose, stays: &Pose, kept: &[bool; JOINTS]) -> Pose {
     let mut out = *pose;
     for j in 0..JOINTS {
         if kept[j] {

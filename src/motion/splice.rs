@@ -1,13 +1,15 @@
 //! New motion put into old: where the old stays not one number changes, and between the two one runs into the other.
 
+use super::alignment::turned;
 use super::body_parts::{ARMS, BodyParts, HIPS, LEGS, TORSO};
 use super::foot_fix::FootFix;
-use super::rigid::{Body, hung};
+use super::rigid::Body;
 use super::rotation::{Quat, best_fit};
 use super::smooth::smooth;
 use super::vector::{Vec3d, add, narrow, scale, sub, widen};
 use super::{Motion, Person, Pose, Rotations};
 use crate::error::Result;
+use std::f64::consts::TAU;
 
 /// What is put where.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +55,7 @@ impl Splice<'_> {
         };
         let body = if self.rigid { Some(Body::of(of)?) } else { None };
         let rotations = (0..weights.len())
-            .map(|t| turned(&old.rotations[t], &new.rotations[t], weights[t], self.parts))
+            .map(|t| rotated(&old.rotations[t], &new.rotations[t], weights[t], self.parts))
             .collect();
         let positions = self.run_in(body.as_ref(), &old.positions, &new.positions, weights)?;
         let plain = Person { positions, rotations };
@@ -65,15 +67,31 @@ impl Splice<'_> {
 
     /// The chosen parts of `new` on what stays of `old`, one running into the other.
     fn run_in(&self, body: Option<&Body>, old: &[Pose], new: &[Pose], weights: &[f32]) -> Result<Vec<Pose>> {
-        let wanted = self.assembled(old, new, weights);
-        let Some(body) = body else {
-            let frames = old.iter().zip(&wanted).zip(weights);
-            return Ok(frames.map(|((old, new), &w)| between(old, new, w)).collect());
+        let wanted = self.mixed(old, &self.assembled(old, new, weights), weights);
+        let Some(body) = body else { return Ok(wanted) };
+        let fitted = body.fit_beside(&wanted, &[], &self.parts.kept())?;
+        let frames = fitted.iter().zip(old).zip(weights);
+        Ok(frames.map(|((fitted, old), &w)| if w > 0.0 { *fitted } else { *old }).collect())
+    }
+
+    /// Poses between those of two motions, where the weight is neither 0 nor 1.
+    fn mixed(&self, old: &[Pose], new: &[Pose], weights: &[f32]) -> Vec<Pose> {
+        // Who keeps the pelvis does not turn as a whole.
+        let turns = !self.parts.kept()[0];
+        let mut turn = 0.0;
+        let frames = old.iter().zip(new).zip(weights);
+        let pose = |((old, new), &w): ((&Pose, &Pose), &f32)| {
+            if w <= 0.0 || w >= 1.0 {
+                return if w > 0.0 { *new } else { *old };
+            }
+            if turns {
+                // The way round that it was in the frame before.
+                let now = turned(old, new);
+                turn = now + TAU * ((turn - now) / TAU).round();
+            }
+            between(old, new, w, turn)
         };
-        let kept = self.parts.kept();
-        let fitted = body.fit_beside(&wanted, &[], &kept)?;
-        let mixed = body.between(old, &fitted, weights)?;
-        Ok(mixed.iter().zip(old).map(|(mixed, old)| hung(mixed, old, &kept)).collect())
+        frames.map(pose).collect()
     }
 
     /// The same with planted feet, from the `plain` result: feet that were not chosen are planted already.
@@ -121,12 +139,25 @@ pub fn ramps(frames: usize, window: &std::ops::Range<usize>, blend: usize) -> Ve
         .collect()
 }
 
-fn turned(old: &Rotations, new: &Rotations, w: f32, parts: BodyParts) -> Rotations {
+fn rotated(old: &Rotations, new: &Rotations, w: f32, parts: BodyParts) -> Rotations {
     std::array::from_fn(|i| if parts.turns(i + 1) { mixed(&old[i], &new[i], w) } else { old[i] })
 }
 
-fn between(old: &Pose, new: &Pose, w: f32) -> Pose {
-    std::array::from_fn(|j| mixed(&old[j], &new[j], w))
+/// A share `w` of the way from one pose to another that is turned by `turn` against it: both are turned to face the same way,
+/// then mixed joint by joint. A body that turns meanwhile would else shrink.
+fn between(old: &Pose, new: &Pose, w: f32, turn: f64) -> Pose {
+    let share = f64::from(w);
+    let up = [0.0, 1.0, 0.0];
+    let (from, to) = (Quat::about(up, share * turn), Quat::about(up, (share - 1.0) * turn));
+    let [a, b] = [widen(old[0]), widen(new[0])];
+    let pelvis = add(a, scale(sub(b, a), share));
+    std::array::from_fn(|j| {
+        if old[j] == new[j] && turn == 0.0 {
+            return old[j];
+        }
+        let (a, b) = (from.rotate(sub(widen(old[j]), a)), to.rotate(sub(widen(new[j]), b)));
+        narrow(add(pelvis, add(a, scale(sub(b, a), share))))
+    })
 }
 
 fn mixed<const N: usize>(old: &[f32; N], new: &[f32; N], w: f32) -> [f32; N] {
