@@ -249,10 +249,10 @@ fn joins_are_no_faster_than_twice_the_rest() {
     let mut model = mini();
     let source = source(&mut model);
     for seed in [5, 6] {
-        // From where the new begins to take over to where a decoder no longer feels the join.
+        // From where the new begins to take over to where it has.
         let made = edited(&mut model, &source, timeline(), seed);
         for motion in [&made.motion, made.shown()] {
-            [96, 192, 288].into_iter().for_each(|seam| seamless(motion, seam - 16..seam + 32));
+            [96, 192, 288].into_iter().for_each(|seam| seamless(motion, seam - 16..seam + 12));
         }
         let between = Task::Between(Between { first: 32, middle: 24, last: 24 });
         let made = edited(&mut model, &source, between, seed);
