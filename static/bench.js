@@ -119,7 +119,7 @@ export class Bench {
       say("Kept to compare. Choose another result or sample: this one is drawn palely over it. Press Compare again to stop.", {
         seconds: 8,
       });
-    }
+    } else say("");
     this.tellCompared();
     if (!this.spread) this.stage?.compare(this.comparable ? this.pinned : null);
   }

@@ -179,7 +179,9 @@ impl Pair {
 fn origin_of(base: &str, made: Option<&Made>) -> Origin {
     let sample = base.rsplit('_').next().and_then(|digits| digits.parse().ok());
     match (made, sample) {
-        (Some(made), Some(sample)) => origin(&made.model, &made.prompt, &made.settings, sample),
+        (Some(made), Some(sample)) => {
+            origin(&made.model, &made.prompt, &made.settings, made.edit.clone(), sample)
+        }
         _ => Origin::default(),
     }
 }

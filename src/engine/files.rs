@@ -1,11 +1,12 @@
 //! The files of a result: an npy per person and motion, named as InterMask names them, and for each sample what other
 //! programs open. Nothing is kept: a file is made when it is asked for, the same bytes each time.
 
-use super::Finished;
 use super::answer::Settings;
+use super::{Edited, Finished};
 use crate::error::{Error, Result};
 use crate::formats::{Choices, Exporter, Format, MotionFile, Origin, npy};
 use crate::generate::Sample;
+use serde::Serialize;
 
 /// What a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +87,8 @@ impl ResultFile {
             }
             Content::Shown(file) => {
                 let request = &finished.request;
-                let origin = origin(&finished.model, &request.prompt, &request.into(), self.sample);
+                let edit = finished.edit.as_ref().map(Edited::to_json);
+                let origin = origin(&finished.model, &request.prompt, &request.into(), edit, self.sample);
                 Exporter::new(sample.shown(), &origin, Choices::default())?.bytes(file)
             }
         }
@@ -94,10 +96,24 @@ impl ResultFile {
 }
 
 /// What the files of sample `sample` say about where it comes from: the settings that make this one alone, so that a sample's
-/// bytes do not depend on how many were asked for with it.
-pub fn origin(model: &str, prompt: &str, settings: &Settings, sample: usize) -> Origin {
+/// bytes do not depend on how many were asked for with it, and of an edit what was done, as `POST /edit` answers it. The
+/// parent's id is not told: files go from hand to hand, and knowing an id is the right to read.
+pub fn origin(
+    model: &str,
+    prompt: &str,
+    settings: &Settings,
+    edit: Option<serde_json::Value>,
+    sample: usize,
+) -> Origin {
+    #[derive(Serialize)]
+    struct Alone {
+        #[serde(flatten)]
+        settings: Settings,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        edit: Option<serde_json::Value>,
+    }
     let seed = settings.seed.wrapping_add(sample as u64);
-    let alone = Settings { seed, samples: 1, ..settings.clone() };
+    let alone = Alone { settings: Settings { seed, samples: 1, ..settings.clone() }, edit };
     Origin {
         prompt: Some(prompt.to_owned()),
         model: Some(model.to_owned()),
@@ -139,6 +155,27 @@ mod tests {
             assert!(file.name("").ends_with(file.format().extension()));
             assert_eq!(file.bytes(&finished).unwrap(), file.bytes(&finished).unwrap());
         }
+    }
+
+    #[test]
+    fn files_of_an_edit_say_what_was_done() {
+        use crate::generate::edit::Task;
+        let mut finished = fake::finished(16, 1);
+        let file = ResultFile { sample: 0, content: Content::Shown(MotionFile::Bvh(0)) };
+        let npz = ResultFile { sample: 0, content: Content::Shown(MotionFile::Npz) };
+        let (bvh, plain) = (file.bytes(&finished).unwrap(), npz.bytes(&finished).unwrap());
+        let parent = Some(finished.id);
+        finished.edit = Some(Edited { parent, sample: 0, task: Task::Vary(0.5) });
+        assert_eq!(file.bytes(&finished).unwrap(), bvh, "a BVH has no place for it");
+        let edited = npz.bytes(&finished).unwrap();
+        // NumPy's text is four bytes a character.
+        let told = |bytes: &[u8], text: &str| {
+            let wide: Vec<u8> = text.chars().flat_map(|c| (c as u32).to_le_bytes()).collect();
+            bytes.windows(wide.len()).any(|part| part == wide)
+        };
+        let edit = r#""edit":{"kind":"vary","sample":0,"share":0.5}"#;
+        assert!(told(&edited, edit) && !told(&plain, "\"edit\""));
+        assert!(!told(&edited, &finished.id.to_string()));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The body in the parts that a person speaks of: what an edit may be limited to.
 
 use super::JOINTS;
+use super::skeleton::children;
 use crate::error::{Error, Result};
 
 /// A set of body parts. The pelvis and hips belong to legs and torso together: they move where both are chosen.
@@ -73,11 +74,37 @@ impl BodyParts {
             || (self.arms && ARMS.contains(&joint))
             || (self.legs && self.torso && HIPS.contains(&joint))
     }
+
+    /// The joints that stay where they are when these parts are new: all others, arms that hang on a new chest aside. Where a
+    /// joint stays, so do those between it and the pelvis.
+    pub fn kept(self) -> [bool; JOINTS] {
+        std::array::from_fn(|joint| !self.has(joint) && !(self.torso && ARMS.contains(&joint)))
+    }
+
+    /// Whether the local rotation of a joint is new with these parts: it turns what hangs on the joint, so a hip's is new with
+    /// the legs and a collar's with the arms.
+    pub fn turns(self, joint: usize) -> bool {
+        let mut children = children(joint).peekable();
+        if children.peek().is_none() { self.has(joint) } else { children.any(|child| self.has(child)) }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::motion::skeleton::PARENTS;
+
+    #[test]
+    fn what_stays_hangs_on_what_stays() {
+        for names in [&["legs"][..], &["torso"], &["arms"], &["legs", "arms"], &["torso", "arms"]] {
+            let parts = BodyParts::named(names.iter().copied()).unwrap();
+            let kept = parts.kept();
+            assert!(kept[0] && (0..JOINTS).all(|j| !(kept[j] && parts.has(j))), "{names:?}");
+            assert!((1..JOINTS).all(|j| !kept[j] || PARENTS[j].is_some_and(|p| kept[p])), "{names:?}");
+        }
+        let lower = BodyParts::named(["legs", "torso"]).unwrap();
+        assert!([lower, BodyParts::ALL].iter().all(|parts| parts.kept() == [false; JOINTS]));
+    }
 
     #[test]
     fn every_joint_belongs_somewhere_and_names_are_checked() {
@@ -87,6 +114,7 @@ mod tests {
         let lower = BodyParts::named(["legs", "torso", "legs"]).unwrap();
         assert!(lower.has(0) && !lower.has(16));
         assert_eq!(lower.names().collect::<Vec<_>>(), ["legs", "torso"]);
+        assert!(arms.turns(13) && arms.turns(20) && !arms.turns(9) && !lower.turns(13) && lower.turns(2));
         assert!(BodyParts::named(BodyParts::NAMES).unwrap().is_all());
         for bad in [vec![], vec!["legs", "tail"], vec!["Arms"]] {
             assert_eq!(BodyParts::named(bad).unwrap_err().code(), "invalid_parts");

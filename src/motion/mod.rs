@@ -8,6 +8,7 @@
 //!
 //! Section numbers refer to the InterMask specification (ICLR 2025 and its published code).
 
+pub mod alignment;
 pub mod animation;
 pub mod body_parts;
 pub mod canonical;

@@ -33,7 +33,7 @@ fn stiffen_person(person: &Person, foot_fix: bool) -> Result<(Person, Option<Per
     let with = |positions| Person { positions, rotations: person.rotations.clone() };
     let body = Body::of(&person.positions)?;
     let plain = body.fit(&person.positions, &[])?;
-    let fixed = if foot_fix { Some(with(body.plant(&plain)?)) } else { None };
+    let fixed = if foot_fix { Some(with(body.plant(&plain, &ALL_MOVE)?)) } else { None };
     Ok((with(plain), fixed))
 }
 
@@ -54,6 +54,9 @@ const YIELDING: [f64; JOINTS] = {
 };
 /// The same for a foot that stands on the floor.
 const PLANTED: f64 = 0.01;
+
+/// No joint is kept.
+const ALL_MOVE: [bool; JOINTS] = [false; JOINTS];
 
 /// One person's skeleton: bone vectors of the rest pose, the same on the left and on the right.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,37 +97,64 @@ impl Body {
     /// # Errors
     /// As [`Body::of`].
     pub fn fit(&self, wanted: &[Pose], contacts: &[Contacts]) -> Result<Vec<Pose>> {
-        let near: Vec<Pose> = wanted
-            .iter()
-            .enumerate()
-            .map(|(t, pose)| self.draw_together(pose.map(widen), &yielding(contacts, t)).map(narrow))
-            .collect();
-        // What is left of the error goes when the body is put together from the pelvis outward.
-        let solution = solve_onto(self.bones, &near)?;
-        Ok(replay(&solution, near.iter().map(|pose| pose[0])))
+        self.fit_beside(wanted, contacts, &ALL_MOVE)
     }
 
-    /// These poses of this body with planted feet, as [`stiffen`] has them.
+    /// As [`Body::fit`], with joints that do not move at all: `kept` ones, and with each those between it and the pelvis. What
+    /// hangs on them does so by bones of true length.
     ///
     /// # Errors
     /// As [`Body::of`].
-    pub fn plant(&self, poses: &[Pose]) -> Result<Vec<Pose>> {
+    pub fn fit_beside(
+        &self,
+        wanted: &[Pose],
+        contacts: &[Contacts],
+        kept: &[bool; JOINTS],
+    ) -> Result<Vec<Pose>> {
+        let near: Vec<Pose> = wanted
+            .iter()
+            .enumerate()
+            .map(|(t, pose)| {
+                let mut yielding = yielding(contacts, t);
+                (0..JOINTS).filter(|&j| kept[j]).for_each(|j| yielding[j] = 0.0);
+                self.draw_together(pose.map(widen), &yielding).map(narrow)
+            })
+            .collect();
+        // What is left of the error goes when the body is put together from the pelvis outward.
+        let solution = solve_onto(self.bones, &near)?;
+        let fitted = replay(&solution, near.iter().map(|pose| pose[0]));
+        Ok(fitted.iter().zip(wanted).map(|(fitted, wanted)| hung(fitted, wanted, kept)).collect())
+    }
+
+    /// These poses of this body with planted feet, as [`stiffen`] has them; `kept` joints stay, as in [`Body::fit_beside`].
+    ///
+    /// # Errors
+    /// As [`Body::of`].
+    pub fn plant(&self, poses: &[Pose], kept: &[bool; JOINTS]) -> Result<Vec<Pose>> {
         let mut feet = poses.to_vec();
         let contacts = FootFix { on_floor: false, ..FootFix::default() }.apply(&mut feet, None);
-        self.fit(&smooth(&feet), &contacts)
+        let mut wanted = smooth(&feet);
+        for (wanted, pose) in wanted.iter_mut().zip(poses) {
+            (0..JOINTS).filter(|&j| kept[j]).for_each(|j| wanted[j] = pose[j]);
+        }
+        self.fit_beside(&wanted, &contacts, kept)
     }
 
     /// Put `joint` and its children into the shape they have in this body, placed and turned to fit best. Rods alone would
     /// let a badly squeezed pelvis unfold to either side, and to another side in the next frame.
-    fn shape(&self, joint: usize, pose: &mut [Vec3d; JOINTS]) {
-        let block = || std::iter::once(joint).chain(children(joint));
+    ///
+    /// Joints that do not yield say alone where the others are.
+    fn shape(&self, joint: usize, pose: &mut [Vec3d; JOINTS], yielding: &[f64; JOINTS]) {
+        let whole = || std::iter::once(joint).chain(children(joint));
+        let firm = whole().any(|j| yielding[j] == 0.0);
+        let block = || whole().filter(|&j| !firm || yielding[j] == 0.0);
         let rest = |j: usize| if j == joint { [0.0; 3] } else { self.bones[j] };
         let middle = |of: &dyn Fn(usize) -> Vec3d| {
             scale(block().map(of).fold([0.0; 3], add), 1.0 / block().count() as f64)
         };
         let (from, to) = (middle(&rest), middle(&|j| pose[j]));
         let Some(turn) = best_fit(block().map(|j| (sub(rest(j), from), sub(pose[j], to)))) else { return };
-        for j in block() {
+        for j in whole().filter(|&j| yielding[j] > 0.0) {
             pose[j] = add(to, turn.rotate(sub(rest(j), from)));
         }
     }
@@ -133,15 +163,16 @@ impl Body {
     /// step, each joint as light as it is yielding.
     fn draw_together(&self, mut pose: [Vec3d; JOINTS], yielding: &[f64; JOINTS]) -> [Vec3d; JOINTS] {
         for joint in [PELVIS, CHEST] {
-            self.shape(joint, &mut pose);
+            self.shape(joint, &mut pose, yielding);
         }
         let mut relax = |rod: &Rod| {
             let [a, b] = rod.ends;
             let between = sub(pose[b], pose[a]);
             let length = norm(between);
-            // Joints that coincide have no direction to part in; their neighbours will part them.
-            if length > 1e-9 {
-                let share = (length - rod.length) / (length * (yielding[a] + yielding[b]));
+            let give = yielding[a] + yielding[b];
+            // Joints that coincide have no direction to part in; their neighbours will part them. Firm ones stay.
+            if length > 1e-9 && give > 0.0 {
+                let share = (length - rod.length) / (length * give);
                 pose[a] = add(pose[a], scale(between, share * yielding[a]));
                 pose[b] = sub(pose[b], scale(between, share * yielding[b]));
             }
@@ -153,6 +184,19 @@ impl Body {
         }
         pose
     }
+}
+
+/// `pose` with the `kept` joints where `stays` has them, the others hung on them as they hang now.
+fn hung(pose: &Pose, stays: &Pose, kept: &[bool; JOINTS]) -> Pose {
+    let mut out = *pose;
+    for j in 0..JOINTS {
+        if kept[j] {
+            out[j] = stays[j];
+        } else if let Some(p) = PARENTS[j].filter(|&p| out[p] != pose[p]) {
+            out[j] = std::array::from_fn(|c| out[p][c] + (pose[j][c] - pose[p][c]));
+        }
+    }
+    out
 }
 
 /// The joints with several children.

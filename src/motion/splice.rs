@@ -1,5 +1,6 @@
 //! New motion put into old: where the old stays not one number changes, and between the two one runs into the other.
 
+use super::alignment::turned;
 use super::body_parts::{ARMS, BodyParts, HIPS, LEGS, TORSO};
 use super::foot_fix::FootFix;
 use super::rigid::Body;
@@ -8,6 +9,7 @@ use super::smooth::smooth;
 use super::vector::{Vec3d, add, narrow, scale, sub, widen};
 use super::{Motion, Person, Pose, Rotations};
 use crate::error::Result;
+use std::f64::consts::TAU;
 
 /// What is put where.
 #[derive(Clone, Copy, Debug)]
@@ -43,42 +45,84 @@ impl Splice<'_> {
         if weights.iter().all(|&w| w == 0.0) {
             return Ok((old.clone(), old_fixed.cloned()));
         }
-        let mixed = mix(old, new, weights, self.parts);
         let staying: Vec<Pose> =
             old.positions.iter().zip(weights).filter(|(_, w)| **w < 1.0).map(|(pose, _)| *pose).collect();
         // The bones of what stays; of one whose parts are all new, the new ones.
         let of = match (staying.is_empty(), self.parts.is_all()) {
-            (true, true) => &mixed.positions,
+            (true, true) => &new.positions,
             (true, false) => &old.positions,
             (false, _) => &staying,
         };
         let body = if self.rigid { Some(Body::of(of)?) } else { None };
-        let fit = |old: &Person, person: Person| -> Result<Person> {
-            let Some(body) = &body else { return Ok(person) };
-            let mut positions = body.fit(&person.positions, &[])?;
-            for ((fitted, old), &w) in positions.iter_mut().zip(&old.positions).zip(weights) {
-                if w == 0.0 {
-                    *fitted = *old;
-                }
-            }
-            Ok(Person { positions, ..person })
-        };
-        let plain = fit(old, mixed)?;
+        let rotations = (0..weights.len())
+            .map(|t| rotated(&old.rotations[t], &new.rotations[t], weights[t], self.parts))
+            .collect();
+        let positions = self.run_in(body.as_ref(), &old.positions, &new.positions, weights)?;
+        let plain = Person { positions, rotations };
         let Some(old_fixed) = old_fixed else { return Ok((plain, None)) };
-        let positions = match &body {
-            Some(body) => body.plant(&plain.positions)?,
+        let positions = self.planted(body.as_ref(), &old_fixed.positions, &plain.positions, weights)?;
+        let fixed = Person { positions, rotations: plain.rotations.clone() };
+        Ok((plain, Some(fixed)))
+    }
+
+    /// The chosen parts of `new` on what stays of `old`, one running into the other.
+    fn run_in(&self, body: Option<&Body>, old: &[Pose], new: &[Pose], weights: &[f32]) -> Result<Vec<Pose>> {
+        let wanted = self.mixed(old, &self.assembled(old, new, weights), weights);
+        let Some(body) = body else { return Ok(wanted) };
+        let fitted = body.fit_beside(&wanted, &[], &self.parts.kept())?;
+        let frames = fitted.iter().zip(old).zip(weights);
+        Ok(frames.map(|((fitted, old), &w)| if w > 0.0 { *fitted } else { *old }).collect())
+    }
+
+    /// Poses between those of two motions, where the weight is neither 0 nor 1.
+    fn mixed(&self, old: &[Pose], new: &[Pose], weights: &[f32]) -> Vec<Pose> {
+        // Who keeps the pelvis does not turn as a whole.
+        let turns = !self.parts.kept()[0];
+        let mut turn = 0.0;
+        let frames = old.iter().zip(new).zip(weights);
+        let pose = |((old, new), &w): ((&Pose, &Pose), &f32)| {
+            if w <= 0.0 || w >= 1.0 {
+                return if w > 0.0 { *new } else { *old };
+            }
+            if turns {
+                // The way round that it was in the frame before.
+                let now = turned(old, new);
+                turn = now + TAU * ((turn - now) / TAU).round();
+            }
+            between(old, new, w, turn)
+        };
+        frames.map(pose).collect()
+    }
+
+    /// The same with planted feet, from the `plain` result: feet that were not chosen are planted already.
+    fn planted(
+        &self,
+        body: Option<&Body>,
+        old_fixed: &[Pose],
+        plain: &[Pose],
+        weights: &[f32],
+    ) -> Result<Vec<Pose>> {
+        if !self.parts.legs {
+            return self.run_in(body, old_fixed, plain, weights);
+        }
+        let wanted = self.assembled(old_fixed, plain, weights);
+        let feet = match body {
+            Some(body) => body.plant(&wanted, &self.parts.kept())?,
             None => {
-                let mut feet = plain.positions.clone();
+                let mut feet = wanted;
                 FootFix::default().apply(&mut feet, None);
                 smooth(&feet)
             }
         };
-        let planted = Person { positions, rotations: plain.rotations.clone() };
-        if staying.is_empty() {
-            return Ok((plain, Some(planted)));
+        if weights.iter().all(|&w| w >= 1.0) {
+            return Ok(feet);
         }
-        let fixed = fit(old_fixed, mix(old_fixed, &planted, weights, BodyParts::ALL))?;
-        Ok((plain, Some(fixed)))
+        self.run_in(body, old_fixed, &feet, weights)
+    }
+
+    fn assembled(&self, old: &[Pose], new: &[Pose], weights: &[f32]) -> Vec<Pose> {
+        let pose = |((old, new), &w)| if w > 0.0 { assemble(old, new, self.parts) } else { *old };
+        old.iter().zip(new).zip(weights).map(pose).collect()
     }
 }
 
@@ -95,23 +139,33 @@ pub fn ramps(frames: usize, window: &std::ops::Range<usize>, blend: usize) -> Ve
         .collect()
 }
 
-fn mix(old: &Person, new: &Person, weights: &[f32], parts: BodyParts) -> Person {
-    let mut person = old.clone();
-    for (t, &w) in weights.iter().enumerate().filter(|(_, w)| **w > 0.0) {
-        let taken = assemble(&old.positions[t], &new.positions[t], parts);
-        person.positions[t] = std::array::from_fn(|j| mixed(&old.positions[t][j], &taken[j], w));
-        person.rotations[t] = turned(&old.rotations[t], &new.rotations[t], w, parts);
-    }
-    person
+fn rotated(old: &Rotations, new: &Rotations, w: f32, parts: BodyParts) -> Rotations {
+    std::array::from_fn(|i| if parts.turns(i + 1) { mixed(&old[i], &new[i], w) } else { old[i] })
 }
 
-fn turned(old: &Rotations, new: &Rotations, w: f32, parts: BodyParts) -> Rotations {
-    std::array::from_fn(|i| if parts.has(i + 1) { mixed(&old[i], &new[i], w) } else { old[i] })
+/// A share `w` of the way from one pose to another that is turned by `turn` against it: both are turned to face the same way,
+/// then mixed joint by joint. A body that turns meanwhile would else shrink.
+fn between(old: &Pose, new: &Pose, w: f32, turn: f64) -> Pose {
+    let share = f64::from(w);
+    let up = [0.0, 1.0, 0.0];
+    let (from, to) = (Quat::about(up, share * turn), Quat::about(up, (share - 1.0) * turn));
+    let [a, b] = [widen(old[0]), widen(new[0])];
+    let pelvis = add(a, scale(sub(b, a), share));
+    std::array::from_fn(|j| {
+        if old[j] == new[j] && turn == 0.0 {
+            return old[j];
+        }
+        let (a, b) = (from.rotate(sub(widen(old[j]), a)), to.rotate(sub(widen(new[j]), b)));
+        narrow(add(pelvis, add(a, scale(sub(b, a), share))))
+    })
 }
 
 fn mixed<const N: usize>(old: &[f32; N], new: &[f32; N], w: f32) -> [f32; N] {
     if w >= 1.0 {
         return *new;
+    }
+    if w <= 0.0 {
+        return *old;
     }
     std::array::from_fn(|c| old[c] + w * (new[c] - old[c]))
 }

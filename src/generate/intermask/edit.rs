@@ -8,6 +8,7 @@ use crate::generate::edit::{Between, EditRequest, React, Source, Stretch, Task, 
 use crate::generate::masked::{Known, reaction_steps};
 use crate::generate::{FRAMES_PER_TOKEN, Generated, MAX_FRAMES, Progress, Sample, Timings, Tokens};
 use crate::models::inter_m::TextFeatures;
+use crate::motion::alignment::{self, FloorMove, coasting, continued};
 use crate::motion::placement::Placement;
 use crate::motion::smooth::smooth;
 use crate::motion::splice::{Splice, ramps};
@@ -17,10 +18,14 @@ use std::time::Instant;
 
 /// Frames that a continuation looks back on.
 const LOOK_BACK: usize = 60;
-/// Frames over which a continuation takes over from what it continues.
+/// Frames at the end of what is continued in which the continuation begins to take over, and frames after it in which that is
+/// complete: a small model that begins something else does so abruptly.
 const HAND_OVER: usize = 16;
+const TAKEN_OVER: usize = 12;
 /// Frames over which a new middle runs into both ends.
 const MIDDLE_BLEND: usize = 12;
+/// Frames on either side of a window in which it is seen where people are.
+const WINDOW_SEAM: usize = 8;
 
 /// All samples of an edit.
 pub(super) fn edit(model: &InterMask, request: &EditRequest, progress: Progress<'_>) -> Result<Generated> {
@@ -103,7 +108,10 @@ impl Editor<'_, '_> {
         });
         let tokens = self.fill(&text, &known, from.tokens.length(), seed)?;
         let start = Instant::now();
-        let new = laid(&source.motion, &self.decoded(&tokens, &from.placement)?, seen.start);
+        let new = self.decoded(&tokens, &from.placement)?;
+        let outside = seen.clone().filter(|t| !window.frames.contains(t)).map(|t| (t - seen.start, t));
+        let new = laid(&source.motion, &returned(&new, &source.motion, &from, outside), seen.start);
+        let new = met(&new, &source.motion, &window.frames, WINDOW_SEAM);
         let ramp = ramps(frames, &window.frames, window.blend);
         let weights = window.persons.map(|chosen| if chosen { ramp.clone() } else { vec![0.0; frames] });
         let made = self.splice(source, &new, &weights, window.parts, from.exact.then_some(tokens));
@@ -131,6 +139,9 @@ impl Editor<'_, '_> {
         let tokens = self.fill(&text, &known, from.tokens.length(), seed)?;
         let start = Instant::now();
         let new = self.decoded(&tokens, &from.placement)?;
+        // The partner stands to the one who stays as the model has the two.
+        let (seen, stays) = (&new.persons[role].positions, &source.motion.persons[role].positions);
+        let new = FloorMove::between(seen.iter().zip(stays)).moved(&new);
         let weights = [0, 1].map(|who| vec![if who == role { 0.0 } else { 1.0 }; frames]);
         let made = self.splice(&source, &new, &weights, BodyParts::ALL, from.exact.then_some(tokens));
         self.timings.decode += start.elapsed();
@@ -153,6 +164,10 @@ impl Editor<'_, '_> {
         let tokens = self.fill(&text, &known, length, seed)?;
         let start = Instant::now();
         let new = self.decoded(&tokens, &from.placement)?;
+        let ends = (0..first)
+            .chain(first + middle..frames)
+            .map(|t| (t, if t < first { t } else { t + old - frames }));
+        let new = returned(&new, &source.motion, &from, ends);
         let around = |motion: &Motion| {
             joined([(motion, 0..first), (&new, first..first + middle), (motion, old - last..old)])
         };
@@ -161,7 +176,9 @@ impl Editor<'_, '_> {
             foot_fixed: source.foot_fixed.as_ref().map(around),
             tokens: None,
         };
-        let ramp = ramps(frames, &(first..first + middle), MIDDLE_BLEND);
+        let made = first..first + middle;
+        let new = met(&new, &source.motion, &made, MIDDLE_BLEND);
+        let ramp = ramps(frames, &made, MIDDLE_BLEND);
         let weights = [ramp.clone(), ramp];
         let made = self.splice(&source, &new, &weights, BodyParts::ALL, from.exact.then_some(tokens));
         self.timings.decode += start.elapsed();
@@ -197,15 +214,22 @@ impl Editor<'_, '_> {
         let tokens = self.fill(&text, &known, length, seed)?;
         let start = Instant::now();
         let end = self.decoded(&tokens, &from.placement)?;
-        let longer =
-            |motion: &Motion| joined([(motion, 0..old), (&end, seen.len()..end.frames()), (motion, 0..0)]);
+        let end = returned(&end, &source.motion, &from, seen.clone().map(|t| (t - seen.start, t)));
+        let longer = |motion: &Motion| Motion {
+            persons: motion.persons.each_ref().map(|person| coasting(person, old, frames)),
+        };
         let source = Source {
             motion: longer(&source.motion),
             foot_fixed: source.foot_fixed.as_ref().map(longer),
             tokens: None,
         };
+        let hand_over = HAND_OVER.min(seen.len().saturating_sub(1));
         let new = laid(&source.motion, &end, seen.start);
-        let ramp = ramps(frames, &(old..frames), HAND_OVER.min(seen.len().saturating_sub(1)));
+        let new = Motion {
+            persons: [0, 1]
+                .map(|who| continued(&new.persons[who], &source.motion.persons[who], old, hand_over)),
+        };
+        let ramp = ramps(frames, &(old + TAKEN_OVER..frames), hand_over + TAKEN_OVER);
         let weights = [ramp.clone(), ramp];
         let tokens = (from.exact && whole).then_some(tokens);
         let made = self.splice(&source, &new, &weights, BodyParts::ALL, tokens);
@@ -272,6 +296,30 @@ impl Editor<'_, '_> {
 /// Token frames of frames, counted from frame `start`.
 fn columns(frames: &Range<usize>, start: usize) -> Range<usize> {
     (frames.start - start) / FRAMES_PER_TOKEN..(frames.end - start).div_ceil(FRAMES_PER_TOKEN)
+}
+
+/// `new` as a whole brought back to where `old` is by the frames that stay, given as (frame of `new`, frame of `old`): what was
+/// encoded and decoded comes back a little beside. Exact tokens do not.
+fn returned(
+    new: &Motion,
+    old: &Motion,
+    from: &Encoded,
+    stays: impl Iterator<Item = (usize, usize)> + Clone,
+) -> Motion {
+    if from.exact {
+        return new.clone();
+    }
+    let pairs = [0, 1].into_iter().flat_map(|who| {
+        let (new, old) = (&new.persons[who].positions, &old.persons[who].positions);
+        stays.clone().map(move |(a, b)| (&new[a], &old[b]))
+    });
+    FloorMove::between(pairs).moved(new)
+}
+
+/// `new` with both people where `old` has them at the seams, `seam` frames wide, of `window`.
+fn met(new: &Motion, old: &Motion, window: &Range<usize>, seam: usize) -> Motion {
+    let person = |who: usize| alignment::met(&new.persons[who], &old.persons[who], window, seam);
+    Motion { persons: [person(0), person(1)] }
 }
 
 /// `motion` with `new` in it from frame `start` on.

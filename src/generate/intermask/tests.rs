@@ -67,16 +67,15 @@ fn speeds(motion: &Motion, who: usize) -> Vec<f64> {
     motion.persons[who].positions.windows(2).map(step).collect()
 }
 
-/// The seam at frame `seam` is no faster than twice the 95th percentile of the rest.
+/// In the frames of a join nobody is faster than twice the 95th percentile of the clip.
 #[track_caller]
-fn seamless(motion: &Motion, seam: usize) {
+fn seamless(motion: &Motion, join: Range<usize>) {
     for who in 0..2 {
         let speeds = speeds(motion, who);
         let mut sorted = speeds.clone();
         sorted.sort_by(f64::total_cmp);
         let usual = sorted[sorted.len() * 95 / 100];
-        let worst =
-            speeds[seam.saturating_sub(20)..(seam + 4).min(speeds.len())].iter().copied().fold(0.0, f64::max);
+        let worst = speeds[join.start - 1..join.end].iter().copied().fold(0.0, f64::max);
         assert!(worst <= 2.0 * usual, "person {who}: {worst} m a frame at the seam, usually at most {usual}");
     }
 }
@@ -92,8 +91,8 @@ fn a_window_changes_and_nothing_else_does() {
             assert_eq!((&new[..32], &new[64..]), (&old[..32], &old[64..]), "person {who}");
             assert!((40..56).all(|t| new[t] != old[t]), "person {who}");
         }
-        seamless(new, 40);
-        seamless(new, 60);
+        seamless(new, 32..48);
+        seamless(new, 48..64);
     }
     let (new, old) = (made.tokens.clone().unwrap(), source.tokens.clone().unwrap());
     for (p, (new, old)) in new.ids().iter().zip(old.ids()).enumerate() {
@@ -114,6 +113,18 @@ fn one_person_and_some_parts() {
     let made = edited(&mut model, &source, task, 3);
     for (new, old) in both(&made, &source) {
         assert_eq!(new.persons[0], old.persons[0]);
+        let (new, old) = (&new.persons[1], &old.persons[1]);
+        for t in 0..FRAMES {
+            assert_eq!(new.positions[t][..16], old.positions[t][..16], "all but the arms, frame {t}");
+            assert_eq!(new.rotations[t][..12], old.rotations[t][..12], "up to the collars, frame {t}");
+        }
+        for (from, to) in [(13, 16), (14, 17), (16, 18), (17, 19), (18, 20), (19, 21)] {
+            let length = |pose: &crate::motion::Pose| {
+                (0..3).map(|c| (pose[to][c] - pose[from][c]).powi(2)).sum::<f32>().sqrt()
+            };
+            let was = length(&old.positions[0]);
+            assert!(new.positions.iter().all(|pose| (length(pose) - was).abs() < 1e-3), "bone {from}-{to}");
+        }
     }
     let apart = |joint: usize| -> f32 {
         let (new, old) = (&made.motion.persons[1].positions, &source.motion.persons[1].positions);
@@ -121,9 +132,7 @@ fn one_person_and_some_parts() {
             |t: usize| (0..3).map(|c| (new[t][joint][c] - old[t][joint][c]).powi(2)).sum::<f32>().sqrt();
         (0..FRAMES).map(one).sum::<f32>() / FRAMES as f32
     };
-    // Fitted onto the same bones, the rest of the body may give way by millimetres.
     assert!(apart(20) + apart(21) > 0.05, "{} {}", apart(20), apart(21));
-    assert!((0..9).all(|joint| apart(joint) < 0.005), "{:?}", (0..9).map(apart).collect::<Vec<_>>());
 }
 
 #[test]
@@ -236,14 +245,19 @@ fn clips_go_on_beyond_ten_seconds() {
 }
 
 #[test]
-#[ignore = "not met: where a small model continues, it can itself jump, which blending does not take away"]
 fn joins_are_no_faster_than_twice_the_rest() {
     let mut model = mini();
     let source = source(&mut model);
-    let made = edited(&mut model, &source, timeline(), 5);
-    [96, 192, 288].into_iter().for_each(|seam| seamless(&made.motion, seam));
-    let made = edited(&mut model, &source, Task::Between(Between { first: 32, middle: 24, last: 24 }), 5);
-    [32, 76].into_iter().for_each(|seam| seamless(&made.motion, seam));
+    for seed in [5, 6] {
+        // From where the new begins to take over to where it has.
+        let made = edited(&mut model, &source, timeline(), seed);
+        for motion in [&made.motion, made.shown()] {
+            [96, 192, 288].into_iter().for_each(|seam| seamless(motion, seam - 16..seam + 12));
+        }
+        let between = Task::Between(Between { first: 32, middle: 24, last: 24 });
+        let made = edited(&mut model, &source, between, seed);
+        [&made.motion, made.shown()].into_iter().for_each(|motion| seamless(motion, 20..68));
+    }
 }
 
 #[test]
@@ -275,6 +289,6 @@ fn moved_people_are_encoded_where_they_stand() {
             let pelvis: f32 = (0..3).map(|c| (new[48][0][c] - old[48][0][c]).abs()).sum();
             assert!(pelvis < 0.8, "the new frames are where the person is: {pelvis}");
         }
-        seamless(new, 40);
+        seamless(new, 32..48);
     }
 }

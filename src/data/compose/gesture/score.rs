@@ -151,7 +151,13 @@ impl Part {
 
     fn body(&self, frame: usize) -> Joints {
         let time = frame as f64 / RATE;
-        let base = self.base[frame];
+        let mut base = self.base[frame];
+        let hold = self.strides.iter().map(|stride| (stride.when, stride.when.weight(time)));
+        if let Some((when, w)) = hold.max_by(|a, b| a.1.total_cmp(&b.1)).filter(|(_, w)| *w > 0.0) {
+            // Sway over both feet would drag a knee along that is on the floor.
+            let to = sub(self.landing(when)[0], base[0]);
+            base.iter_mut().for_each(|p| *p = add(*p, [w * to[0], 0.0, w * to[2]]));
+        }
         let facing = heading(&base);
         let mut torso = Torso::default();
         for sway in &self.bends {
@@ -165,14 +171,16 @@ impl Part {
                 torso.nod += w * t.nod;
             }
         }
-        let mut feet = Hand::BOTH.map(|leg| foot_of(&base, leg));
+        let mut feet = Hand::BOTH.map(|leg| foot_of(&self.base[frame], leg));
         let mut strode = false;
         for stride in &self.strides {
             let w = stride.when.weight(time);
             if w > 0.0 {
                 let at = usize::from(stride.leg == Hand::Right);
-                let floor = [base[0][0], 0.0, base[0][2]];
-                let goal = stride.foot.map(|p| add(floor, world(facing, p)));
+                // One place, however the body sways above it.
+                let stood = self.landing(stride.when);
+                let floor = [stood[0][0], 0.0, stood[0][2]];
+                let goal = stride.foot.map(|p| add(floor, world(heading(stood), p)));
                 // Feet go over the floor, not through it.
                 let lift = [0.0, 0.05 * (4.0 * w * (1.0 - w)), 0.0];
                 feet[at] = [0, 1].map(|i| add(mix(feet[at][i], goal[i], w), lift));
@@ -197,6 +205,12 @@ impl Part {
         turn_upper(&mut pose, 12, Quat::about(left, torso.nod));
         lay_legs(&mut pose, feet, lengths);
         pose
+    }
+
+    /// How the base stands when a foot lands.
+    fn landing(&self, when: Span) -> &Joints {
+        let frame = (when.there().max(0.0) * RATE).round() as usize;
+        &self.base[frame.min(self.base.len() - 1)]
     }
 
     fn arms(&self, poses: &[Joints; 2], me: usize, frame: usize) -> Joints {
