@@ -3,7 +3,6 @@
 pub mod adherence;
 pub mod generated;
 pub mod reconstruct;
-pub mod sheet;
 pub mod skate;
 
 pub use skate::Skate;

@@ -1,4 +1,4 @@
-//! Files in and out: NumPy arrays, motion capture, animated bodies. Nothing here executes what it reads.
+//! Files in and out: NumPy arrays, motion capture, animated bodies, videos. Nothing here executes what it reads.
 
 pub mod bvh;
 pub mod glb;
@@ -6,6 +6,7 @@ mod motion_file;
 pub mod npy;
 pub mod npz;
 mod person;
+pub mod video;
 
 pub use motion_file::{Choices, Exporter, MotionFile};
 pub use person::read_person;
@@ -25,11 +26,18 @@ pub enum Format {
     Bvh,
     /// Both people with bodies, for Blender, game engines and browsers ([`glb`]).
     Glb,
+    /// A video with a title, to post and to show ([`video`]).
+    Mp4,
+    /// The same as an animated picture ([`video`]).
+    Gif,
+    /// A contact sheet of still pictures ([`video`]).
+    Png,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Npy, Self::Npz, Self::Bvh, Self::Glb];
+    pub const ALL: [Self; 7] =
+        [Self::Npy, Self::Npz, Self::Bvh, Self::Glb, Self::Mp4, Self::Gif, Self::Png];
 
     /// How names of such files end, without the dot; also what the format is called in flags.
     pub fn extension(self) -> &'static str {
@@ -38,6 +46,9 @@ impl Format {
             Self::Npz => "npz",
             Self::Bvh => "bvh",
             Self::Glb => "glb",
+            Self::Mp4 => "mp4",
+            Self::Gif => "gif",
+            Self::Png => "png",
         }
     }
 }
