@@ -8,7 +8,7 @@ use muxide::api::{Metadata, MuxerBuilder, VideoCodec};
 use openh264::OpenH264API;
 use openh264::encoder::{
     BitRate, Complexity, Encoder, EncoderConfig, FrameRate, FrameType, IntraFramePeriod, RateControlMode,
-    UsageType, VuiConfig,
+    VuiConfig,
 };
 use openh264::formats::YUVSlices;
 use std::io::Cursor;
@@ -24,7 +24,6 @@ pub(super) fn write(mut film: Film<'_>, title: Option<&str>) -> Result<Vec<u8>> 
         .rate_control_mode(RateControlMode::Off)
         .bitrate(BitRate::from_bps(BITS))
         .max_frame_rate(FrameRate::from_hz(FPS))
-        .usage_type(UsageType::CameraVideoNonRealTime)
         .complexity(Complexity::Medium)
         .intra_frame_period(IntraFramePeriod::from_num_frames(KEY_EVERY))
         .scene_change_detect(false)
