@@ -38,7 +38,13 @@ pub struct ExportArgs {
     #[arg(required = true, num_args = 1..=2, value_name = "RESULT")]
     sources: Vec<PathBuf>,
     /// Formats, with commas between them: glb, bvh, npz, mp4, gif, png
-    #[arg(long, visible_alias = "format", value_name = "FORMATS", value_delimiter = ',', default_value = "glb,bvh")]
+    #[arg(
+        long,
+        visible_alias = "format",
+        value_name = "FORMATS",
+        value_delimiter = ',',
+        default_value = "glb,bvh"
+    )]
     to: Vec<Format>,
     /// Folder to write to; made if it is not there [default: where the result is]
     #[arg(long, value_name = "DIR")]

@@ -39,7 +39,9 @@ impl ResultFile {
                 .into_iter()
                 .filter(move |fixed| foot_fix || !fixed)
                 .flat_map(|foot_fixed| (0..2).map(move |person| Content::Keypoints { person, foot_fixed }));
-            keypoints.chain(MotionFile::built().map(Content::Shown)).map(move |content| Self { sample, content })
+            keypoints
+                .chain(MotionFile::built().map(Content::Shown))
+                .map(move |content| Self { sample, content })
         })
     }
 
@@ -126,7 +128,8 @@ mod tests {
         let finished = fake::finished(16, 2);
         let mut names: Vec<_> = ResultFile::of(&finished).map(|file| file.name("")).collect();
         let of_sample = |n: &str| {
-            let keypoints = ["", "ik_"].map(|ik| [0, 1].map(|person| format!("{ik}{n}_{person}.npy"))).concat();
+            let keypoints =
+                ["", "ik_"].map(|ik| [0, 1].map(|person| format!("{ik}{n}_{person}.npy"))).concat();
             let shown = ["npz", "glb", "mp4", "gif"].map(|end| format!("{n}_motion.{end}"));
             let others = ["_person1.bvh", "_person2.bvh", "_sheet.png"].map(|end| format!("{n}{end}"));
             let mut all = [&keypoints[..], &shown, &others].concat();

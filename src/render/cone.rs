@@ -127,14 +127,22 @@ impl Drawn {
             cover,
             depth: self.depth + (az + t * dz - out) / self.scale,
             normal,
-            height: self.heights[0] + t * (self.heights[1] - self.heights[0])
+            height: self.heights[0]
+                + t * (self.heights[1] - self.heights[0])
                 + normal[1] * radius / self.scale,
         })
     }
 }
 
 /// Draw all of them, the farthest first, so that soft edges lie over what is behind them.
-pub(super) fn draw(cones: &[Cone], frame: &mut Frame, depths: &mut [f32], area: Area, shot: &Shot, light: &Light) {
+pub(super) fn draw(
+    cones: &[Cone],
+    frame: &mut Frame,
+    depths: &mut [f32],
+    area: Area,
+    shot: &Shot,
+    light: &Light,
+) {
     let mut drawn: Vec<Drawn> = cones.iter().filter_map(|cone| Drawn::new(cone, shot)).collect();
     drawn.sort_by(|a, b| b.depth().total_cmp(&a.depth()));
     for cone in &drawn {
@@ -197,7 +205,11 @@ mod tests {
         let area = Area { left: 0, top: 0, width: 80, height: 60 };
         let light = Light::new([1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]);
         let near = cone([[20.0, 30.0, 0.0], [60.0, 30.0, 0.0]], [10.0, 10.0]);
-        let far = Drawn { depth: 6.0, tone: [0.9, 0.0, 0.0], ..cone([[40.0, 10.0, 0.0], [40.0, 50.0, 0.0]], [10.0, 10.0]) };
+        let far = Drawn {
+            depth: 6.0,
+            tone: [0.9, 0.0, 0.0],
+            ..cone([[40.0, 10.0, 0.0], [40.0, 50.0, 0.0]], [10.0, 10.0])
+        };
         let pictures = [[&near, &far], [&far, &near]].map(|order| {
             let (mut frame, mut depths) = (Frame::new(80, 60, [255; 3]), vec![f32::MAX; 80 * 60]);
             order.iter().for_each(|cone| cone.draw(&mut frame, &mut depths, area, &light));
@@ -218,7 +230,12 @@ mod tests {
         let light = Light::new([1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]);
         let (mut frame, mut depths) = (Frame::new(80, 60, [255; 3]), vec![f32::MAX; 400]);
         for far in [-1e9, -50.0, 60.0, 1e9] {
-            cone([[far, far, 0.0], [far + 5.0, far, 0.0]], [6.0, 6.0]).draw(&mut frame, &mut depths, area, &light);
+            cone([[far, far, 0.0], [far + 5.0, far, 0.0]], [6.0, 6.0]).draw(
+                &mut frame,
+                &mut depths,
+                area,
+                &light,
+            );
         }
         assert_eq!(frame, Frame::new(80, 60, [255; 3]));
         cone([[20.0, 20.0, 0.0]; 2], [500.0; 2]).draw(&mut frame, &mut depths, area, &light);

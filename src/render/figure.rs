@@ -96,7 +96,8 @@ impl Figure<'_> {
         girths: [[f64; 2]; 2],
         tone: Colour,
     ) {
-        let out: [f64; 2] = std::array::from_fn(|end| (girths[end][0] - girths[end][1]) * radii[end] * self.k);
+        let out: [f64; 2] =
+            std::array::from_fn(|end| (girths[end][0] - girths[end][1]) * radii[end] * self.k);
         let deep = std::array::from_fn(|end| girths[end][1] * radii[end]);
         for share in [-1.0, 0.0, 1.0] {
             let at = |point, end: usize| add(point, scale(side, share * out[end]));
@@ -159,7 +160,13 @@ impl Figure<'_> {
         self.put(elbow, swell, [0.041, 0.043], tone);
         self.put(swell, wrist, [0.043, 0.028], tone);
         self.put_wide((wrist, on(0.08, 0.002)), [0.028, 0.041], thumb, [[1.0, 1.0], [1.0, 0.6]], tone);
-        self.put_wide((on(0.08, 0.002), on(0.15, 0.0)), [0.041, 0.026], thumb, [[1.0, 0.6], [1.0, 0.6]], tone);
+        self.put_wide(
+            (on(0.08, 0.002), on(0.15, 0.0)),
+            [0.041, 0.026],
+            thumb,
+            [[1.0, 0.6], [1.0, 0.6]],
+            tone,
+        );
         self.put(on(0.028, 0.022), on(0.088, 0.058), [0.017, 0.0125], tone);
     }
 
@@ -189,7 +196,8 @@ impl Figure<'_> {
         self.put(calf, ankle, [0.055, 0.035], tone);
 
         let foot = |base: Vec3d, far: f64, lift: f64| along(along(base, up, lift * k), forward, far * k);
-        let (heel_end, ball, tip) = (foot(heel, -0.03, 0.036), foot(toe, -0.01, 0.034), foot(toe, 0.062, 0.026));
+        let (heel_end, ball, tip) =
+            (foot(heel, -0.03, 0.036), foot(toe, -0.01, 0.034), foot(toe, 0.062, 0.026));
         self.put_wide((heel_end, ball), [0.038, 0.038], left, [[1.05, 0.95], [1.2, 0.9]], tone);
         self.put_wide((ball, tip), [0.038, 0.03], left, [[1.2, 0.9], [1.25, 0.85]], tone);
         self.put(ankle, foot(mix(heel, toe, 0.62), 0.0, 0.034), [0.036, 0.034], tone);
@@ -232,7 +240,9 @@ mod tests {
                 let inside = cones.iter().any(|cone| {
                     (0..=20).any(|i| {
                         let t = i as f32 / 20.0;
-                        let at: Vec3 = std::array::from_fn(|a| cone.ends[0][a] + t * (cone.ends[1][a] - cone.ends[0][a]));
+                        let at: Vec3 = std::array::from_fn(|a| {
+                            cone.ends[0][a] + t * (cone.ends[1][a] - cone.ends[0][a])
+                        });
                         let away: f32 = (0..3).map(|a| (at[a] - joint[a]).powi(2)).sum::<f32>().sqrt();
                         away < cone.radii[0] + t * (cone.radii[1] - cone.radii[0])
                     })

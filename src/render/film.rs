@@ -110,7 +110,9 @@ fn heading(take: Take<'_>) -> Result<Lettering> {
     let mut words = Lettering::new(width, height, ABOVE * scale);
     let font = Font::new()?;
     let room = width as f32 - 2.0 * ASIDE * scale;
-    for (text, size, most, colour) in [(take.title, TITLE, TITLE_LINES, INK), (take.caption, CAPTION, 1, SOFT)] {
+    for (text, size, most, colour) in
+        [(take.title, TITLE, TITLE_LINES, INK), (take.caption, CAPTION, 1, SOFT)]
+    {
         let lines = font.wrap(text, size * scale, room, most);
         words.write(&font, &lines, ASIDE * scale, size * scale, colour)?;
     }
@@ -148,10 +150,7 @@ mod tests {
     fn people(frame: &Frame, columns: std::ops::Range<usize>) -> [usize; 2] {
         let rows = frame.pixels().chunks_exact(frame.width());
         let pixels = || rows.clone().flat_map(|row| &row[columns.clone()]).map(|p| p.map(i32::from));
-        [
-            pixels().filter(|[r, _, b]| r - b > 60).count(),
-            pixels().filter(|[r, _, b]| b - r > 40).count(),
-        ]
+        [pixels().filter(|[r, _, b]| r - b > 60).count(), pixels().filter(|[r, _, b]| b - r > 40).count()]
     }
 
     #[test]

@@ -25,7 +25,14 @@ pub(super) struct Floor {
 impl Floor {
     /// Seen by `shot` in `area` of a picture of `height` pixels; the pool lies around `focus` (x, z). `seams` says whether
     /// another view follows to the left and to the right.
-    pub(super) fn new(shot: &Shot, area: Area, height: usize, focus: [f32; 2], seams: [bool; 2], light: &Light) -> Self {
+    pub(super) fn new(
+        shot: &Shot,
+        area: Area,
+        height: usize,
+        focus: [f32; 2],
+        seams: [bool; 2],
+        light: &Light,
+    ) -> Self {
         let (high, low, pool, line) = (linear(HIGH), linear(LOW), linear(POOL), linear(LINE));
         let mut floor = Self { area, places: Vec::new(), colours: Vec::new(), picture: Vec::new() };
         for y in area.top..area.top + area.height {

@@ -45,9 +45,11 @@ impl<'m> Scene<'m> {
 
     /// Middle between the pelvises on the floor.
     pub(super) fn middle(&self, frame: usize) -> Vec3 {
-        let [a, b] = self.motion.persons.each_ref().map(|person| {
-            person.positions[frame][0].map(|v| v.clamp(-FARTHEST, FARTHEST))
-        });
+        let [a, b] = self
+            .motion
+            .persons
+            .each_ref()
+            .map(|person| person.positions[frame][0].map(|v| v.clamp(-FARTHEST, FARTHEST)));
         [0.5 * (a[0] + b[0]), 0.0, 0.5 * (a[2] + b[2])]
     }
 

@@ -40,7 +40,8 @@ impl ShadeMap {
             let of = |pick: fn(f32, f32) -> f32, start| points.iter().map(|p| p[axis]).fold(start, pick);
             [of(f32::min, f32::MAX) - ROOM, of(f32::max, f32::MIN) + ROOM]
         };
-        let [[left, right], [back, front]] = if points.is_empty() { [[0.0; 2]; 2] } else { [ends(0), ends(2)] };
+        let [[left, right], [back, front]] =
+            if points.is_empty() { [[0.0; 2]; 2] } else { [ends(0), ends(2)] };
         let texel = TEXEL.max((right - left).max(front - back) / MOST_TEXELS);
         let size = [right - left, front - back].map(|metres| (metres / texel) as usize + 1);
         let empty = || vec![0.0; size[0] * size[1]];

@@ -74,7 +74,8 @@ pub fn contact_sheet(motion: &Motion, sheet: Sheet<'_>) -> Result<Frame> {
         let middle = scene.middle(frame);
         for (view, shot) in shots.iter().enumerate() {
             let shot = shot.moved(middle);
-            View::new(shot, AREA, CELL.1, [middle[0], middle[2]], [false; 2]).draw(&mut cell, &cones, &shades);
+            View::new(shot, AREA, CELL.1, [middle[0], middle[2]], [false; 2])
+                .draw(&mut cell, &cones, &shades);
             let (left, down) = (CELL.0 * (i % columns), top + CELL.1 * (2 * (i / columns) + view));
             edge(&mut cell);
             picture.put(&cell, left, down);

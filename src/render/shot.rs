@@ -115,8 +115,7 @@ impl Shot {
     pub(super) fn floor(&self, x: usize, y: usize) -> Option<[f32; 2]> {
         let across = (x as f32 + 0.5 - self.centre[0]) / self.focal;
         let upward = (self.centre[1] - y as f32 - 0.5) / self.focal;
-        let ray: Vec3 =
-            std::array::from_fn(|a| self.right[a] * across + self.up[a] * upward - self.back[a]);
+        let ray: Vec3 = std::array::from_fn(|a| self.right[a] * across + self.up[a] * upward - self.back[a]);
         let reach = -self.eye[1] / ray[1];
         (ray[1] < -1e-4 && reach < 1e3).then(|| [self.eye[0] + ray[0] * reach, self.eye[2] + ray[2] * reach])
     }
@@ -142,18 +141,19 @@ mod tests {
 
     #[test]
     fn everything_fits_from_everywhere_and_fills_the_picture() {
-        let points: Vec<Vec3> =
-            (0..200).map(|i| [(i as f32 * 0.7).sin() * 2.0 + 5.0, i as f32 * 0.009, (i as f32).cos()]).collect();
+        let points: Vec<Vec3> = (0..200)
+            .map(|i| [(i as f32 * 0.7).sin() * 2.0 + 5.0, i as f32 * 0.009, (i as f32).cos()])
+            .collect();
         for azimuth in [-170.0, -40.0, 0.0, 90.0] {
             for elevation in [0.0, 20.0, 90.0] {
                 let camera = Camera::new(azimuth, elevation, None).unwrap();
                 let shot = Shot::fit(&camera, [1.0, 0.0], AREA, 80, &points);
                 let places: Vec<_> = points.iter().map(|p| shot.project(*p).unwrap()).collect();
-                let inside =
-                    |[x, y]: &[f32; 2]| (480.0..=960.0).contains(x) && (80.0..=540.0).contains(y);
+                let inside = |[x, y]: &[f32; 2]| (480.0..=960.0).contains(x) && (80.0..=540.0).contains(y);
                 assert!(places.iter().all(inside), "{azimuth} {elevation}");
                 let spread = |axis: usize| {
-                    let of = |pick: fn(f32, f32) -> f32, start| places.iter().map(|p| p[axis]).fold(start, pick);
+                    let of =
+                        |pick: fn(f32, f32) -> f32, start| places.iter().map(|p| p[axis]).fold(start, pick);
                     of(f32::max, f32::MIN) - of(f32::min, f32::MAX)
                 };
                 assert!(spread(0) > 300.0 || spread(1) > 280.0, "{azimuth} {elevation}");

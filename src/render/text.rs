@@ -34,7 +34,8 @@ impl Font {
             _ if is_unseen(letter) => 0.0,
             None => BOX[0],
             Some(glyph) => {
-                f32::from(self.face.glyph_hor_advance(glyph).unwrap_or(0)) / f32::from(self.face.units_per_em())
+                f32::from(self.face.glyph_hor_advance(glyph).unwrap_or(0))
+                    / f32::from(self.face.units_per_em())
             }
         }
     }
@@ -49,7 +50,8 @@ impl Font {
         let fits = |line: &str| self.width(line) * size <= width;
         let mut lines: Vec<String> = Vec::new();
         let mut line = String::new();
-        for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
+        for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty())
+        {
             let longer = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
             if fits(&longer) {
                 line = longer;
@@ -252,7 +254,8 @@ mod tests {
             words.write(&font, &[text.to_owned()], 5.0, 24.0, [0; 3]).unwrap();
             words.spots.iter().map(|spot| spot.1).sum::<f32>()
         };
-        for text in ["abc", "Ünïcödé", "Привет", "Ωμέγα", "握手", "💃🕺", "\u{10ffff}", "\u{e000}"] {
+        for text in ["abc", "Ünïcödé", "Привет", "Ωμέγα", "握手", "💃🕺", "\u{10ffff}", "\u{e000}"]
+        {
             assert!(ink(text) > 20.0, "{text}");
         }
         assert_eq!(ink("\u{200d}\u{fe0f}\u{200b}"), 0.0);

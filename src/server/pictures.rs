@@ -27,7 +27,10 @@ impl Pictures {
     ///
     /// # Errors
     /// `too_many_pictures`; those of `work`.
-    pub async fn draw<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    pub async fn draw<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let admitted = self.admitted.clone().try_acquire_owned().map_err(|_| {
             let message = "too many videos and pictures are being made; try again in a few seconds";
             Error::new(ErrorKind::Busy, "too_many_pictures", message)

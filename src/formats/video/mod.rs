@@ -9,9 +9,9 @@ mod palette;
 mod yuv;
 
 use super::Origin;
+use crate::error::Result;
 #[cfg(not(feature = "mp4"))]
 use crate::error::{Error, ErrorKind};
-use crate::error::Result;
 use crate::motion::Motion;
 use crate::render::{Film, Sheet, Take, Views, contact_sheet};
 

@@ -59,7 +59,8 @@ pub(super) fn write(mut film: Film<'_>, title: Option<&str>) -> Result<Vec<u8>> 
 }
 
 fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::internal("video_encode", "the video could not be encoded; the log has the cause").with_source(error)
+    Error::internal("video_encode", "the video could not be encoded; the log has the cause")
+        .with_source(error)
 }
 
 #[cfg(test)]
