@@ -19,14 +19,14 @@ const EXAMPLES: &str = "\
 Examples:
   duet export out/                                     GLB and BVH of every sample, into out/
   duet export out/ --to bvh --units cm --fps 60 --out for-the-engine/
-  duet export out/ --to mp4 --camera 45,20,4             a video from one side: azimuth, elevation, distance
+  duet export out/ --to gif --camera 45,20,4             a film from one side: azimuth, elevation, distance
   duet export person1.npy person2.npy --to glb --out out/
 
 Files, for each sample:
   ..._motion.glb                         both people with bodies, one animation: Blender, Unity, Unreal, the web
   ..._person1.bvh  ..._person2.bvh       a skeleton a person, in the same world
   ..._motion.npz                         arrays for NumPy, with the prompt and settings
-  ..._motion.mp4   ..._motion.gif        a video, from two sides or from --camera
+  ..._motion.gif   ..._motion.mp4        a film, from two sides or from --camera (MP4: programs built with it)
   ..._sheet.png                          a contact sheet
 Foot-fixed keypoints are taken where there are some. docs/exports.md says what to choose when importing.";
 
@@ -37,7 +37,7 @@ pub struct ExportArgs {
     /// A folder that `duet generate` wrote, or two npy files: of person 1, then of person 2
     #[arg(required = true, num_args = 1..=2, value_name = "RESULT")]
     sources: Vec<PathBuf>,
-    /// Formats, with commas between them: glb, bvh, npz, mp4, gif, png
+    /// Formats, with commas between them: glb, bvh, npz, gif, png, and mp4 where it was built in
     #[arg(
         long,
         visible_alias = "format",

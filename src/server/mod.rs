@@ -199,7 +199,10 @@ pub fn app(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), guard::check_host))
         .layer(CatchPanicLayer::custom(problem::panicked))
         // Videos are as small as they get.
-        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(NotForContentType::const_new("video/"))))
+        .layer(
+            CompressionLayer::new()
+                .compress_when(DefaultPredicate::new().and(NotForContentType::const_new("video/"))),
+        )
         .layer(from_fn(guard::add_headers))
         .layer(from_fn_with_state(state.clone(), observe::observe))
         .with_state(state)

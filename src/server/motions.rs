@@ -4,7 +4,7 @@ use super::problem::{self, Problem};
 use super::{AppState, cache};
 use crate::engine::{Content, Finished, ResultFile, answer};
 use crate::error::{Error, Result};
-use crate::formats::Format;
+use crate::formats::{Format, mp4_not_built};
 use crate::render::{Camera, Views};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
@@ -35,7 +35,8 @@ pub async fn file(
     let Ok(Path((id, name))) = path else { return Err(problem::not_found().await) };
     let finished = state.engine.find(&id)?;
     let Some(file) = ResultFile::of(&finished).find(|file| file.name("") == name) else {
-        return Err(problem::not_found().await);
+        let is_film = !cfg!(feature = "mp4") && name.ends_with("_motion.mp4");
+        return Err(if is_film { mp4_not_built().into() } else { problem::not_found().await });
     };
     // What a browser saves it as: several results can lie in one folder.
     let saved = file.name(&format!("duet_{}_", &id[..8]));

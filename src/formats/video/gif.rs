@@ -26,7 +26,7 @@ pub(super) fn write(mut film: Film<'_>) -> Result<Vec<u8>> {
     for (n, &frame) in shown.iter().enumerate() {
         let now: Vec<u8> = film.draw(frame).pixels().iter().map(|pixel| palette.index(*pixel)).collect();
         let mut picture = changed(&before, &now, width);
-        picture.delay = hundredths(n + 1, film.frames()) - hundredths(n, film.frames());
+        picture.delay = delay(n, film.frames());
         encoder.write_frame(&picture).map_err(failed)?;
         before = now;
     }
@@ -34,9 +34,10 @@ pub(super) fn write(mut film: Film<'_>) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-/// When the `n`th shown frame begins, hundredths of a second; the last one ends when a motion of `frames` does.
-fn hundredths(n: usize, frames: usize) -> u16 {
-    ((n * EVERY).min(frames) * 10).div_euclid(3).min(usize::from(u16::MAX)) as u16
+/// How long the `n`th shown frame stays, hundredths of a second; the last one ends when a motion of `frames` does.
+fn delay(n: usize, frames: usize) -> u16 {
+    let begins = |n: usize| (n * EVERY).min(frames) * 10 / 3;
+    (begins(n + 1) - begins(n)) as u16
 }
 
 /// The smallest rectangle of `now` that holds all changes, what did not change in it left as it was.

@@ -10,8 +10,6 @@ mod yuv;
 
 use super::Origin;
 use crate::error::Result;
-#[cfg(not(feature = "mp4"))]
-use crate::error::{Error, ErrorKind};
 use crate::motion::Motion;
 use crate::render::{Film, Sheet, Take, Views, contact_sheet};
 
@@ -37,11 +35,7 @@ pub fn mp4(motion: &Motion, origin: &Origin, views: Views) -> Result<Vec<u8>> {
 /// `mp4_not_built`.
 #[cfg(not(feature = "mp4"))]
 pub fn mp4(_: &Motion, _: &Origin, _: Views) -> Result<Vec<u8>> {
-    Err(Error::new(
-        ErrorKind::Unsupported,
-        "mp4_not_built",
-        "this program was built without MP4; choose gif, or build it with its default features",
-    ))
+    Err(super::mp4_not_built())
 }
 
 /// An animated GIF that repeats for ever, every second frame of the motion.

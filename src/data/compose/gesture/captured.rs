@@ -67,7 +67,8 @@ fn sheets_for_eyes() {
                 rotations: vec![[[0.0; 6]; JOINTS - 1]; track.len()],
                 positions: track.iter().map(|p| pose::placed(p, quarter, [0.0; 3]).map(narrow)).collect(),
             });
-            let sheet = contact_sheet(&Motion { persons }, Sheet { pictures: 16, ..Sheet::default() }).unwrap();
+            let sheet =
+                contact_sheet(&Motion { persons }, Sheet { pictures: 16, ..Sheet::default() }).unwrap();
             let name = format!("{}_{seed}.png", source.family().replace(' ', "_"));
             std::fs::write(Path::new(&out).join(name), sheet.png().unwrap()).unwrap();
             println!("{} {seed}: {} frames; {:?}", source.family(), scene.tracks[0].len(), scene.facts);
