@@ -96,6 +96,12 @@ impl TryFrom<ExportArgs> for Asked {
             return Err(Error::invalid(code, message));
         }
         let views = args.camera.map_or(Views::Two, Views::One);
+        let files: Vec<MotionFile> =
+            MotionFile::ALL.into_iter().filter(|file| args.to.contains(&file.format())).collect();
+        if args.camera.is_some() && !files.iter().any(|file| file.has_camera()) {
+            let message = "only gif and mp4 are filmed from a camera; ask for one of them with --to";
+            return Err(Error::invalid("no_camera", message));
+        }
         let (pairs, beside) = match &args.sources[..] {
             [folder] if folder.is_dir() => (Pair::in_folder(folder)?, folder.clone()),
             [first, second] => {
@@ -109,7 +115,7 @@ impl TryFrom<ExportArgs> for Asked {
         };
         Ok(Self {
             pairs,
-            files: MotionFile::ALL.into_iter().filter(|file| args.to.contains(&file.format())).collect(),
+            files,
             out: args.out.unwrap_or(beside),
             choices: Choices { unit: args.units, rate, views },
             overwrite: args.overwrite,
@@ -357,6 +363,9 @@ mod tests {
         let mut fast = args(&[folder.path()], &[Format::Gif], None);
         fast.fps = Some(60.0);
         assert_eq!(run(fast).unwrap_err(), "format_keeps_its_rate");
+        let mut seen = args(&[folder.path()], &glb, None);
+        seen.camera = Some("30,10".parse().unwrap());
+        assert_eq!(run(seen).unwrap_err(), "no_camera");
         let mut still = args(&[folder.path()], &glb, None);
         still.fps = Some(0.0);
         assert_eq!(run(still).unwrap_err(), "fps_out_of_range");

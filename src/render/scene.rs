@@ -1,12 +1,13 @@
 //! Two people and what a camera sees of them in one frame.
 
+use super::cone::{self, Surfaces};
 use super::figure::{self, Build, Cone};
 use super::floor::Floor;
 use super::frame::Frame;
 use super::light::{Light, Tones, people};
 use super::shade_map::ShadeMap;
 use super::shot::{Area, Shot};
-use super::{FARTHEST, check, cone};
+use super::{FARTHEST, check};
 use crate::error::Result;
 use crate::motion::{Motion, Vec3};
 
@@ -69,7 +70,7 @@ pub(super) struct View {
     area: Area,
     light: Light,
     floor: Floor,
-    depths: Vec<f32>,
+    surfaces: Surfaces,
 }
 
 impl View {
@@ -77,13 +78,12 @@ impl View {
     pub(super) fn new(shot: Shot, area: Area, height: usize, focus: [f32; 2], seams: [bool; 2]) -> Self {
         let light = Light::new(shot.right, shot.up, shot.back);
         let floor = Floor::new(&shot, area, height, focus, seams, &light);
-        Self { shot, area, light, floor, depths: vec![f32::MAX; area.width * area.height] }
+        Self { shot, area, light, floor, surfaces: Surfaces::new(area.width * area.height) }
     }
 
     /// Draw the floor and the bodies.
     pub(super) fn draw(&mut self, frame: &mut Frame, cones: &[Cone], shades: &ShadeMap) {
         self.floor.draw(frame, &self.shot, shades, &self.light);
-        self.depths.fill(f32::MAX);
-        cone::draw(cones, frame, &mut self.depths, self.area, &self.shot, &self.light);
+        cone::draw(cones, frame, &mut self.surfaces, self.area, &self.shot, &self.light);
     }
 }

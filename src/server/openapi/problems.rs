@@ -71,6 +71,10 @@ const PROBLEMS: [(u16, &str, &str); 64] = [
     (503, "took_too_long", "ask for fewer samples, steps or frames"),
 ];
 
+/// Those of files alone: an operation has them where it names them.
+const OF_FILES: [&str; 5] =
+    ["invalid_camera", "camera_out_of_range", "no_camera", "mp4_not_built", "too_many_pictures"];
+
 /// Codes with this status that an operation answers with: those named, and those that any may.
 fn codes(status: u16) -> Vec<(String, &'static str)> {
     let mut codes: Vec<_> = PROBLEMS
@@ -94,11 +98,14 @@ pub fn is_known(status: u16, code: &str) -> bool {
     codes(status).iter().any(|(known, _)| known == code)
 }
 
-/// The response of an operation for a status; `only` leaves the codes that it can give (all when empty).
+/// The response of an operation for a status; `only` leaves the codes that it can give (when empty all but those of files).
 pub fn response(status: u16, only: &[&str]) -> (String, Value) {
     let codes: Vec<_> = codes(status)
         .into_iter()
-        .filter(|(code, _)| only.is_empty() || only.contains(&code.as_str()))
+        .filter(|(code, _)| match only {
+            [] => !OF_FILES.contains(&code.as_str()),
+            _ => only.contains(&code.as_str()),
+        })
         .collect();
     let title = axum::http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
     let title = title.unwrap_or("Error");
