@@ -60,7 +60,7 @@ impl ShadeMap {
     pub(super) fn cast(&mut self, cones: &[Cone]) {
         self.light.fill(1.0);
         self.layers.iter_mut().for_each(|layer| layer.fill(0.0));
-        let mut used = [usize::MAX..0, usize::MAX..0];
+        let mut used = [0, 1].map(|_| Range { start: usize::MAX, end: 0 });
         for cone in cones {
             let height = cone.ends.map(|end| end[1].max(0.0));
             let falls = height.map(|h| 1.0 - smoothstep(FADES[0], FADES[1], h));
