@@ -1,6 +1,7 @@
 # syntax=docker/dockerfile:1
 # docker build -t duet .                                the server on CPUs
 # docker build -t duet:cuda --target cuda .             the same for NVIDIA GPUs (run with --gpus all)
+# --build-arg FEATURES=bundle,mp4 adds MP4 videos (docs/exports.md says what H.264 asks of those who pass images on).
 # Both take --build-arg DUET_REVISION="$(git rev-parse HEAD)", which GET /info then tells.
 
 ARG RUST=1.95
@@ -11,8 +12,9 @@ WORKDIR /src
 COPY . .
 ARG DUET_REVISION=unknown
 ENV DUET_REVISION=${DUET_REVISION}
+ARG FEATURES=bundle
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
-    cargo build --release --locked --features bundle && cp target/release/duet /duet
+    cargo build --release --locked --features "${FEATURES}" && cp target/release/duet /duet
 
 FROM nvidia/cuda:${CUDA}-devel-ubuntu22.04 AS build-cuda
 ARG RUST
@@ -26,8 +28,9 @@ WORKDIR /src
 COPY . .
 ARG DUET_REVISION=unknown
 ENV DUET_REVISION=${DUET_REVISION}
+ARG FEATURES=bundle
 RUN --mount=type=cache,target=/root/.cargo/registry --mount=type=cache,target=/src/target \
-    cargo build --release --locked --features bundle,cuda && cp target/release/duet /duet
+    cargo build --release --locked --features "${FEATURES},cuda" && cp target/release/duet /duet
 
 FROM nvidia/cuda:${CUDA}-runtime-ubuntu22.04 AS cuda
 RUN useradd --uid 10001 --create-home duet
@@ -42,7 +45,7 @@ ENTRYPOINT ["duet"]
 CMD ["serve"]
 
 FROM debian:bookworm-slim AS cpu
-RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/* \
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates libstdc++6 && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --create-home duet
 COPY --from=build-cpu /duet /usr/local/bin/duet
 USER duet

@@ -6,6 +6,8 @@
 //! cli, server -> engine -> generate -> models -> nn
 //!                  |          |          text -> nn
 //!                formats    package
+//!                  |
+//!                render -> motion              (formats, eval and data draw with it)
 //! train, eval -> data -> formats -> motion        (motion knows nothing else)
 //! ```
 //!
@@ -22,6 +24,7 @@ pub mod models;
 pub mod motion;
 pub mod nn;
 pub mod package;
+pub mod render;
 pub mod rng;
 pub mod server;
 pub mod text;

@@ -4,6 +4,9 @@ import { byId } from "./dom.js";
 
 /** What the endings of the server's files mean, in the order of the menu. Person numbers are 1 and 2 in all words. */
 const KINDS = [
+  [/_motion\.mp4$/, () => ["Video", "MP4 with the prompt, from two sides"]],
+  [/_motion\.gif$/, () => ["Animated picture", "GIF with the prompt, from two sides"]],
+  [/_sheet\.png$/, () => ["Contact sheet", "PNG, eight moments from the front and the side"]],
   [/_motion\.glb$/, () => ["Both people, animated bodies", "GLB for Blender, Unity, Unreal, the web"]],
   [/_person([12])\.bvh$/, ([, n]) => [`Person ${n}, skeleton`, "BVH for animation tools, metres"]],
   [/_motion\.npz$/, () => ["Both people, all arrays", "npz for NumPy, with prompt and seed"]],

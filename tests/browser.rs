@@ -147,9 +147,13 @@ fn a_person_makes_a_motion_and_plays_with_it() {
         assert_eq!(status, 200, "{file}");
         assert_eq!(duet::formats::npy::read_person(&body).unwrap().positions.len(), 60);
     }
-    for (end, start) in
-        [(".glb", &b"glTF"[..]), ("1.bvh", b"HIERARCHY"), ("2.bvh", b"HIERARCHY"), (".npz", b"PK")]
-    {
+    for (end, start) in [
+        (".glb", &b"glTF"[..]),
+        ("1.bvh", b"HIERARCHY"),
+        ("2.bvh", b"HIERARCHY"),
+        (".npz", b"PK"),
+        (".gif", b"GIF89a"),
+    ] {
         let link = links.iter().find(|link| link.ends_with(end)).expect("a link to each format");
         let (status, body) = server.get(link);
         assert!(status == 200 && body.starts_with(start), "{link}");

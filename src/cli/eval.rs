@@ -10,7 +10,6 @@ use crate::error::{Error, Result};
 use crate::eval::Skate;
 use crate::eval::generated::{Generation, generate};
 use crate::eval::reconstruct::{Reconstruction, reconstruct};
-use crate::eval::sheet::contact_sheet;
 use crate::formats::npy;
 use crate::generate::Generator;
 use crate::generate::intermask::InterMask;
@@ -18,6 +17,7 @@ use crate::motion::Motion;
 use crate::motion::canonical::canonicalise_pair;
 use crate::motion::contact::ContactRule;
 use crate::package::{DEFAULT_MODEL, Package, SearchPath};
+use crate::render::{Sheet, contact_sheet};
 use candle_core::Device;
 use clap::{Args, Subcommand, ValueEnum};
 use indicatif::ProgressBar;
@@ -278,9 +278,7 @@ fn sheet(args: &SheetArgs) -> Result<()> {
             "the two people have different numbers of frames",
         ));
     }
-    let png = contact_sheet(&motion, args.pictures)?
-        .encode_png()
-        .map_err(|e| Error::internal("png", "the picture could not be encoded").with_source(e))?;
+    let png = contact_sheet(&motion, Sheet { pictures: args.pictures, ..Sheet::default() })?.png()?;
     write_whole(&args.out, &png)?;
     println!("{}", args.out.display());
     Ok(())

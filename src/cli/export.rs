@@ -8,6 +8,7 @@ use crate::formats::bvh::Unit;
 use crate::formats::{Choices, Exporter, Format, MotionFile, Origin, npy};
 use crate::motion::Motion;
 use crate::motion::animation::FrameRate;
+use crate::render::{Camera, Views};
 use clap::Args;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -18,23 +19,32 @@ const EXAMPLES: &str = "\
 Examples:
   duet export out/                                     GLB and BVH of every sample, into out/
   duet export out/ --to bvh --units cm --fps 60 --out for-the-engine/
+  duet export out/ --to gif --camera 45,20,4             a film from one side: azimuth, elevation, distance
   duet export person1.npy person2.npy --to glb --out out/
 
 Files, for each sample:
   ..._motion.glb                         both people with bodies, one animation: Blender, Unity, Unreal, the web
   ..._person1.bvh  ..._person2.bvh       a skeleton a person, in the same world
   ..._motion.npz                         arrays for NumPy, with the prompt and settings
+  ..._motion.gif   ..._motion.mp4        a film, from two sides or from --camera (MP4: programs built with it)
+  ..._sheet.png                          a contact sheet
 Foot-fixed keypoints are taken where there are some. docs/exports.md says what to choose when importing.";
 
-/// Write results on disk as GLB, BVH or npz.
+/// Write results on disk as GLB, BVH, npz, videos or pictures.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct ExportArgs {
     /// A folder that `duet generate` wrote, or two npy files: of person 1, then of person 2
     #[arg(required = true, num_args = 1..=2, value_name = "RESULT")]
     sources: Vec<PathBuf>,
-    /// Formats, with commas between them: glb, bvh, npz
-    #[arg(long, value_name = "FORMATS", value_delimiter = ',', default_value = "glb,bvh")]
+    /// Formats, with commas between them: glb, bvh, npz, gif, png, and mp4 where it was built in
+    #[arg(
+        long,
+        visible_alias = "format",
+        value_name = "FORMATS",
+        value_delimiter = ',',
+        default_value = "glb,bvh"
+    )]
     to: Vec<Format>,
     /// Folder to write to; made if it is not there [default: where the result is]
     #[arg(long, value_name = "DIR")]
@@ -45,6 +55,10 @@ pub struct ExportArgs {
     /// Frames a second of GLB and BVH files, 1 to 240 [default: 30, as generated]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     fps: Option<f64>,
+    /// Where MP4 and GIF look from instead of from two sides: degrees around the pair (0: person 1 left, person 2 right),
+    /// degrees above level, and metres away [default: as near as shows everything]
+    #[arg(long, value_name = "AZIMUTH,ELEVATION[,DISTANCE]", allow_hyphen_values = true)]
+    camera: Option<Camera>,
     /// Replace files of the same names that hold something else
     #[arg(long)]
     overwrite: bool,
@@ -73,11 +87,20 @@ impl TryFrom<ExportArgs> for Asked {
     fn try_from(args: ExportArgs) -> Result<Self> {
         let rate = args.fps.map_or(Ok(FrameRate::OWN), FrameRate::new)?;
         if args.to.contains(&Format::Npy) {
-            return Err(Error::invalid("already_npy", "the result is npy already; choose glb, bvh or npz"));
+            return Err(Error::invalid("already_npy", "the result is npy already; choose another format"));
         }
-        if args.to.contains(&Format::Npz) && rate != FrameRate::OWN {
-            let message = "npz keeps the motion's own 30 frames a second; leave --fps or npz away";
-            return Err(Error::invalid("npz_keeps_its_rate", message));
+        let keeps_its_rate = |format: &&Format| !matches!(format, Format::Glb | Format::Bvh);
+        if let Some(format) = args.to.iter().find(keeps_its_rate).filter(|_| rate != FrameRate::OWN) {
+            let message = format!("{format} keeps the motion's own frame rate; leave --fps or {format} away");
+            let code = if *format == Format::Npz { "npz_keeps_its_rate" } else { "format_keeps_its_rate" };
+            return Err(Error::invalid(code, message));
+        }
+        let views = args.camera.map_or(Views::Two, Views::One);
+        let files: Vec<MotionFile> =
+            MotionFile::ALL.into_iter().filter(|file| args.to.contains(&file.format())).collect();
+        if args.camera.is_some() && !files.iter().any(|file| file.has_camera()) {
+            let message = "only gif and mp4 are filmed from a camera; ask for one of them with --to";
+            return Err(Error::invalid("no_camera", message));
         }
         let (pairs, beside) = match &args.sources[..] {
             [folder] if folder.is_dir() => (Pair::in_folder(folder)?, folder.clone()),
@@ -92,9 +115,9 @@ impl TryFrom<ExportArgs> for Asked {
         };
         Ok(Self {
             pairs,
-            files: MotionFile::ALL.into_iter().filter(|file| args.to.contains(&file.format())).collect(),
+            files,
             out: args.out.unwrap_or(beside),
-            choices: Choices { unit: args.units, rate },
+            choices: Choices { unit: args.units, rate, views },
             overwrite: args.overwrite,
         })
     }
@@ -252,6 +275,7 @@ mod tests {
             out: out.map(Path::to_owned),
             units: Unit::Metres,
             fps: None,
+            camera: None,
             overwrite: false,
         }
     }
@@ -275,9 +299,10 @@ mod tests {
     fn a_result_exports_to_the_bytes_that_generate_writes() {
         let (made, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         result(made.path(), &Format::ALL);
-        let to = [Format::Glb, Format::Bvh, Format::Npz];
+        let mut to = Format::ALL.to_vec();
+        to.retain(|format| *format != Format::Npy && (*format != Format::Mp4 || cfg!(feature = "mp4")));
         let told = run(args(&[made.path()], &to, Some(out.path()))).unwrap();
-        assert_eq!(fs::read_dir(out.path()).unwrap().count(), 8, "{told}");
+        assert_eq!(fs::read_dir(out.path()).unwrap().count(), 2 * (to.len() + 1), "{told}");
         for entry in fs::read_dir(out.path()).unwrap() {
             let name = entry.unwrap().file_name();
             assert_eq!(fs::read(out.path().join(&name)).unwrap(), fs::read(made.path().join(&name)).unwrap());
@@ -337,6 +362,12 @@ mod tests {
         let mut fast = args(&[folder.path()], &[Format::Npz], None);
         fast.fps = Some(60.0);
         assert_eq!(run(fast).unwrap_err(), "npz_keeps_its_rate");
+        let mut fast = args(&[folder.path()], &[Format::Gif], None);
+        fast.fps = Some(60.0);
+        assert_eq!(run(fast).unwrap_err(), "format_keeps_its_rate");
+        let mut seen = args(&[folder.path()], &glb, None);
+        seen.camera = Some("30,10".parse().unwrap());
+        assert_eq!(run(seen).unwrap_err(), "no_camera");
         let mut still = args(&[folder.path()], &glb, None);
         still.fps = Some(0.0);
         assert_eq!(run(still).unwrap_err(), "fps_out_of_range");

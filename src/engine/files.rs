@@ -6,6 +6,7 @@ use super::{Edited, Finished};
 use crate::error::{Error, Result};
 use crate::formats::{Choices, Exporter, Format, MotionFile, Origin, npy};
 use crate::generate::Sample;
+use crate::render::Views;
 use serde::Serialize;
 
 /// What a file holds.
@@ -39,7 +40,9 @@ impl ResultFile {
                 .into_iter()
                 .filter(move |fixed| foot_fix || !fixed)
                 .flat_map(|foot_fixed| (0..2).map(move |person| Content::Keypoints { person, foot_fixed }));
-            keypoints.chain(MotionFile::ALL.map(Content::Shown)).map(move |content| Self { sample, content })
+            keypoints
+                .chain(MotionFile::built().map(Content::Shown))
+                .map(move |content| Self { sample, content })
         })
     }
 
@@ -77,6 +80,14 @@ impl ResultFile {
     /// # Errors
     /// `npy_write` and other internal ones, such as for a file that is not one of [`ResultFile::of`] this result.
     pub fn bytes(self, finished: &Finished) -> Result<Vec<u8>> {
+        self.bytes_from(finished, Views::default())
+    }
+
+    /// The file's content, filmed from elsewhere where it is a film.
+    ///
+    /// # Errors
+    /// As [`ResultFile::bytes`].
+    pub fn bytes_from(self, finished: &Finished, views: Views) -> Result<Vec<u8>> {
         let other = || Error::internal("internal", "a file of another result was asked for");
         let sample = finished.generated.samples.get(self.sample).ok_or_else(other)?;
         match self.content {
@@ -89,7 +100,8 @@ impl ResultFile {
                 let request = &finished.request;
                 let edit = finished.edit.as_ref().map(Edited::to_json);
                 let origin = origin(&finished.model, &request.prompt, &request.into(), edit, self.sample);
-                Exporter::new(sample.shown(), &origin, Choices::default())?.bytes(file)
+                let choices = Choices { views, ..Choices::default() };
+                Exporter::new(sample.shown(), &origin, choices)?.bytes(file)
             }
         }
     }
@@ -130,19 +142,21 @@ mod tests {
     #[test]
     fn names_and_contents() {
         let finished = fake::finished(16, 2);
-        let names: Vec<_> = ResultFile::of(&finished).map(|file| file.name("")).collect();
+        let mut names: Vec<_> = ResultFile::of(&finished).map(|file| file.name("")).collect();
         let of_sample = |n: &str| {
-            ["_0.npy", "_1.npy", "ik", "_motion.npz", "_person1.bvh", "_person2.bvh", "_motion.glb"].map(
-                |end| {
-                    if end == "ik" {
-                        vec![format!("ik_{n}_0.npy"), format!("ik_{n}_1.npy")]
-                    } else {
-                        vec![format!("{n}{end}")]
-                    }
-                },
-            )
+            let keypoints =
+                ["", "ik_"].map(|ik| [0, 1].map(|person| format!("{ik}{n}_{person}.npy"))).concat();
+            let shown = ["npz", "glb", "mp4", "gif"].map(|end| format!("{n}_motion.{end}"));
+            let others = ["_person1.bvh", "_person2.bvh", "_sheet.png"].map(|end| format!("{n}{end}"));
+            let mut all = [&keypoints[..], &shown, &others].concat();
+            all.retain(|name| !name.ends_with("mp4") || cfg!(feature = "mp4"));
+            all.sort_unstable();
+            all
         };
-        assert_eq!(names, [of_sample("00"), of_sample("01")].concat().concat());
+        names.sort_unstable();
+        let mut all = [of_sample("00"), of_sample("01")].concat();
+        all.sort_unstable();
+        assert_eq!(names, all);
         let expected: Vec<_> = ResultFile::expected(2, true).collect();
         assert_eq!(expected, ResultFile::of(&finished).collect::<Vec<_>>());
 
@@ -153,7 +167,8 @@ mod tests {
         assert!(other.bytes(&finished).is_err());
         for file in ResultFile::of(&finished) {
             assert!(file.name("").ends_with(file.format().extension()));
-            assert_eq!(file.bytes(&finished).unwrap(), file.bytes(&finished).unwrap());
+            let is_quick = !matches!(file.content, Content::Shown(shown) if shown.is_slow());
+            assert!(!is_quick || file.bytes(&finished).unwrap() == file.bytes(&finished).unwrap());
         }
     }
 
@@ -179,6 +194,14 @@ mod tests {
     }
 
     #[test]
+    fn a_film_from_elsewhere_is_another_film() {
+        let finished = fake::finished(16, 1);
+        let file = ResultFile { sample: 0, content: Content::Shown(MotionFile::Gif) };
+        let camera = Views::One("30,40,3".parse().unwrap());
+        assert_ne!(file.bytes(&finished).unwrap(), file.bytes_from(&finished, camera).unwrap());
+    }
+
+    #[test]
     fn a_sample_alone_has_the_bytes_of_the_sample_among_others() {
         let two = fake::finished(16, 2);
         let mut one = two.clone();
@@ -186,7 +209,7 @@ mod tests {
         one.request.seed += 1;
         one.generated.samples.remove(0);
         one.generated.samples[0].index = 0;
-        for file in MotionFile::ALL {
+        for file in MotionFile::built().filter(|file| !matches!(file, MotionFile::Mp4)) {
             let of = |sample| ResultFile { sample, content: Content::Shown(file) };
             assert_eq!(of(1).bytes(&two).unwrap(), of(0).bytes(&one).unwrap(), "{file:?}");
         }

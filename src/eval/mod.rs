@@ -4,7 +4,6 @@ pub mod adherence;
 pub mod frechet;
 pub mod generated;
 pub mod reconstruct;
-pub mod sheet;
 pub mod skate;
 
 pub use skate::Skate;

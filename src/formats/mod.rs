@@ -1,4 +1,4 @@
-//! Files in and out: NumPy arrays, motion capture, animated bodies. Nothing here executes what it reads.
+//! Files in and out: NumPy arrays, motion capture, animated bodies, videos. Nothing here executes what it reads.
 
 pub mod bvh;
 pub mod glb;
@@ -6,11 +6,12 @@ mod motion_file;
 pub mod npy;
 pub mod npz;
 mod person;
+pub mod video;
 
 pub use motion_file::{Choices, Exporter, MotionFile};
 pub use person::read_person;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use std::fmt;
 use std::str::FromStr;
 
@@ -25,11 +26,17 @@ pub enum Format {
     Bvh,
     /// Both people with bodies, for Blender, game engines and browsers ([`glb`]).
     Glb,
+    /// A video with a title, to post and to show ([`video`]).
+    Mp4,
+    /// The same as an animated picture ([`video`]).
+    Gif,
+    /// A contact sheet of still pictures ([`video`]).
+    Png,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Npy, Self::Npz, Self::Bvh, Self::Glb];
+    pub const ALL: [Self; 7] = [Self::Npy, Self::Npz, Self::Bvh, Self::Glb, Self::Mp4, Self::Gif, Self::Png];
 
     /// How names of such files end, without the dot; also what the format is called in flags.
     pub fn extension(self) -> &'static str {
@@ -38,6 +45,9 @@ impl Format {
             Self::Npz => "npz",
             Self::Bvh => "bvh",
             Self::Glb => "glb",
+            Self::Mp4 => "mp4",
+            Self::Gif => "gif",
+            Self::Png => "png",
         }
     }
 }
@@ -52,12 +62,26 @@ impl FromStr for Format {
     type Err = Error;
 
     /// By its extension.
+    ///
+    /// # Errors
+    /// `unknown_format`; `mp4_not_built`, so that nobody waits for a video that this program cannot make.
     fn from_str(name: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|format| format.extension() == name).ok_or_else(|| {
-            let known = Self::ALL.map(Self::extension).join(", ");
-            Error::invalid("unknown_format", format!("there is no format of this name; there is {known}"))
-        })
+        match Self::ALL.into_iter().find(|format| format.extension() == name) {
+            Some(Self::Mp4) if !cfg!(feature = "mp4") => Err(mp4_not_built()),
+            Some(format) => Ok(format),
+            None => {
+                let known = Self::ALL.map(Self::extension).join(", ");
+                let message = format!("there is no format of this name; there is {known}");
+                Err(Error::invalid("unknown_format", message))
+            }
+        }
     }
+}
+
+/// What a program built without the feature `mp4` says where one is asked for.
+pub fn mp4_not_built() -> Error {
+    let message = "mp4 is not in this build; choose gif, or build the program with --features mp4";
+    Error::new(ErrorKind::Unsupported, "mp4_not_built", message)
 }
 
 /// Where a motion comes from, for files that can say so. All of it may be unknown.
@@ -80,7 +104,12 @@ mod tests {
     #[test]
     fn formats_are_called_as_their_files_end() {
         for format in Format::ALL {
-            assert_eq!(format.to_string().parse::<Format>().unwrap(), format);
+            let parsed = format.to_string().parse::<Format>();
+            if format == Format::Mp4 && !cfg!(feature = "mp4") {
+                assert_eq!(parsed.unwrap_err().code(), "mp4_not_built");
+            } else {
+                assert_eq!(parsed.unwrap(), format);
+            }
         }
         assert_eq!("fbx".parse::<Format>().unwrap_err().code(), "unknown_format");
     }

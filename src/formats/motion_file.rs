@@ -1,11 +1,12 @@
 //! The files that a whole motion, both people of it, can be written as.
 
 use super::bvh::{self, Unit};
-use super::{Format, Origin, glb, npz};
+use super::{Format, Origin, glb, npz, video};
 use crate::error::{Error, Result};
 use crate::motion::Motion;
 use crate::motion::animation::{Animation, FrameRate};
 use crate::motion::inverse::FitError;
+use crate::render::Views;
 
 /// One of the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,11 +17,18 @@ pub enum MotionFile {
     Bvh(usize),
     /// Both people with bodies.
     Glb,
+    /// Both people filmed.
+    Mp4,
+    /// The same, as an animated picture.
+    Gif,
+    /// A contact sheet.
+    Png,
 }
 
 impl MotionFile {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Npz, Self::Bvh(0), Self::Bvh(1), Self::Glb];
+    pub const ALL: [Self; 7] =
+        [Self::Npz, Self::Bvh(0), Self::Bvh(1), Self::Glb, Self::Mp4, Self::Gif, Self::Png];
 
     /// What kind of file it is.
     pub fn format(self) -> Format {
@@ -28,13 +36,32 @@ impl MotionFile {
             Self::Npz => Format::Npz,
             Self::Bvh(_) => Format::Bvh,
             Self::Glb => Format::Glb,
+            Self::Mp4 => Format::Mp4,
+            Self::Gif => Format::Gif,
+            Self::Png => Format::Png,
         }
     }
 
-    /// `<base>_person1.bvh`, `<base>_motion.glb` and so on.
+    /// Those that this build can make.
+    pub fn built() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|file| *file != Self::Mp4 || cfg!(feature = "mp4"))
+    }
+
+    /// Whether it can be seen from a chosen camera.
+    pub fn has_camera(self) -> bool {
+        matches!(self, Self::Mp4 | Self::Gif)
+    }
+
+    /// Whether it takes seconds rather than milliseconds to make.
+    pub fn is_slow(self) -> bool {
+        matches!(self, Self::Mp4 | Self::Gif | Self::Png)
+    }
+
+    /// `<base>_person1.bvh`, `<base>_sheet.png`, `<base>_motion.glb` and so on.
     pub fn name(self, base: &str) -> String {
         match self {
             Self::Bvh(person) => format!("{base}_person{}.bvh", person + 1),
+            Self::Png => format!("{base}_sheet.png"),
             _ => format!("{base}_motion.{}", self.format()),
         }
     }
@@ -45,14 +72,16 @@ impl MotionFile {
 pub struct Choices {
     /// Length in BVH files; the other formats have their own.
     pub unit: Unit,
-    /// Frames a second of BVH and GLB files; npz keeps the frames of the motion.
+    /// Frames a second of BVH and GLB files; the other formats keep the frames of the motion.
     pub rate: FrameRate,
+    /// From where MP4 and GIF files look.
+    pub views: Views,
 }
 
 impl Default for Choices {
-    /// Metres, at the motion's own rate.
+    /// Metres, at the motion's own rate, two views.
     fn default() -> Self {
-        Self { unit: Unit::default(), rate: FrameRate::OWN }
+        Self { unit: Unit::default(), rate: FrameRate::OWN, views: Views::default() }
     }
 }
 
@@ -93,7 +122,7 @@ impl<'a> Exporter<'a> {
     /// Only internal ones.
     pub fn bytes(&self, file: MotionFile) -> Result<Vec<u8>> {
         let [a, b] = &self.animations;
-        let Choices { unit, rate } = self.choices;
+        let Choices { unit, rate, views } = self.choices;
         match file {
             MotionFile::Npz => npz::write(self.motion, [a, b], self.origin),
             MotionFile::Bvh(person) => {
@@ -103,6 +132,9 @@ impl<'a> Exporter<'a> {
                 Ok(bvh::write(&animation.at(rate), unit).into_bytes())
             }
             MotionFile::Glb => glb::write([&a.at(rate), &b.at(rate)], self.origin),
+            MotionFile::Mp4 => video::mp4(self.motion, self.origin, views),
+            MotionFile::Gif => video::gif(self.motion, self.origin, views),
+            MotionFile::Png => video::png(self.motion, self.origin),
         }
     }
 }
@@ -117,8 +149,19 @@ mod tests {
         let motion = Motion { persons: [walk(8), walk(8)] };
         let origin = Origin::default();
         let exporter = Exporter::new(&motion, &origin, Choices::default()).unwrap();
-        let starts: [&[u8]; 4] = [b"PK\x03\x04", b"HIERARCHY", b"HIERARCHY", b"glTF"];
+        let starts: [&[u8]; 7] = [
+            b"PK\x03\x04",
+            b"HIERARCHY",
+            b"HIERARCHY",
+            b"glTF",
+            b"\0\0\0\x18ftyp",
+            b"GIF89a",
+            b"\x89PNG\r\n",
+        ];
         for (file, start) in MotionFile::ALL.into_iter().zip(starts) {
+            if !MotionFile::built().any(|built| built == file) {
+                continue;
+            }
             assert!(exporter.bytes(file).unwrap().starts_with(start));
             assert!(file.name("00").ends_with(file.format().extension()));
         }

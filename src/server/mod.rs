@@ -19,6 +19,7 @@ mod observe;
 mod openapi;
 mod origins;
 mod page;
+mod pictures;
 mod preferences;
 mod problem;
 pub mod serve;
@@ -38,11 +39,13 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodRouter, get, post};
 use metrics::Metrics;
 use page::Page;
+use pictures::Pictures;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 
 /// Which Host headers are answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,6 +115,7 @@ pub struct AppState {
     about: About,
     times: TimeLimits,
     stopping: Arc<AtomicBool>,
+    pictures: Arc<Pictures>,
 }
 
 impl AppState {
@@ -135,6 +139,7 @@ impl AppState {
             about,
             times,
             stopping: Arc::default(),
+            pictures: Arc::default(),
             engine,
         })
     }
@@ -193,7 +198,11 @@ pub fn app(state: AppState) -> Router {
     router
         .layer(from_fn_with_state(state.clone(), guard::check_host))
         .layer(CatchPanicLayer::custom(problem::panicked))
-        .layer(CompressionLayer::new())
+        // Videos are as small as they get.
+        .layer(
+            CompressionLayer::new()
+                .compress_when(DefaultPredicate::new().and(NotForContentType::const_new("video/"))),
+        )
         .layer(from_fn(guard::add_headers))
         .layer(from_fn_with_state(state.clone(), observe::observe))
         .with_state(state)

@@ -2,11 +2,12 @@
 
 use super::problem::{self, Problem};
 use super::{AppState, cache};
-use crate::engine::{Finished, ResultFile, answer};
+use crate::engine::{Content, Finished, ResultFile, answer};
 use crate::error::{Error, Result};
-use crate::formats::Format;
+use crate::formats::{Format, mp4_not_built};
+use crate::render::{Camera, Views};
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::header::CONTENT_DISPOSITION;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
@@ -28,18 +29,27 @@ pub async fn motion(State(state): State<AppState>, path: Asked<String>, headers:
 pub async fn file(
     State(state): State<AppState>,
     path: Asked<(String, String)>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Answered {
     let Ok(Path((id, name))) = path else { return Err(problem::not_found().await) };
     let finished = state.engine.find(&id)?;
     let Some(file) = ResultFile::of(&finished).find(|file| file.name("") == name) else {
-        return Err(problem::not_found().await);
+        let is_film = !cfg!(feature = "mp4") && name.ends_with("_motion.mp4");
+        return Err(if is_film { mp4_not_built().into() } else { problem::not_found().await });
     };
     // What a browser saves it as: several results can lie in one folder.
     let saved = file.name(&format!("duet_{}_", &id[..8]));
-    let etag = format!("W/\"{id}-{name}\"");
+    let (views, seen_from) = views(file, query.as_deref())?;
+    let etag = format!("W/\"{id}-{name}{seen_from}\"");
     let known = cache::is_known(&headers, &etag);
-    let bytes = if known { Vec::new() } else { off_thread(move || file.bytes(&finished)).await? };
+    let is_slow = matches!(file.content, Content::Shown(shown) if shown.is_slow());
+    let work = move || file.bytes_from(&finished, views);
+    let bytes = match (known, is_slow) {
+        (true, _) => Vec::new(),
+        (false, true) => state.pictures.draw(work).await?,
+        (false, false) => off_thread(work).await?,
+    };
     let mut response =
         cache::respond(&headers, &etag, cache::FOREVER, media_type(file.format()), || bytes.into());
     if let Ok(value) = HeaderValue::try_from(format!("attachment; filename=\"{saved}\"")) {
@@ -48,9 +58,28 @@ pub async fn file(
     Ok(response)
 }
 
+/// What `?camera=AZIMUTH,ELEVATION[,DISTANCE]` asks of a film, and its words for the entity tag.
+///
+/// # Errors
+/// `invalid_camera`, `camera_out_of_range`; `no_camera` for files that are no films, `unknown_field` for other words.
+fn views(file: ResultFile, query: Option<&str>) -> Result<(Views, String)> {
+    let Some(query) = query.filter(|query| !query.is_empty()) else { return Ok((Views::Two, String::new())) };
+    let Some(camera) = query.strip_prefix("camera=") else {
+        return Err(Error::invalid("unknown_field", "the only thing that can be asked of a file is camera"));
+    };
+    if !matches!(file.content, Content::Shown(shown) if shown.has_camera()) {
+        return Err(Error::invalid("no_camera", "this file has no camera; mp4 and gif have"));
+    }
+    let camera: Camera = camera.replace("%2C", ",").replace("%2c", ",").parse()?;
+    Ok((Views::One(camera), format!("@{camera}")))
+}
+
 fn media_type(format: Format) -> &'static str {
     match format {
         Format::Glb => "model/gltf-binary",
+        Format::Mp4 => "video/mp4",
+        Format::Gif => "image/gif",
+        Format::Png => "image/png",
         // The others have no registered type.
         Format::Npy | Format::Npz | Format::Bvh => "application/octet-stream",
     }

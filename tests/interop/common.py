@@ -39,7 +39,7 @@ def replay(pelvis, rotations, offsets, parents):
 
 @dataclass
 class Sample:
-    """The files of one sample of `duet generate --format npy,npz,bvh,glb`."""
+    """The files of one sample of `duet generate --format npy,npz,bvh,glb,mp4,gif,png`."""
 
     name: str
     keypoints: list  # of two paths
@@ -76,7 +76,7 @@ def samples(folder):
             )
         )
     if not found:
-        raise SystemExit(f"{folder} holds no result with GLB files; run duet generate with --format npy,npz,bvh,glb")
+        raise SystemExit(f"{folder} holds no result with GLB files; run duet generate with --format npy,npz,bvh,glb,mp4,gif,png")
     return found
 
 

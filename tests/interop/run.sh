@@ -6,12 +6,13 @@ if [ "${1:-}" = --cheap ]; then
     cheap=true
     shift
 fi
-result=$(realpath "${1:?name the folder of a result made with --format npy,npz,bvh,glb}")
+result=$(realpath "${1:?name the folder of a result made with --format npy,npz,bvh,glb,mp4,gif,png}")
 python=${2:-python3}
 cd "$(dirname "$0")"
 
 node validate.mjs "$result"/*.glb
 "$python" check_npz.py "$result"
 "$python" check_glb.py "$result"
+"$python" check_video.py "$result"
 $cheap || "$python" check_blender.py "$result"
 echo "all of it reads back"

@@ -11,8 +11,8 @@ use crate::eval::adherence::Scene;
 use crate::eval::adherence::prompt::{Prompt, everyday, read};
 use crate::eval::adherence::quality::Quality;
 use crate::eval::adherence::report::{Report, Run, Setting, fingerprint};
-use crate::eval::sheet::contact_sheet;
 use crate::motion::Motion;
+use crate::render::{Sheet, contact_sheet};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use real::Real;
@@ -238,9 +238,7 @@ fn chosen(n: usize, all: usize, wanted: usize) -> bool {
 }
 
 fn draw(motion: &Motion, path: &Path) -> Result<()> {
-    let png = contact_sheet(motion, PICTURES)?
-        .encode_png()
-        .map_err(|e| Error::internal("png", "the picture could not be encoded").with_source(e))?;
+    let png = contact_sheet(motion, Sheet { pictures: PICTURES, ..Sheet::default() })?.png()?;
     std::fs::write(path, png).map_err(|e| Error::io("write", path, e))
 }
 

@@ -27,6 +27,14 @@ impl Operation {
         self
     }
 
+    /// The same answer as other kinds of file.
+    fn also(mut self, status: u16, media: &[&str]) -> Self {
+        for media in media {
+            self.0["responses"][status.to_string()]["content"][media] = json!({ "schema": {} });
+        }
+        self
+    }
+
     fn header(mut self, status: u16, name: &str, words: &str) -> Self {
         self.0["responses"][status.to_string()]["headers"][name] =
             json!({"description": words, "schema": {"type": "string"}});
@@ -226,13 +234,24 @@ fn file() -> Value {
         "motion",
         "file",
         "One of its files",
-        "npy, npz, BVH or GLB, under the names that the answer gives.",
+        "npy, npz, BVH, GLB, MP4, GIF or PNG, under the names that the answer gives.",
     )
     .id("id", MOTION_ID)
     .parameter("path", "file", "Name of the file", json!({"type": "string", "example": "00_motion.glb"}))
+    .parameter(
+        "query",
+        "camera",
+        "Where MP4 and GIF look from instead of from two sides: AZIMUTH,ELEVATION or AZIMUTH,ELEVATION,DISTANCE, degrees around \
+        the pair, degrees above level (0 to 90), metres (0.5 to 50)",
+        json!({"type": "string", "example": "45,20,4"}),
+    )
     .answer(200, "The file, as an attachment", "application/octet-stream", json!({}), Value::Null)
+    .also(200, &["model/gltf-binary", "video/mp4", "image/gif", "image/png"])
     .header(200, "ETag", "For If-None-Match")
+    .problem(400, &["invalid_camera", "camera_out_of_range", "no_camera", "unknown_field"])
     .problem(404, &["unknown_motion", "not_found"])
+    .problem(422, &["mp4_not_built"])
+    .problem(429, &["too_many_pictures"])
     .curl(&format!("curl -OJ localhost:8080/motions/{MOTION_ID}/00_motion.glb"))
     .guarded()
 }

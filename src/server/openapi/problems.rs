@@ -4,7 +4,7 @@ use crate::engine::FIELDS;
 use serde_json::{Value, json};
 
 /// Status, code, and what to do about it.
-const PROBLEMS: [(u16, &str, &str); 59] = [
+const PROBLEMS: [(u16, &str, &str); 64] = [
     (400, "invalid_json", "the body is no JSON object"),
     (400, "unknown_field", "the request has a field that does not exist"),
     (400, "duplicate_field", "the request has a field twice"),
@@ -37,6 +37,9 @@ const PROBLEMS: [(u16, &str, &str); 59] = [
     (400, "npy_wrong_shape", "keypoints are (frames, 22, 9)"),
     (400, "motion_not_finite", "a file holds NaN or infinity"),
     (400, "invalid_body", "the body broke off"),
+    (400, "invalid_camera", "a camera is AZIMUTH,ELEVATION or AZIMUTH,ELEVATION,DISTANCE"),
+    (400, "camera_out_of_range", "degrees around, 0 to 90 degrees above level, 0.5 to 50 m away"),
+    (400, "no_camera", "only mp4 and gif are filmed from a camera"),
     (400, "invalid_idempotency_key", "1 to 200 visible ASCII characters"),
     (400, "invalid_request_timeout", "a whole number of seconds"),
     (401, "unauthorized", "this server needs an API key"),
@@ -51,8 +54,10 @@ const PROBLEMS: [(u16, &str, &str); 59] = [
     (409, "job_cancelled", "the generation with this Idempotency-Key was cancelled"),
     (413, "payload_too_large", "more than 64 KiB (an edit: 8 MiB)"),
     (415, "unsupported_media_type", "send application/json"),
+    (422, "mp4_not_built", "this server was built without MP4; ask for gif"),
     (422, "idempotency_key_reused", "this Idempotency-Key was used for another request"),
     (429, "queue_full", "too many requests wait; try again after Retry-After"),
+    (429, "too_many_pictures", "too many videos and pictures wait; try again after Retry-After"),
     (429, "too_many_jobs", "too many jobs wait or run; try again after Retry-After"),
     (429, "rate_limited", "this key has used up its generations for now; try again after Retry-After"),
     (429, "too_many_at_once", "this key has enough generations waiting or running; let one finish"),
@@ -65,6 +70,10 @@ const PROBLEMS: [(u16, &str, &str); 59] = [
     (503, "shutting_down", "the server is stopping; try again after Retry-After"),
     (503, "took_too_long", "ask for fewer samples, steps or frames"),
 ];
+
+/// Those of files alone: an operation has them where it names them.
+const OF_FILES: [&str; 5] =
+    ["invalid_camera", "camera_out_of_range", "no_camera", "mp4_not_built", "too_many_pictures"];
 
 /// Codes with this status that an operation answers with: those named, and those that any may.
 fn codes(status: u16) -> Vec<(String, &'static str)> {
@@ -89,11 +98,14 @@ pub fn is_known(status: u16, code: &str) -> bool {
     codes(status).iter().any(|(known, _)| known == code)
 }
 
-/// The response of an operation for a status; `only` leaves the codes that it can give (all when empty).
+/// The response of an operation for a status; `only` leaves the codes that it can give (when empty all but those of files).
 pub fn response(status: u16, only: &[&str]) -> (String, Value) {
     let codes: Vec<_> = codes(status)
         .into_iter()
-        .filter(|(code, _)| only.is_empty() || only.contains(&code.as_str()))
+        .filter(|(code, _)| match only {
+            [] => !OF_FILES.contains(&code.as_str()),
+            _ => only.contains(&code.as_str()),
+        })
         .collect();
     let title = axum::http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
     let title = title.unwrap_or("Error");

@@ -73,13 +73,21 @@ async fn results_and_their_files_stay() {
     let names: Vec<_> = files.keys().map(String::as_str).collect();
     let keypoints = ["00_0.npy", "00_1.npy", "ik_00_0.npy", "ik_00_1.npy"];
     let others = ["00_motion.glb", "00_motion.npz", "00_person1.bvh", "00_person2.bvh"];
-    let mut expected = [keypoints, others].concat();
+    let pictures = ["00_motion.mp4", "00_motion.gif", "00_sheet.png"];
+    let mut expected = [&keypoints[..], &others, &pictures].concat();
+    expected.retain(|name| !name.ends_with("mp4") || cfg!(feature = "mp4"));
     expected.sort_unstable();
     assert_eq!(names, expected);
     for (name, address) in files {
         let file = house.get(address.as_str().unwrap()).await;
         assert_eq!(file.status, StatusCode::OK);
-        let kind = if name.ends_with("glb") { "model/gltf-binary" } else { "application/octet-stream" };
+        let kind = match name.rsplit('.').next() {
+            Some("glb") => "model/gltf-binary",
+            Some("mp4") => "video/mp4",
+            Some("gif") => "image/gif",
+            Some("png") => "image/png",
+            _ => "application/octet-stream",
+        };
         assert_eq!(file.header("content-type"), kind);
         assert!(file.header("content-disposition").starts_with("attachment; filename=\""), "{name}");
         assert!(file.header("content-disposition").ends_with(&format!("_{name}\"").replace("_ik_", "_")));
@@ -91,6 +99,17 @@ async fn results_and_their_files_stay() {
             assert_eq!(crate::formats::bvh::Bvh::from_bytes(&file.body).unwrap().frames(), 88);
         }
     }
+    let seen = |query: &'static str| {
+        let (house, at) = (&house, format!("{address}/00_motion.gif{query}"));
+        async move { house.get(&at).await }
+    };
+    let (two, one) = (seen("").await, seen("?camera=30%2C20,4").await);
+    assert_eq!((one.status, one.header("content-type")), (StatusCode::OK, "image/gif"));
+    assert!(one.body != two.body && one.header("etag") != two.header("etag"), "another camera, another film");
+    seen("?camera=30").await.is_problem(400, "invalid_camera");
+    seen("?camera=30,99").await.is_problem(400, "camera_out_of_range");
+    seen("?size=9").await.is_problem(400, "unknown_field");
+    house.get(&format!("{address}/00_motion.glb?camera=1,1")).await.is_problem(400, "no_camera");
     for wrong in [
         "00_2.npy",
         "01_0.npy",
@@ -112,7 +131,7 @@ async fn results_and_their_files_stay() {
         house.get(&format!("/motions/{wrong}/00_0.npy")).await.is_problem(404, "unknown_motion");
     }
     let plain = house.generate(r#"{"prompt":"walk","foot_fix":false}"#).await.json();
-    assert_eq!(plain["samples"][0]["files"].as_object().unwrap().len(), 6);
+    assert_eq!(plain["samples"][0]["files"].as_object().unwrap().len(), expected.len() - 2);
 }
 
 #[tokio::test]

@@ -4,10 +4,10 @@
 use super::tests::made;
 use super::*;
 use crate::data::compose::scene::Track;
-use crate::eval::sheet::contact_sheet;
 use crate::formats::bvh::{Bvh, Mapping};
 use crate::motion::vector::narrow;
 use crate::motion::{JOINTS, Motion, Person};
+use crate::render::{Sheet, contact_sheet};
 use std::path::Path;
 
 struct Captured {
@@ -67,9 +67,10 @@ fn sheets_for_eyes() {
                 rotations: vec![[[0.0; 6]; JOINTS - 1]; track.len()],
                 positions: track.iter().map(|p| pose::placed(p, quarter, [0.0; 3]).map(narrow)).collect(),
             });
-            let sheet = contact_sheet(&Motion { persons }, 16).unwrap();
+            let sheet =
+                contact_sheet(&Motion { persons }, Sheet { pictures: 16, ..Sheet::default() }).unwrap();
             let name = format!("{}_{seed}.png", source.family().replace(' ', "_"));
-            sheet.save_png(Path::new(&out).join(name)).unwrap();
+            std::fs::write(Path::new(&out).join(name), sheet.png().unwrap()).unwrap();
             println!("{} {seed}: {} frames; {:?}", source.family(), scene.tracks[0].len(), scene.facts);
         }
     }
