@@ -4,6 +4,7 @@
 
 mod about;
 mod access;
+mod batch;
 mod body;
 mod cache;
 mod docs;
@@ -15,12 +16,15 @@ mod jobs;
 mod keys;
 mod metrics;
 mod motions;
+mod negotiate;
 mod observe;
 mod openapi;
 mod origins;
 mod page;
 mod preferences;
 mod problem;
+mod query;
+mod ranges;
 pub mod serve;
 #[cfg(test)]
 mod tests;
@@ -43,6 +47,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 
 /// Which Host headers are answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,6 +155,7 @@ fn guarded() -> Vec<(&'static str, MethodRouter<AppState>)> {
     vec![
         ("/", get(page::index)),
         ("/generate", post(generate::generate)),
+        ("/generate/batch", post(batch::batch)),
         ("/edit", post(edit::edit)),
         ("/jobs/{id}", get(jobs::job).delete(jobs::cancel)),
         ("/jobs/{id}/events", get(jobs::events)),
@@ -177,6 +183,11 @@ fn router(routes: Vec<(&'static str, MethodRouter<AppState>)>) -> Router<AppStat
     routes.into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods))
 }
 
+/// Compression would hold lines back that should be sent at once; events and pictures are the default's to except.
+fn compressible() -> impl Predicate {
+    DefaultPredicate::new().and(NotForContentType::const_new(batch::NDJSON))
+}
+
 /// The whole service. Layers further down wrap those above them.
 pub fn app(state: AppState) -> Router {
     let mut router = router(guarded())
@@ -193,7 +204,8 @@ pub fn app(state: AppState) -> Router {
     router
         .layer(from_fn_with_state(state.clone(), guard::check_host))
         .layer(CatchPanicLayer::custom(problem::panicked))
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().compress_when(compressible()))
+        .layer(from_fn(cache::tell_of_compression))
         .layer(from_fn(guard::add_headers))
         .layer(from_fn_with_state(state.clone(), observe::observe))
         .with_state(state)

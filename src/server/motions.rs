@@ -1,27 +1,46 @@
 //! `GET /motions/{id}` and its files: results while they are kept.
 
+use super::negotiate::Form;
 use super::problem::{self, Problem};
-use super::{AppState, cache};
-use crate::engine::{Finished, ResultFile, answer};
+use super::{AppState, cache, ranges};
+use crate::engine::{Content, Finished, ResultFile, answer};
 use crate::error::{Error, Result};
 use crate::formats::Format;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::header::CONTENT_DISPOSITION;
-use axum::http::{HeaderMap, HeaderValue};
-use axum::response::Response;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LOCATION, VARY};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
 
 type Asked<T> = std::result::Result<Path<T>, PathRejection>;
 type Answered = std::result::Result<Response, Problem>;
 
-/// The same JSON that `POST /generate` answered.
-pub async fn motion(State(state): State<AppState>, path: Asked<String>, headers: HeaderMap) -> Answered {
+/// The same that `POST /generate` answered, or one of its files where that is asked for.
+pub async fn motion(
+    State(state): State<AppState>,
+    path: Asked<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Answered {
     let Ok(Path(id)) = path else { return Err(problem::not_found().await) };
     let finished = state.engine.find(&id)?;
-    let etag = format!("W/\"{id}\"");
-    let known = cache::is_known(&headers, &etag);
-    let json = if known { Vec::new() } else { off_thread(move || answer(&finished)).await? };
-    Ok(cache::respond(&headers, &etag, cache::FOREVER, "application/json", || json.into()))
+    let form = Form::of(&uri, &headers)?;
+    form.holds(finished.generated.samples.len())?;
+    let mut response = match form {
+        Form::File(file) => {
+            let file = ResultFile { sample: 0, content: Content::Shown(file) };
+            whole_or_part(finished, file, form.media_type(), &headers).await?
+        }
+        Form::Json => {
+            let etag = format!("\"{id}\"");
+            let known = cache::is_known(&headers, &etag);
+            let json = if known { Vec::new() } else { off_thread(move || answer(&finished)).await? };
+            cache::respond(&headers, &etag, cache::FOREVER, form.media_type(), || json.into())
+        }
+    };
+    response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
+    Ok(response)
 }
 
 /// One of its files, made now.
@@ -35,17 +54,33 @@ pub async fn file(
     let Some(file) = ResultFile::of(&finished).find(|file| file.name("") == name) else {
         return Err(problem::not_found().await);
     };
-    // What a browser saves it as: several results can lie in one folder.
-    let saved = file.name(&format!("duet_{}_", &id[..8]));
-    let etag = format!("W/\"{id}-{name}\"");
-    let known = cache::is_known(&headers, &etag);
+    whole_or_part(finished, file, media_type(file.format()), &headers).await
+}
+
+/// A file as the headers ask for it. The same name is the same bytes, always.
+async fn whole_or_part(
+    finished: Arc<Finished>,
+    file: ResultFile,
+    media: &'static str,
+    headers: &HeaderMap,
+) -> Answered {
+    let names = names(&finished, file);
+    let etag = format!("\"{}-{}\"", finished.id, file.name(""));
+    let known = cache::is_known(headers, &etag);
     let bytes = if known { Vec::new() } else { off_thread(move || file.bytes(&finished)).await? };
-    let mut response =
-        cache::respond(&headers, &etag, cache::FOREVER, media_type(file.format()), || bytes.into());
-    if let Ok(value) = HeaderValue::try_from(format!("attachment; filename=\"{saved}\"")) {
-        response.headers_mut().insert(CONTENT_DISPOSITION, value);
-    }
-    Ok(response)
+    let response = ranges::respond(headers, &etag, cache::FOREVER, media, || bytes.into());
+    // A part that cannot be had is a problem, and no file.
+    Ok(if response.status().is_client_error() { response } else { (names, response).into_response() })
+}
+
+/// Where a file is, and what a browser saves it as: several results can lie in one folder.
+pub fn names(finished: &Finished, file: ResultFile) -> [(HeaderName, String); 2] {
+    let id = finished.id.to_string();
+    let saved = file.name(&format!("duet_{}_", &id[..8]));
+    [
+        (CONTENT_LOCATION, format!("/motions/{id}/{}", file.name(""))),
+        (CONTENT_DISPOSITION, format!("attachment; filename=\"{saved}\"")),
+    ]
 }
 
 fn media_type(format: Format) -> &'static str {
