@@ -25,7 +25,7 @@ pub(crate) struct Control {
     pub loads: AtomicUsize,
     pub started: AtomicUsize,
     pub cancelled: AtomicUsize,
-    /// Requests whose prompt starts with "step" take as many steps as this says, and wait for more to be allowed.
+    /// Requests whose prompt starts with "step" take as many steps as this says, then wait for it to say more.
     pub steps: AtomicUsize,
     /// Drafts that somebody wanted.
     pub shown: AtomicUsize,

@@ -49,24 +49,33 @@ class Sync(unittest.TestCase):
         self.assertEqual(scene[:4], b"glTF")
 
     def test_progress_and_previews(self) -> None:
+        # The one ahead holds the model until somebody watches the other.
+        ahead = self.duet.submit("they walk", samples=8, frames=300, steps=64)
+        job = self.duet.submit("they turn around each other", frames=300, steps=40, seed=3)
         steps: list[tuple[int, int]] = []
         previews: list[Preview] = []
+        for event in self.duet.watch(job, preview_every=2):
+            self.duet.cancel(ahead)
+            if isinstance(event, Preview):
+                previews.append(event)
+            elif event.progress:
+                steps.append(event.progress)
+        self.assertTrue(steps and steps == sorted(steps) and {of for _, of in steps} == {40})
+        self.assertTrue(previews)
+        for preview in previews:
+            self.assertEqual((preview.positions.shape, preview.step % 2), ((2, 75, 22, 3), 0))
+        seen: list[int] = []
         motion = self.duet.generate(
             "they turn around each other",
             frames=300,
             steps=40,
             seed=3,
-            on_progress=lambda done, of: steps.append((done, of)),
-            preview_every=2,
+            on_progress=lambda done, of: seen.append(done),
             on_preview=previews.append,
         )
-        self.assertEqual(motion.frames, 300)
-        self.assertTrue(steps and steps == sorted(steps) and {of for _, of in steps} == {40})
-        self.assertTrue(previews)
-        for preview in previews:
-            self.assertEqual((preview.positions.shape, preview.step % 2), ((2, 75, 22, 3), 0))
-        plain = self.duet.generate("they turn around each other", frames=300, steps=40, seed=3)
-        np.testing.assert_array_equal(plain.samples[0].positions, motion.samples[0].positions)
+        self.assertEqual((motion.frames, seen), (300, sorted(seen)))
+        watched = self.duet.wait(job)
+        np.testing.assert_array_equal(watched.samples[0].positions, motion.samples[0].positions)
 
     def test_jobs(self) -> None:
         job = self.duet.submit("they walk", samples=8, frames=300, steps=64)
