@@ -52,6 +52,8 @@ class Motion:
     prompt: str
     #: The prompt was longer than the text encoder reads.
     prompt_truncated: bool
+    #: How the prompt stands to what the model was taught (near, similarity, nearest), where the model says that.
+    familiarity: Mapping[str, Any] | None
     #: Frames a second.
     fps: float
     frames: int
@@ -77,6 +79,7 @@ class Motion:
             model=body["model"],
             prompt=body["prompt"],
             prompt_truncated=body["prompt_truncated"],
+            familiarity=body.get("familiarity"),
             fps=body["fps"],
             frames=body["frames"],
             seconds=body["seconds"],
