@@ -164,7 +164,7 @@ fn ms(duration: Duration) -> f64 {
 }
 
 /// To the nearest 1/`scale`; never minus zero.
-fn round(value: f64, scale: f64) -> f64 {
+pub(super) fn round(value: f64, scale: f64) -> f64 {
     (value * scale).round() / scale + 0.0
 }
 

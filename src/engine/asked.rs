@@ -10,6 +10,13 @@ pub struct Asked {
     pub(super) edit: Option<Edited>,
 }
 
+impl Asked {
+    /// Results that it will have.
+    pub fn samples(&self) -> usize {
+        self.work.how().samples
+    }
+}
+
 impl From<ValidRequest> for Asked {
     fn from(request: ValidRequest) -> Self {
         Self { model: request.model, work: Work::Generate(request.work), edit: None }

@@ -5,7 +5,8 @@ use super::{Finished, Limits, Loader, ModelFile, ModelSpec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::generate::edit::without_model;
 use crate::generate::{
-    EditRequest, Familiarity, GenerateRequest, Generated, Generator, Progress, Sample, Timings,
+    Draft, EditRequest, Familiarity, GenerateRequest, Generated, Generator, Nobody, Onlooker, Progress,
+    Sample, Timings,
 };
 use crate::motion::{JOINTS, Motion, Person};
 use std::sync::Arc;
@@ -19,9 +20,15 @@ pub(crate) struct Control {
     pub open: AtomicBool,
     /// Loading fails while this is set.
     pub broken: AtomicBool,
+    /// Loading takes as long as this is set.
+    pub slow: AtomicBool,
     pub loads: AtomicUsize,
     pub started: AtomicUsize,
     pub cancelled: AtomicUsize,
+    /// Requests whose prompt starts with "step" take as many steps as this says, then wait for it to say more.
+    pub steps: AtomicUsize,
+    /// Drafts that somebody wanted.
+    pub shown: AtomicUsize,
 }
 
 impl Control {
@@ -29,6 +36,9 @@ impl Control {
         let control = self.clone();
         Arc::new(move || {
             control.loads.fetch_add(1, SeqCst);
+            while control.slow.load(SeqCst) {
+                std::thread::sleep(Duration::from_millis(2));
+            }
             if control.broken.load(SeqCst) {
                 return Err(Error::corrupt("bad_digest", "/secret/place/vq.safetensors is damaged"));
             }
@@ -53,19 +63,33 @@ struct Fake(Arc<Control>);
 
 impl Generator for Fake {
     fn generate(&mut self, request: &GenerateRequest, progress: Progress<'_>) -> Result<Generated> {
-        self.run(request, progress)
+        self.run(request, progress, &mut Nobody)
+    }
+
+    fn generate_shown(
+        &mut self,
+        request: &GenerateRequest,
+        progress: Progress<'_>,
+        onlooker: &mut dyn Onlooker,
+    ) -> Result<Generated> {
+        self.run(request, progress, onlooker)
     }
 
     fn edit(&mut self, request: &EditRequest, progress: Progress<'_>) -> Result<Generated> {
         match without_model(request)? {
             Some(done) => Ok(done),
-            None => self.run(&request.how, progress),
+            None => self.run(&request.how, progress, &mut Nobody),
         }
     }
 }
 
 impl Fake {
-    fn run(&self, request: &GenerateRequest, progress: Progress<'_>) -> Result<Generated> {
+    fn run(
+        &self,
+        request: &GenerateRequest,
+        progress: Progress<'_>,
+        onlooker: &mut dyn Onlooker,
+    ) -> Result<Generated> {
         self.0.started.fetch_add(1, SeqCst);
         let cancelled = || {
             self.0.cancelled.fetch_add(1, SeqCst);
@@ -81,8 +105,19 @@ impl Fake {
             std::thread::sleep(Duration::from_millis(2));
         }
         for step in 1..=request.steps {
+            while request.prompt.starts_with("step") && self.0.steps.load(SeqCst) < step {
+                std::thread::sleep(Duration::from_millis(2));
+                if progress(step - 1, request.steps).is_break() {
+                    return Err(cancelled());
+                }
+            }
             if progress(step, request.steps).is_break() {
                 return Err(cancelled());
+            }
+            if onlooker.wants(step) {
+                self.0.shown.fetch_add(1, SeqCst);
+                let positions = walk(request.frames, 0.0).persons.map(|person| person.positions);
+                onlooker.see(step, Draft { sample: 0, positions });
             }
         }
         if request.prompt.starts_with("panic") {

@@ -4,7 +4,9 @@
 //! small (no motion), bounded in number, and forgotten some time after the end. Jobs do not outlive the process.
 
 use super::answer::Settings;
+use super::drafts::{Drafts, Viewer};
 use super::random::MotionId;
+use super::worker::Follower;
 use super::{Asked, Engine, Finished, Place};
 use crate::error::{Error, ErrorKind, Result};
 use crate::generate::GenerateRequest;
@@ -111,6 +113,7 @@ pub struct Job {
     place: Place,
     created: Instant,
     inner: watch::Sender<Inner>,
+    drafts: Arc<Drafts>,
     cancel: Notify,
 }
 
@@ -155,6 +158,11 @@ impl Job {
     /// Resolves with each step done, and at the end; for those who watch.
     pub fn watch(&self) -> JobWatch {
         JobWatch(self.inner.subscribe())
+    }
+
+    /// Have it show the motion as it emerges, after every `every` steps; for those who watch. Edits have nothing to show.
+    pub fn view(&self, every: usize) -> Viewer {
+        self.drafts.view(every)
     }
 
     /// Wait for its end.
@@ -311,8 +319,10 @@ fn start(engine: &Arc<Engine>, asked: Asked, order: Order) -> Result<Arc<Job>> {
             pending
         });
     });
-    let admitted = engine.admit(asked, on_progress)?;
-    let pending = &admitted.0;
+    let drafts = Arc::new(Drafts::new(steps));
+    let follower = Follower { on_progress, drafts: Some(drafts.clone()) };
+    let admitted = engine.admit(asked, follower)?;
+    let pending = &admitted.pending;
     let job = Arc::new(Job {
         id: MotionId::random()?,
         owner: order.owner,
@@ -322,12 +332,13 @@ fn start(engine: &Arc<Engine>, asked: Asked, order: Order) -> Result<Arc<Job>> {
         place: pending.place,
         created: Instant::now(),
         inner,
+        drafts,
         cancel: Notify::new(),
     });
     let (task, engine, share, time) = (job.clone(), engine.clone(), order.share, order.time);
     let work = async move {
         let outcome = tokio::select! {
-            outcome = tokio::time::timeout(time, engine.finish(admitted)) => outcome,
+            outcome = tokio::time::timeout(time, engine.result(admitted)) => outcome,
             () = task.cancel.notified() => {
                 tracing::info!("job cancelled");
                 return;

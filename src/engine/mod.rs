@@ -5,12 +5,16 @@
 
 pub mod answer;
 mod asked;
+pub mod batch;
 mod check;
+mod drafts;
 pub mod edit;
 #[cfg(test)]
 pub(crate) mod fake;
 mod files;
+mod health;
 mod jobs;
+mod offer;
 mod queue;
 mod random;
 mod raw;
@@ -19,56 +23,30 @@ mod store;
 mod worker;
 
 pub use asked::Asked;
+pub use drafts::{MAX_PREVIEW_STEPS, PREVIEW_STRIDE, Preview, Viewer};
 pub use edit::{Edited, Parent, RawEdit, RawStretch, ValidEdit, fields as edit_fields};
 pub use files::{Content, ResultFile, origin};
+pub use health::{Health, Phase};
 pub use jobs::{Idempotency, Job, JobLimits, JobState, JobWatch, Jobs, Order};
+pub use offer::{ModelFile, ModelInfo, ModelSpec};
 pub use random::MotionId;
 pub use raw::{FIELDS, RawRequest};
 pub use request::{
     DEFAULT_FRAMES, DEFAULT_GUIDANCE, DEFAULT_STEPS, DEFAULT_TOP_K_RATIO, MAX_GUIDANCE, MAX_PROMPT,
     MAX_SAMPLES, MAX_STEPS, MAX_TEMPERATURE, MIN_TEMPERATURE, ValidRequest,
 };
-pub use worker::{Health, Loader, OnProgress, Phase};
+pub use worker::{Loader, OnProgress};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::generate::{GenerateRequest, Generated};
 use crate::motion::{Pose, Rotations};
+use offer::Model;
 use queue::Ticket;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use store::Store;
 use tokio::sync::oneshot;
-use worker::{Outcome, Worker};
-
-/// A model to offer, and how to get it.
-#[derive(Clone)]
-pub struct ModelSpec {
-    /// What requests call it.
-    pub name: String,
-    /// What people call it.
-    pub title: String,
-    /// What it knows, in one line.
-    pub knows: String,
-    /// Prompts that it answers well.
-    pub examples: Vec<String>,
-    /// Terms of its weights.
-    pub licence: String,
-    /// What it is made of.
-    pub files: Vec<ModelFile>,
-    /// Makes it.
-    pub loader: Loader,
-}
-
-/// A file of weights, and how to tell it from any other.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct ModelFile {
-    /// Which part of the model it holds.
-    pub part: String,
-    /// Its size.
-    pub bytes: u64,
-    /// Lower-case hexadecimal.
-    pub sha256: String,
-}
+use worker::{Follower, Outcome};
 
 /// How much the engine takes on.
 #[derive(Clone, Copy, Debug)]
@@ -120,28 +98,6 @@ impl Finished {
     }
 }
 
-struct Model {
-    name: String,
-    title: String,
-    knows: String,
-    examples: Vec<String>,
-    licence: String,
-    files: Vec<ModelFile>,
-    worker: Worker,
-}
-
-/// What may be told about a model.
-#[derive(Clone, Copy, Debug)]
-#[allow(missing_docs)] // As in `ModelSpec`.
-pub struct ModelInfo<'a> {
-    pub name: &'a str,
-    pub title: &'a str,
-    pub knows: &'a str,
-    pub examples: &'a [String],
-    pub licence: &'a str,
-    pub files: &'a [ModelFile],
-}
-
 /// Told of every result, when it is there.
 pub type OnFinished = Box<dyn Fn(&Finished) + Send + Sync>;
 
@@ -160,13 +116,8 @@ impl Engine {
     /// # Errors
     /// `no_model` when `models` is empty, `unknown_model` when `default` is not among them.
     pub fn start(models: Vec<ModelSpec>, default: Option<&str>, limits: Limits) -> Result<Self> {
-        let models = models
-            .into_iter()
-            .map(|ModelSpec { name, title, knows, examples, licence, files, loader }| {
-                let worker = Worker::start(&name, loader, limits.queue)?;
-                Ok(Model { name, title, knows, examples, licence, files, worker })
-            })
-            .collect::<Result<Vec<_>>>()?;
+        let models =
+            models.into_iter().map(|spec| Model::start(spec, limits.queue)).collect::<Result<Vec<_>>>()?;
         let store = Store::new(limits.results, limits.result_bytes);
         let mut engine = Self { models, default: 0, store, on_finished: OnceLock::new() };
         if engine.models.is_empty() {
@@ -219,7 +170,15 @@ impl Engine {
     /// # Errors
     /// As those.
     pub async fn run(&self, asked: Asked) -> Result<Arc<Finished>> {
-        self.finish(self.admit(asked, Box::new(|_, _| ()))?).await
+        self.result(self.submit(asked)?).await
+    }
+
+    /// Let a request into its model's queue, for [`Engine::result`] to be awaited apart from that.
+    ///
+    /// # Errors
+    /// Those of [`Engine::generate`] that are known at once.
+    pub fn submit(&self, asked: Asked) -> Result<Admitted> {
+        self.admit(asked, Follower { on_progress: Box::new(|_, _| ()), drafts: None })
     }
 
     /// How many requests will be served before this one; `None` once it is served itself.
@@ -232,7 +191,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::generate`].
     pub fn generate_blocking(&self, request: ValidRequest, on_progress: OnProgress) -> Result<Arc<Finished>> {
-        self.finish_blocking(self.admit(request.into(), on_progress)?)
+        self.finish_blocking(self.admit(request.into(), Follower { on_progress, drafts: None })?)
     }
 
     /// Find what an edit is about and apply the rules. Reads files, so it may take milliseconds.
@@ -291,7 +250,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::edit`].
     pub fn edit_blocking(&self, edit: ValidEdit, on_progress: OnProgress) -> Result<Arc<Finished>> {
-        self.finish_blocking(self.admit(edit.into(), on_progress)?)
+        self.finish_blocking(self.admit(edit.into(), Follower { on_progress, drafts: None })?)
     }
 
     /// A kept result.
@@ -326,22 +285,28 @@ impl Engine {
     }
 
     /// Let it in now; its result is awaited apart from that.
-    fn admit(&self, asked: Asked, on_progress: OnProgress) -> Result<Admitted> {
+    fn admit(&self, asked: Asked, follower: Follower) -> Result<Admitted> {
         let Asked { model, work, edit } = asked;
         let (position, started) = (self.position(model.as_deref())?, Instant::now());
         let (id, model, request) = (MotionId::random()?, &self.models[position], work.how().clone());
-        let (ticket, answer) = model.worker.run(work, on_progress)?;
+        let (ticket, answer) = model.worker.run(work, follower)?;
         let place = Place { model: position, ticket };
-        Ok((Pending { id, model: model.name.clone(), request, edit, started, place }, answer))
+        let pending = Pending { id, model: model.name.clone(), request, edit, started, place };
+        Ok(Admitted { pending, answer })
     }
 
     /// The result of what was let in. Dropping the future cancels the work at its next decoding step.
-    async fn finish(&self, (pending, answer): Admitted) -> Result<Arc<Finished>> {
+    ///
+    /// # Errors
+    /// As [`Engine::generate`].
+    pub async fn result(&self, admitted: Admitted) -> Result<Arc<Finished>> {
+        let Admitted { pending, answer } = admitted;
         let outcome = answer.await.map_err(|_| worker::stopped())??;
         Ok(self.keep(pending, outcome))
     }
 
-    fn finish_blocking(&self, (pending, answer): Admitted) -> Result<Arc<Finished>> {
+    fn finish_blocking(&self, admitted: Admitted) -> Result<Arc<Finished>> {
+        let Admitted { pending, answer } = admitted;
         let outcome = answer.blocking_recv().map_err(|_| worker::stopped())??;
         Ok(self.keep(pending, outcome))
     }
@@ -364,8 +329,11 @@ impl Engine {
     }
 }
 
-/// A request that was let in, and where its answer will come from.
-type Admitted = (Pending, oneshot::Receiver<Result<Outcome>>);
+/// A request that was let in, and where its answer will come from. Dropping it cancels the request.
+pub struct Admitted {
+    pending: Pending,
+    answer: oneshot::Receiver<Result<Outcome>>,
+}
 
 /// Where a request stands.
 #[derive(Clone, Copy, Debug)]
@@ -382,13 +350,6 @@ struct Pending {
     edit: Option<Edited>,
     started: Instant,
     place: Place,
-}
-
-impl Model {
-    fn info(&self) -> ModelInfo<'_> {
-        let Self { name, title, knows, examples, licence, files, worker: _ } = self;
-        ModelInfo { name, title, knows, examples, licence, files }
-    }
 }
 
 #[cfg(test)]

@@ -48,8 +48,17 @@ impl RawRequest {
     /// `invalid_json` when it is no JSON object, `unknown_field`, `duplicate_field`, and `invalid_<field>` for a value of
     /// the wrong type. `null` is refused: it is what a browser makes of NaN.
     pub fn from_json(body: &[u8]) -> Result<Self> {
+        Self::of(entries(body, "{\"prompt\": \"two people dance salsa\"}", &FIELDS)?)
+    }
+
+    /// [`RawRequest::from_json`] where the object has been taken apart.
+    pub(super) fn from_entries(entries: Entries) -> Result<Self> {
+        Self::of(entries.members(&FIELDS)?)
+    }
+
+    fn of(members: Vec<(&'static str, Value)>) -> Result<Self> {
         let mut raw = Self::default();
-        for (name, value) in entries(body, "{\"prompt\": \"two people dance salsa\"}", &FIELDS)? {
+        for (name, value) in members {
             raw.set(name, &value)?;
         }
         Ok(raw)
@@ -84,31 +93,20 @@ pub(super) fn entries(
     example: &str,
     fields: &[&'static str],
 ) -> Result<Vec<(&'static str, Value)>> {
-    let Entries(entries) = serde_json::from_slice(body).map_err(|error| {
-        Error::invalid(
-            "invalid_json",
-            if error.is_data() {
-                format!("the body must be a JSON object such as {example}")
-            } else {
-                format!("the body is not valid JSON (line {}, column {})", error.line(), error.column())
-            },
-        )
-    })?;
-    let mut members: Vec<(&'static str, Value)> = Vec::with_capacity(fields.len());
-    for (name, value) in entries {
-        let Some(&field) = fields.iter().find(|field| **field == name) else {
-            let shown: String = name.chars().take(40).collect();
-            return Err(Error::invalid(
-                "unknown_field",
-                format!("there is no field {shown:?}; the fields are {}", fields.join(", ")),
-            ));
-        };
-        if members.iter().any(|(other, _)| *other == field) {
-            return Err(Error::invalid("duplicate_field", format!("the field {name:?} is given twice")));
+    let entries: Entries = serde_json::from_slice(body).map_err(|error| {
+        if error.is_data() {
+            Error::invalid("invalid_json", format!("the body must be a JSON object such as {example}"))
+        } else {
+            not_json(&error)
         }
-        members.push((field, value));
-    }
-    Ok(members)
+    })?;
+    entries.members(fields)
+}
+
+/// The error of a body that is no JSON.
+pub(super) fn not_json(error: &serde_json::Error) -> Error {
+    let message = format!("the body is not valid JSON (line {}, column {})", error.line(), error.column());
+    Error::invalid("invalid_json", message)
 }
 
 pub(super) fn text(value: &Value, code: &'static str, name: &str) -> Result<String> {
@@ -146,7 +144,37 @@ pub(super) fn whole(value: &Value, code: &'static str, name: &str) -> Result<i12
 }
 
 /// The members of a JSON object in order, repeated names included: serde_json's own map would hide those.
-struct Entries(Vec<(String, Value)>);
+pub(super) struct Entries(Vec<(String, Value)>);
+
+impl Entries {
+    /// Take them from an object that is being read.
+    pub(super) fn of<'de, A: MapAccess<'de>>(mut map: A) -> std::result::Result<Self, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Self(entries))
+    }
+
+    /// Each of `fields` at most once, and no others.
+    fn members(self, fields: &[&'static str]) -> Result<Vec<(&'static str, Value)>> {
+        let mut members: Vec<(&'static str, Value)> = Vec::with_capacity(fields.len());
+        for (name, value) in self.0 {
+            let Some(&field) = fields.iter().find(|field| **field == name) else {
+                let shown: String = name.chars().take(40).collect();
+                return Err(Error::invalid(
+                    "unknown_field",
+                    format!("there is no field {shown:?}; the fields are {}", fields.join(", ")),
+                ));
+            };
+            if members.iter().any(|(other, _)| *other == field) {
+                return Err(Error::invalid("duplicate_field", format!("the field {name:?} is given twice")));
+            }
+            members.push((field, value));
+        }
+        Ok(members)
+    }
+}
 
 impl<'de> Deserialize<'de> for Entries {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
@@ -158,12 +186,8 @@ impl<'de> Deserialize<'de> for Entries {
                 formatter.write_str("a JSON object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Entries, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
-                }
-                Ok(Entries(entries))
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> std::result::Result<Entries, A::Error> {
+                Entries::of(map)
             }
         }
         deserializer.deserialize_map(Members)

@@ -103,13 +103,74 @@ fn a_panic_ends_one_request_only() {
 }
 
 #[test]
-fn what_the_model_gives_is_checked() {
+fn a_panic_starts_the_thread_again_and_the_queue_goes_on() {
+    let (control, engine) = engine();
+    let health = || engine.health().nth(1).unwrap().1;
+    let running = in_background(&engine, "wait");
+    eventually("the first request to run", || control.started.load(SeqCst) == 1);
+    let broken = in_background(&engine, "panic");
+    eventually("the second to wait", || health().waiting == 1);
+    let waiting = in_background(&engine, "walk");
+    eventually("the third to wait", || health().waiting == 2);
+    control.slow.store(true, SeqCst);
+    control.open.store(true, SeqCst);
+    assert!(running.join().unwrap().is_ok());
+    assert_eq!(broken.join().unwrap().unwrap_err().code(), "model_failure");
+    // Whoever knows of the panic finds a model that is not ready.
+    assert_eq!((health().phase, health().restarts), (Phase::Loading, 1));
+    assert!(!waiting.is_finished());
+    control.slow.store(false, SeqCst);
+    assert!(waiting.join().unwrap().is_ok(), "who waited is served by the new thread");
+    assert_eq!((health().phase, health().restarts), (Phase::Ready, 1));
+    assert_eq!(control.loads.load(SeqCst), 2);
+}
+
+/// Panics on whatever thread drops it.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("in the caller's own part");
+    }
+}
+
+#[test]
+fn what_a_caller_brings_along_cannot_end_the_model() {
     let (_, engine) = engine();
+    let bomb = Bomb;
+    let on_progress: OnProgress = Box::new(move |_, _| {
+        let _held = &bomb;
+    });
+    let error = engine.generate_blocking(request("walk"), on_progress).unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Internal, "model_failure"));
+    let panics: OnProgress = Box::new(|done, _| assert!(done < 3, "enough"));
+    assert_eq!(engine.generate_blocking(request("walk"), panics).unwrap_err().code(), "model_failure");
+    assert!(generate(&engine, "walk").is_ok());
+    assert_eq!(engine.health().nth(1).unwrap().1.restarts, 2);
+}
+
+#[test]
+fn a_model_that_is_gone_after_a_panic_is_tried_again() {
+    let (control, engine) = engine();
+    assert!(generate(&engine, "walk").is_ok());
+    control.broken.store(true, SeqCst);
+    assert_eq!(generate(&engine, "panic").unwrap_err().code(), "model_failure");
+    assert_eq!(generate(&engine, "walk").unwrap_err().code(), "model_not_ready");
+    assert_eq!(engine.health().nth(1).unwrap().1.phase, Phase::Failed);
+    control.broken.store(false, SeqCst);
+    assert!(generate(&engine, "walk").is_ok());
+}
+
+#[test]
+fn what_the_model_gives_is_checked() {
+    let (control, engine) = engine();
     for prompt in ["nan", "infinite", "short"] {
         let error = generate(&engine, prompt).unwrap_err();
         assert_eq!((error.kind(), error.code()), (ErrorKind::Internal, "model_failure"), "{prompt}");
     }
     assert!(generate(&engine, "walk").is_ok());
+    assert_eq!(engine.health().nth(1).unwrap().1.restarts, 0, "a bad result is no reason to start again");
+    assert_eq!(control.loads.load(SeqCst), 1);
 }
 
 #[test]

@@ -1,17 +1,18 @@
 //! One model, one operating-system thread. Requests wait in a bounded [`Queue`]; answers go back through a one-shot channel,
 //! and a channel whose other end is gone is how the thread learns that nobody waits any more.
 //!
-//! A panic inside the model ends one request, not the thread: the model is thrown away and loaded afresh.
+//! A panic ends one request and the thread it ran on: a new thread loads the model afresh and takes over the queue.
 
 use super::check;
+use super::drafts::Drafts;
+use super::health::{Health, Phase, Status};
 use super::queue::{Queue, Refused, Ticket};
 use crate::error::{Error, ErrorKind, Result};
-use crate::generate::{EditRequest, GenerateRequest, Generated, Generator, Progress};
-use serde::Serialize;
+use crate::generate::{EditRequest, GenerateRequest, Generated, Generator, Nobody, Onlooker, Progress};
 use std::any::Any;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
@@ -23,33 +24,6 @@ pub type OnProgress = Box<dyn FnMut(usize, usize) + Send>;
 
 /// Threads that compute sit deep in recursive tensor graphs; the default 2 MiB is little.
 const STACK_BYTES: usize = 16 << 20;
-
-/// What a model is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Phase {
-    /// Not loaded yet: it will be when the first request comes.
-    Idle,
-    /// Being loaded.
-    Loading,
-    /// Waiting for work.
-    Ready,
-    /// Working on a request.
-    Working,
-    /// Could not be loaded; the next request tries again.
-    Failed,
-}
-
-/// How a model is.
-#[derive(Clone, Copy, Debug)]
-pub struct Health {
-    /// What it is doing.
-    pub phase: Phase,
-    /// Requests in its queue.
-    pub waiting: usize,
-    /// Time since the last sign of life: a change of phase or a decoding step.
-    pub quiet: Duration,
-}
 
 /// What the model's thread hands back.
 pub(super) struct Outcome {
@@ -74,18 +48,30 @@ impl Work {
         }
     }
 
-    fn run(&self, generator: &mut dyn Generator, progress: Progress<'_>) -> Result<Generated> {
+    fn run(
+        &self,
+        generator: &mut dyn Generator,
+        progress: Progress<'_>,
+        onlooker: &mut dyn Onlooker,
+    ) -> Result<Generated> {
         match self {
-            Self::Generate(request) => generator.generate(request, progress),
+            Self::Generate(request) => generator.generate_shown(request, progress, onlooker),
             Self::Edit(request) => generator.edit(request, progress),
         }
     }
 }
 
+/// Who follows the work while it goes on.
+pub(super) struct Follower {
+    pub on_progress: OnProgress,
+    /// Those who may want to see it.
+    pub drafts: Option<Arc<Drafts>>,
+}
+
 struct Job {
     work: Work,
     reply: oneshot::Sender<Result<Outcome>>,
-    on_progress: OnProgress,
+    follower: Follower,
     queued: Instant,
 }
 
@@ -103,24 +89,25 @@ impl Task {
     }
 }
 
-/// Handle on a model's thread. Dropping it stops the thread after the current decoding step.
-pub(super) struct Worker {
-    queue: Arc<Queue<Task>>,
-    status: Arc<Status>,
+/// What outlives a model's thread.
+struct Desk {
+    name: String,
+    loader: Loader,
+    queue: Queue<Task>,
+    status: Status,
 }
+
+/// Handle on a model's thread. Dropping it stops the thread after the current decoding step.
+pub(super) struct Worker(Arc<Desk>);
 
 impl Worker {
     /// Start the thread; the model is loaded when it is first needed.
     pub(super) fn start(name: &str, loader: Loader, capacity: usize) -> Result<Self> {
-        let worker = Self { queue: Arc::new(Queue::new(capacity)), status: Arc::new(Status::new()) };
-        let (queue, status) = (worker.queue.clone(), worker.status.clone());
-        std::thread::Builder::new()
-            .name(format!("model {name}"))
-            .stack_size(STACK_BYTES)
-            .spawn(move || Thread { loader, queue, status, generator: None }.run())
-            .map_err(|source| {
-                Error::new(ErrorKind::Io, "thread", "cannot start a thread for the model").with_source(source)
-            })?;
+        let (name, queue, status) = (name.to_owned(), Queue::new(capacity), Status::new());
+        let worker = Self(Arc::new(Desk { name, loader, queue, status }));
+        spawn(worker.0.clone(), Begin::Wait).map_err(|source| {
+            Error::new(ErrorKind::Io, "thread", "cannot start a thread for the model").with_source(source)
+        })?;
         Ok(worker)
     }
 
@@ -135,20 +122,20 @@ impl Worker {
     pub(super) fn run(
         &self,
         work: Work,
-        on_progress: OnProgress,
+        follower: Follower,
     ) -> Result<(Ticket, oneshot::Receiver<Result<Outcome>>)> {
         let (reply, answer) = oneshot::channel();
-        let ticket = self.submit(Task::Run(Job { work, reply, on_progress, queued: Instant::now() }))?;
+        let ticket = self.submit(Task::Run(Job { work, reply, follower, queued: Instant::now() }))?;
         Ok((ticket, answer))
     }
 
     /// Requests that will be served before this one, that being served not counted; `None` once it is served itself.
     pub(super) fn position(&self, ticket: Ticket) -> Option<usize> {
-        self.queue.position(ticket, Task::is_gone)
+        self.0.queue.position(ticket, Task::is_gone)
     }
 
     fn submit(&self, task: Task) -> Result<Ticket> {
-        self.queue.push(task, Task::is_gone).map_err(|refused| match refused {
+        self.0.queue.push(task, Task::is_gone).map_err(|refused| match refused {
             Refused::Full => Error::new(
                 ErrorKind::Busy,
                 "queue_full",
@@ -159,13 +146,12 @@ impl Worker {
     }
 
     pub(super) fn health(&self) -> Health {
-        let (phase, since) = *self.status.lock();
-        Health { phase, waiting: self.queue.len(), quiet: since.elapsed() }
+        self.0.status.health(self.0.queue.len())
     }
 
     /// Refuse new work, drop what waits, stop the current request after its current step.
     pub(super) fn stop(&self) {
-        self.queue.close();
+        self.0.queue.close();
     }
 }
 
@@ -180,39 +166,62 @@ pub(super) fn stopped() -> Error {
     Error::new(ErrorKind::Unavailable, "shutting_down", "the server is shutting down; try again soon")
 }
 
-struct Status(Mutex<(Phase, Instant)>);
+/// What a thread does first.
+#[derive(Clone, Copy)]
+enum Begin {
+    /// Wait: the model is loaded when somebody needs it.
+    Wait,
+    /// Load the model, which somebody needed before.
+    Load,
+}
 
-impl Status {
-    fn new() -> Self {
-        Self(Mutex::new((Phase::Idle, Instant::now())))
+fn spawn(desk: Arc<Desk>, begin: Begin) -> std::io::Result<()> {
+    let thread = std::thread::Builder::new().name(format!("model {}", desk.name)).stack_size(STACK_BYTES);
+    thread.spawn(move || live(desk, begin)).map(drop)
+}
+
+/// The life of a thread, and who comes after it.
+fn live(desk: Arc<Desk>, begin: Begin) {
+    let mut thread = Thread { desk: desk.clone(), generator: None };
+    let over = catch_unwind(AssertUnwindSafe(|| thread.run(begin)));
+    thread.discard();
+    match over {
+        Ok(ControlFlow::Continue(())) => return,
+        Ok(ControlFlow::Break(Panicked)) => (),
+        // Nobody's request, but nobody may wait on a thread that is no more either.
+        Err(panic) => {
+            tracing::error!(cause = words(&*panic), "the model's thread panicked");
+            desk.status.restart();
+        }
     }
-
-    fn set(&self, phase: Phase) {
-        *self.lock() = (phase, Instant::now());
+    if desk.queue.is_closed() {
+        return;
     }
-
-    fn lock(&self) -> MutexGuard<'_, (Phase, Instant)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    tracing::warn!(model = desk.name.as_str(), "starting the model's thread again");
+    if let Err(error) = spawn(desk.clone(), Begin::Load) {
+        tracing::error!(%error, "the model's thread could not be started again");
+        desk.status.set(Phase::Failed);
+        desk.queue.close();
     }
 }
 
+/// The thread is in an unknown state and may not go on.
+struct Panicked;
+
 struct Thread {
-    loader: Loader,
-    queue: Arc<Queue<Task>>,
-    status: Arc<Status>,
+    desk: Arc<Desk>,
     generator: Option<Box<dyn Generator>>,
 }
 
-/// Nobody may wait on a thread that is no more.
-impl Drop for Thread {
-    fn drop(&mut self) {
-        self.queue.close();
-    }
-}
-
 impl Thread {
-    fn run(mut self) {
-        while let Some(task) = self.queue.pop() {
+    /// Until the queue is closed, or a panic.
+    fn run(&mut self, begin: Begin) -> ControlFlow<Panicked> {
+        if matches!(begin, Begin::Load)
+            && let Err(error) = self.load()
+        {
+            tracing::error!(%error, "the model could not be loaded again");
+        }
+        while let Some(task) = self.desk.queue.pop() {
             if task.is_gone() {
                 tracing::debug!("skipped a request whose caller had gone");
                 continue;
@@ -222,9 +231,10 @@ impl Thread {
                 Task::Load(reply) => {
                     let _ = reply.send(self.load());
                 }
-                Task::Run(job) => self.serve(job),
+                Task::Run(job) => self.serve(job)?,
             }
         }
+        ControlFlow::Continue(())
     }
 
     /// Make sure that the model is there.
@@ -232,67 +242,74 @@ impl Thread {
         if self.generator.is_some() {
             return Ok(());
         }
-        self.status.set(Phase::Loading);
-        let loader = &self.loader;
+        self.desk.status.set(Phase::Loading);
+        let loader = &self.desk.loader;
         match catch_unwind(AssertUnwindSafe(|| loader())).unwrap_or_else(|panic| Err(panicked(&*panic))) {
             Ok(generator) => {
                 self.generator = Some(generator);
-                self.status.set(Phase::Ready);
+                self.desk.status.set(Phase::Ready);
                 Ok(())
             }
             Err(error) => {
-                self.status.set(Phase::Failed);
+                self.desk.status.set(Phase::Failed);
                 Err(error)
             }
         }
     }
 
-    fn serve(&mut self, job: Job) {
-        let Job { work, reply, mut on_progress, queued } = job;
+    fn serve(&mut self, job: Job) -> ControlFlow<Panicked> {
+        let Job { work, reply, follower, queued } = job;
         if let Err(source) = self.load() {
             let message = "the model could not be loaded; the server's log says why";
             let error = Error::new(ErrorKind::Unavailable, "model_not_ready", message).with_source(source);
             let _ = reply.send(Err(error));
-            return;
+            return ControlFlow::Continue(());
         }
         let Some(generator) = self.generator.as_mut() else {
-            return; // `load` has just put it there.
+            return ControlFlow::Continue(()); // `load` has just put it there.
         };
         let queue = queued.elapsed();
-        self.status.set(Phase::Working);
-        let (status, line) = (&self.status, &self.queue);
-        let mut progress = |done: usize, total: usize| {
-            status.set(Phase::Working);
-            if reply.is_closed() || line.is_closed() {
-                return ControlFlow::Break(());
-            }
-            on_progress(done, total);
-            ControlFlow::Continue(())
-        };
-        let result = catch_unwind(AssertUnwindSafe(|| work.run(generator.as_mut(), &mut progress)));
+        let desk = &*self.desk;
+        desk.status.set(Phase::Working);
+        let reply_to = &reply;
+        // The caller's own part is in there too: what it does and drops may panic as well.
+        let result = catch_unwind(AssertUnwindSafe(move || -> Result<Outcome> {
+            let Follower { mut on_progress, drafts } = follower;
+            let mut progress = |done: usize, total: usize| {
+                desk.status.set(Phase::Working);
+                if reply_to.is_closed() || desk.queue.is_closed() {
+                    return ControlFlow::Break(());
+                }
+                on_progress(done, total);
+                ControlFlow::Continue(())
+            };
+            let (mut looking, mut nobody) = (drafts.as_deref(), Nobody);
+            let onlooker: &mut dyn Onlooker = match &mut looking {
+                Some(drafts) => drafts,
+                None => &mut nobody,
+            };
+            let generated = work.run(generator.as_mut(), &mut progress, onlooker)?;
+            check::sound(&generated, work.how())?;
+            Ok(Outcome { generated, queue })
+        }));
         match result {
             Ok(result) => {
-                self.status.set(Phase::Ready);
-                let result = result.and_then(|generated| {
-                    check::sound(&generated, work.how())?;
-                    Ok(Outcome { generated, queue })
-                });
+                desk.status.set(Phase::Ready);
                 let result = match result {
-                    Err(error) if error.kind() == ErrorKind::Cancelled && self.queue.is_closed() => {
+                    Err(error) if error.kind() == ErrorKind::Cancelled && desk.queue.is_closed() => {
                         Err(stopped())
                     }
                     result => result,
                 };
                 let _ = reply.send(result);
+                ControlFlow::Continue(())
             }
             Err(panic) => {
-                let error = panicked(&*panic);
-                tracing::error!(cause = ?std::error::Error::source(&error), "the model panicked; loading it afresh");
-                let _ = reply.send(Err(error));
-                self.discard();
-                if let Err(error) = self.load() {
-                    tracing::error!(%error, "the model could not be loaded again");
-                }
+                tracing::error!(cause = words(&*panic), "the model panicked");
+                // Before the caller knows: whoever then asks whether the server is ready gets the truth.
+                desk.status.restart();
+                let _ = reply.send(Err(panicked(&*panic)));
+                ControlFlow::Break(Panicked)
             }
         }
     }
@@ -304,12 +321,15 @@ impl Thread {
     }
 }
 
-fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let words = panic
+fn words(panic: &(dyn Any + Send)) -> &str {
+    panic
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message");
+        .unwrap_or("no message")
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Error {
     Error::internal("model_failure", "the model failed; the log has the cause")
-        .with_source(format!("panic: {words}"))
+        .with_source(format!("panic: {}", words(panic)))
 }

@@ -44,8 +44,21 @@ pub fn reaction_steps(steps: usize) -> usize {
     (steps / 2).max(1)
 }
 
-/// Called with (step, steps, ids fed to the model at that step: B rows of 10L).
-pub type StepObserver<'a> = &'a mut dyn FnMut(usize, usize, &[Vec<u32>]) -> ControlFlow<()>;
+/// A decoding step that is about to be made.
+pub struct Step<'a> {
+    /// Steps made.
+    pub done: usize,
+    /// Steps in all.
+    pub steps: usize,
+    /// Ids fed to the model at this step: B rows of 10L.
+    pub fed: &'a [Vec<u32>],
+    /// Ids as the last step left them, before any was masked again: what would come out if decoding ended now. `None` before
+    /// the first step.
+    pub left: Option<&'a [Vec<u32>]>,
+}
+
+/// Called before each step; `Break` ends the decoding.
+pub type StepObserver<'a> = &'a mut dyn FnMut(&Step<'_>) -> ControlFlow<()>;
 
 /// Score of positions that must not be masked again.
 const SETTLED: f32 = 1e5;
@@ -76,8 +89,10 @@ pub fn decode(
     let keep = sampling::kept(codes, settings.top_k_ratio);
 
     for step in 0..settings.steps {
+        let left = (step > 0).then(|| state.ids.clone());
         state.mask(step, settings.steps, model.mask_id());
-        if observe(step, settings.steps, &state.ids).is_break() {
+        let told = Step { done: step, steps: settings.steps, fed: &state.ids, left: left.as_deref() };
+        if observe(&told).is_break() {
             return Err(Error::new(ErrorKind::Cancelled, "cancelled", "the generation was cancelled"));
         }
         let rows = if guided { [&state.ids[..], &state.ids[..]].concat() } else { state.ids.clone() };
@@ -232,7 +247,7 @@ mod tests {
         let text = TextFeatures::of_sentences(&sentence);
         let clips = Clips { text: &text, lengths: &[6], known };
         let settings = DecodeSettings { steps: 5, guidance: 2.0, top_k_ratio: 0.5, temperature: 1.0 };
-        let mut go_on = |_: usize, _: usize, _: &[Vec<u32>]| ControlFlow::Continue(());
+        let mut go_on = |_: &Step<'_>| ControlFlow::Continue(());
         decode(&model, &clips, &settings, &Seeded::new(&[seed]), &mut go_on).unwrap()
     }
 

@@ -11,7 +11,7 @@ pub mod schedule;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::vqvae::PARTS;
-use crate::motion::Motion;
+use crate::motion::{Motion, Pose};
 pub use edit::EditRequest;
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -131,10 +131,54 @@ pub struct Generated {
 /// Called after each decoding step with (steps done, steps in all); `Break` stops the work with `ErrorKind::Cancelled`.
 pub type Progress<'a> = &'a mut dyn FnMut(usize, usize) -> ControlFlow<()>;
 
+/// A motion that is still being made, as it would be if decoding ended now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draft {
+    /// 0-based.
+    pub sample: usize,
+    /// Positions of persons 1 and 2 at every frame, smoothed in time; bones and feet as the model gives them.
+    pub positions: [Vec<Pose>; 2],
+}
+
+/// Looks at motions that are still being made.
+pub trait Onlooker {
+    /// Whether to be shown what there is after `done` decoding steps (in all, over all samples). Showing costs the decoding of
+    /// a whole clip, so whoever does not look says no.
+    fn wants(&mut self, done: usize) -> bool;
+
+    /// What there is after `done` steps.
+    fn see(&mut self, done: usize, draft: Draft);
+}
+
+/// Nobody looks.
+pub struct Nobody;
+
+impl Onlooker for Nobody {
+    fn wants(&mut self, _: usize) -> bool {
+        false
+    }
+
+    fn see(&mut self, _: usize, _: Draft) {}
+}
+
 /// A family of models that turns a request into motion.
 pub trait Generator: Send {
     /// Generate. The same request gives the same bytes whatever ran before and on any number of threads.
     fn generate(&mut self, request: &GenerateRequest, progress: Progress<'_>) -> Result<Generated>;
+
+    /// [`Generator::generate`], shown to `onlooker` while it goes on; looking changes no byte. Families that cannot show their
+    /// work just do it.
+    ///
+    /// # Errors
+    /// As [`Generator::generate`].
+    fn generate_shown(
+        &mut self,
+        request: &GenerateRequest,
+        progress: Progress<'_>,
+        _onlooker: &mut dyn Onlooker,
+    ) -> Result<Generated> {
+        self.generate(request, progress)
+    }
 
     /// Change a motion. The same request gives the same bytes, as with [`Generator::generate`].
     ///

@@ -26,6 +26,11 @@ impl Caller {
     pub fn admit(&self) -> Result<Option<Share>, Problem> {
         self.0.as_deref().map(Holder::admit).transpose()
     }
+
+    /// Count one more generation of a request that was let in.
+    pub fn count(&self) -> Result<(), Problem> {
+        self.0.as_deref().map_or(Ok(()), Holder::count)
+    }
 }
 
 /// Find the caller, or refuse. `Authorization: Bearer KEY` is for programs; browsers ask for a password and send it as

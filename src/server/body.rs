@@ -11,6 +11,8 @@ use std::time::Duration;
 pub const MAX_BYTES: usize = 64 << 10;
 /// Largest body of an edit, which may bring two files along: keypoints of 60 seconds take 3.8 MB in base64.
 pub const MAX_EDIT_BYTES: usize = 8 << 20;
+/// Largest body of a batch: 32 of the longest prompts.
+pub const MAX_BATCH_BYTES: usize = 512 << 10;
 /// Of a body that is too large this much is read and thrown away, so that its sender gets to see the answer.
 const MAX_DISCARDED: usize = 16 << 20;
 
@@ -45,10 +47,10 @@ async fn read(request: Request, limit: usize) -> Result<Vec<u8>, Problem> {
         Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "payload_too_large",
-            if limit == MAX_BYTES {
-                "the request is larger than 64 KiB; a prompt has at most 1000 characters"
-            } else {
-                "the request is larger than 8 MiB; cut its files into shorter ones"
+            match limit {
+                MAX_BYTES => "the request is larger than 64 KiB; a prompt has at most 1000 characters",
+                MAX_BATCH_BYTES => "the batch is larger than 512 KiB; make two of it",
+                _ => "the request is larger than 8 MiB; cut its files into shorter ones",
             },
         )
     };

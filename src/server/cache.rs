@@ -1,8 +1,10 @@
 //! Entity tags, so that a browser that has something already is not sent it again.
 
 use axum::body::Bytes;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::Request;
+use axum::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 /// Keep, but ask each time: a new version of the program shows at once.
@@ -10,10 +12,10 @@ pub const REVALIDATE: &str = "no-cache";
 /// Keep: what is under this address never changes. For the one who asked only.
 pub const FOREVER: &str = "private, max-age=86400, immutable";
 
-/// Tag of a content with this digest. Weak, because compression changes the bytes and not the meaning.
+/// Tag of a content with this digest. Strong: [`tell_of_compression`] weakens it where the bytes are changed on the way.
 pub fn etag(digest: &[u8]) -> String {
     let digits: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("W/\"{digits}\"")
+    format!("\"{digits}\"")
 }
 
 /// 304 when the caller has it, else the body.
@@ -30,6 +32,20 @@ pub fn respond(
     } else {
         (kept, [(CONTENT_TYPE, mime)], body()).into_response()
     }
+}
+
+/// A strong tag stands for bytes. Compression makes other bytes of the same meaning, so there the tag becomes a weak one.
+pub async fn tell_of_compression(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    if !headers.contains_key(CONTENT_ENCODING) {
+        return response;
+    }
+    let etag = headers.get(ETAG).and_then(|etag| etag.to_str().ok()).filter(|etag| !etag.starts_with("W/"));
+    if let Some(weak) = etag.and_then(|etag| HeaderValue::try_from(format!("W/{etag}")).ok()) {
+        headers.insert(ETAG, weak);
+    }
+    response
 }
 
 /// The caller says that it has this version.

@@ -3,6 +3,7 @@
 use super::access::Caller;
 use super::generate::answer;
 use super::motions::off_thread;
+use super::negotiate::Form;
 use super::problem::Problem;
 use super::{AppState, body};
 use crate::engine::RawEdit;
@@ -22,6 +23,7 @@ pub async fn edit(
     request: Request,
 ) -> Result<Response, Problem> {
     let headers = request.headers().clone();
+    let form = Form::of(request.uri(), &headers)?;
     let body = body::read_json(request, body::MAX_EDIT_BYTES, state.times.body).await?;
     let engine = state.engine.clone();
     // Files in the body take a while to read.
@@ -30,5 +32,5 @@ pub async fn edit(
         Ok((body, edit))
     })
     .await?;
-    answer(&state, &caller, &headers, &body, edit.into()).await
+    answer(&state, &caller, &headers, form, &body, edit.into()).await
 }

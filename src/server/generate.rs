@@ -3,12 +3,13 @@
 use super::access::Caller;
 use super::jobs;
 use super::motions::{self, off_thread};
+use super::negotiate::Form;
 use super::preferences::{self, Prefer};
 use super::problem::Problem;
 use super::{AppState, body};
-use crate::engine::{Asked, Finished, Job, JobState, Order, RawRequest};
+use crate::engine::{Asked, Content, Finished, Job, JobState, Order, RawRequest, ResultFile};
 use axum::extract::{Extension, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use std::any::Any;
@@ -21,9 +22,10 @@ pub async fn generate(
     request: Request,
 ) -> Result<Response, Problem> {
     let headers = request.headers().clone();
+    let form = Form::of(request.uri(), &headers)?;
     let body = body::read_json(request, body::MAX_BYTES, state.times.body).await?;
     let asked = RawRequest::from_json(&body)?.validate()?.into();
-    answer(&state, &caller, &headers, &body, asked).await
+    answer(&state, &caller, &headers, form, &body, asked).await
 }
 
 /// Have it done as the headers wish. A caller who leaves cancels the work, unless it is a job or has an `Idempotency-Key`,
@@ -32,16 +34,18 @@ pub async fn answer(
     state: &AppState,
     caller: &Caller,
     headers: &HeaderMap,
+    form: Form,
     body: &[u8],
     asked: Asked,
 ) -> Result<Response, Problem> {
+    form.holds(asked.samples())?;
     let prefer = Prefer::of(headers);
     let idempotency = preferences::idempotency(headers, body)?;
     if !prefer.respond_async && idempotency.is_none() {
         let time = preferences::time(headers, state.times.answer)?;
         let _share = caller.admit()?;
         let finished = tokio::time::timeout(time, state.engine.run(asked)).await;
-        return motion(finished.map_err(|_| took_too_long())??).await;
+        return motion(finished.map_err(|_| took_too_long())??, form).await;
     }
     let limit = if prefer.respond_async { state.times.job } else { state.times.answer };
     let order = Order {
@@ -58,7 +62,7 @@ pub async fn answer(
     }
     job.ended().await;
     match job.state(&state.engine) {
-        JobState::Succeeded(id) => motion(state.engine.find(&id.to_string())?).await,
+        JobState::Succeeded(id) => motion(state.engine.find(&id.to_string())?, form).await,
         JobState::Failed(error) => Err(Problem::from(&*error)),
         _ => Err(Problem::new(StatusCode::CONFLICT, "job_cancelled", "this generation was cancelled")),
     }
@@ -74,12 +78,20 @@ fn submit(state: &AppState, caller: &Caller, asked: Asked, mut order: Order) -> 
     Ok(job)
 }
 
-async fn motion(finished: Arc<Finished>) -> Result<Response, Problem> {
-    let json = off_thread(move || motions::answer(&finished)).await?;
-    Ok(([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], json).into_response())
+async fn motion(finished: Arc<Finished>, form: Form) -> Result<Response, Problem> {
+    let headers = [(CONTENT_TYPE, form.media_type()), (CACHE_CONTROL, "no-store"), (VARY, "accept")];
+    let Form::File(file) = form else {
+        let json = off_thread(move || motions::answer(&finished)).await?;
+        return Ok((headers, json).into_response());
+    };
+    let file = ResultFile { sample: 0, content: Content::Shown(file) };
+    let names = motions::names(&finished, file);
+    let bytes = off_thread(move || file.bytes(&finished)).await?;
+    Ok((headers, names, bytes).into_response())
 }
 
-fn took_too_long() -> Problem {
+/// The caller's or the server's time is over.
+pub fn took_too_long() -> Problem {
     Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "took_too_long",

@@ -3,13 +3,14 @@
 use super::AppState;
 use super::access::Caller;
 use super::problem::{self, Problem};
+use super::query;
 use crate::engine::answer::Settings;
-use crate::engine::{Job, JobState, JobWatch};
+use crate::engine::{Job, JobState, JobWatch, MAX_PREVIEW_STEPS, Viewer};
 use crate::error::{Error, Result};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream};
@@ -125,32 +126,51 @@ pub async fn cancel(
     respond(StatusCode::OK, &app, &job)
 }
 
-/// Its events: `progress` now and at each change, `end` last.
+/// Its events: `progress` now and at each change, `preview` where that is asked for, `end` last.
 pub async fn events(
     State(app): State<AppState>,
     Extension(caller): Extension<Caller>,
     path: Asked,
+    uri: Uri,
 ) -> Answered {
     let Ok(Path(id)) = path else { return Err(problem::not_found().await) };
     let job = find(&app, &caller, &id)?;
-    let mut response = Sse::new(told(app, job)).keep_alive(KeepAlive::default()).into_response();
+    let viewer = preview_every(&uri)?.map(|every| job.view(every));
+    let mut response = Sse::new(told(app, job, viewer)).keep_alive(KeepAlive::default()).into_response();
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // Else nginx would keep the events until it has enough of them.
     response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
 }
 
+/// What `?preview=N` says: show the motion after every N steps.
+fn preview_every(uri: &Uri) -> std::result::Result<Option<usize>, Problem> {
+    let [every] = query::read(uri, ["preview"])?;
+    let Some(every) = every else { return Ok(None) };
+    let every = every.parse::<usize>().ok().filter(|every| (1..=MAX_PREVIEW_STEPS).contains(every));
+    every.map(Some).ok_or_else(|| {
+        let message = "preview is a whole number from 1 to 64: the motion is shown after every so many steps";
+        Problem::new(StatusCode::BAD_REQUEST, "invalid_preview", message)
+    })
+}
+
 struct Watcher {
     app: AppState,
     job: Arc<Job>,
     watch: JobWatch,
+    /// Where previews come from, if they are wanted.
+    viewer: Option<Viewer>,
     /// What was told last: state, and place or step.
     told: Option<(&'static str, usize)>,
     over: bool,
 }
 
-fn told(app: AppState, job: Arc<Job>) -> impl Stream<Item = std::result::Result<Event, Infallible>> {
-    let watcher = Watcher { app, watch: job.watch(), job, told: None, over: false };
+fn told(
+    app: AppState,
+    job: Arc<Job>,
+    viewer: Option<Viewer>,
+) -> impl Stream<Item = std::result::Result<Event, Infallible>> {
+    let watcher = Watcher { app, watch: job.watch(), job, viewer, told: None, over: false };
     stream::unfold(watcher, |mut watcher| async move {
         loop {
             if watcher.over {
@@ -171,10 +191,23 @@ fn told(app: AppState, job: Arc<Job>) -> impl Stream<Item = std::result::Result<
                 let event = Event::default().event(name).data(json(&watcher.job, &state).ok()?);
                 return Some((Ok(event), watcher));
             }
+            if let Some(preview) = watcher.viewer.as_mut().and_then(Viewer::fresh) {
+                let event = Event::default().event("preview").data(serde_json::to_string(&*preview).ok()?);
+                return Some((Ok(event), watcher));
+            }
             tokio::select! {
                 () = watcher.watch.changed() => (),
+                () = shown(watcher.viewer.as_mut()) => (),
                 () = tokio::time::sleep(TICK) => (),
             }
         }
     })
+}
+
+/// Resolves when there is something to see; never for those who do not look.
+async fn shown(viewer: Option<&mut Viewer>) {
+    match viewer {
+        Some(viewer) => viewer.changed().await,
+        None => std::future::pending().await,
+    }
 }

@@ -140,6 +140,12 @@ impl Holder {
                 )
             })?),
         };
+        self.count()?;
+        Ok(Share { _place: place })
+    }
+
+    /// Let one generation more begin in a place that was given already.
+    pub fn count(&self) -> std::result::Result<(), Problem> {
         if let Some(Err(refused)) = self.rate.as_ref().map(|rate| rate.check()) {
             let wait = refused.wait_time_from(MonotonicClock.now());
             return Err(Problem::new(
@@ -149,7 +155,7 @@ impl Holder {
             )
             .retry_after(wait.as_secs() + 1));
         }
-        Ok(Share { _place: place })
+        Ok(())
     }
 }
 

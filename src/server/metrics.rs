@@ -15,6 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 const TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -64,6 +65,7 @@ pub struct Metrics {
     clips: Family<Model, Counter>,
     waiting: Family<Model, Gauge>,
     ready: Family<Model, Gauge>,
+    restarts: Family<Model, Counter>,
     jobs_unfinished: Gauge,
     jobs_known: Gauge,
     memory: Gauge,
@@ -88,6 +90,7 @@ impl Metrics {
             clips: Family::default(),
             waiting: Family::default(),
             ready: Family::default(),
+            restarts: Family::default(),
             jobs_unfinished: Gauge::default(),
             jobs_known: Gauge::default(),
             memory: Gauge::default(),
@@ -121,6 +124,11 @@ impl Metrics {
         registry.register("samples", "Clips made", it.clips.clone());
         registry.register("waiting", "Requests in a model's queue", it.waiting.clone());
         registry.register("model_ready", "1 while a model can work", it.ready.clone());
+        registry.register(
+            "model_restarts",
+            "Times that a model's thread was started again after a panic",
+            it.restarts.clone(),
+        );
         registry.register("jobs_unfinished", "Jobs that wait or run", it.jobs_unfinished.clone());
         registry.register("jobs_known", "Jobs that can be asked about", it.jobs_known.clone());
         registry.register_with_unit(
@@ -191,6 +199,7 @@ pub async fn metrics(
     for (model, health) in state.engine.health() {
         let label = Model { model: model.name.to_owned() };
         metrics.waiting.get_or_create(&label).set(health.waiting as i64);
+        metrics.restarts.get_or_create(&label).inner().store(health.restarts, Relaxed);
         let hung = health.phase == Phase::Working && health.quiet > state.times.stall;
         let ready = !hung && !matches!(health.phase, Phase::Failed | Phase::Loading);
         metrics.ready.get_or_create(&label).set(ready.into());

@@ -4,6 +4,7 @@
 
 mod about;
 mod access;
+mod batch;
 mod body;
 mod cache;
 mod docs;
@@ -15,6 +16,7 @@ mod jobs;
 mod keys;
 mod metrics;
 mod motions;
+mod negotiate;
 mod observe;
 mod openapi;
 mod origins;
@@ -22,6 +24,8 @@ mod page;
 mod pictures;
 mod preferences;
 mod problem;
+mod query;
+mod ranges;
 pub mod serve;
 #[cfg(test)]
 mod tests;
@@ -155,6 +159,7 @@ fn guarded() -> Vec<(&'static str, MethodRouter<AppState>)> {
     vec![
         ("/", get(page::index)),
         ("/generate", post(generate::generate)),
+        ("/generate/batch", post(batch::batch)),
         ("/edit", post(edit::edit)),
         ("/jobs/{id}", get(jobs::job).delete(jobs::cancel)),
         ("/jobs/{id}/events", get(jobs::events)),
@@ -182,6 +187,14 @@ fn router(routes: Vec<(&'static str, MethodRouter<AppState>)>) -> Router<AppStat
     routes.into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods))
 }
 
+/// Compression would hold lines back that should be sent at once; events and pictures are the default's to except.
+fn compressible() -> impl Predicate {
+    // Lines go out as they are made; videos are as small as they get.
+    DefaultPredicate::new()
+        .and(NotForContentType::const_new(batch::NDJSON))
+        .and(NotForContentType::const_new("video/"))
+}
+
 /// The whole service. Layers further down wrap those above them.
 pub fn app(state: AppState) -> Router {
     let mut router = router(guarded())
@@ -198,11 +211,8 @@ pub fn app(state: AppState) -> Router {
     router
         .layer(from_fn_with_state(state.clone(), guard::check_host))
         .layer(CatchPanicLayer::custom(problem::panicked))
-        // Videos are as small as they get.
-        .layer(
-            CompressionLayer::new()
-                .compress_when(DefaultPredicate::new().and(NotForContentType::const_new("video/"))),
-        )
+        .layer(CompressionLayer::new().compress_when(compressible()))
+        .layer(from_fn(cache::tell_of_compression))
         .layer(from_fn(guard::add_headers))
         .layer(from_fn_with_state(state.clone(), observe::observe))
         .with_state(state)

@@ -1,28 +1,49 @@
 //! `GET /motions/{id}` and its files: results while they are kept.
 
+use super::negotiate::Form;
 use super::problem::{self, Problem};
-use super::{AppState, cache};
+use super::{AppState, cache, ranges};
 use crate::engine::{Content, Finished, ResultFile, answer};
 use crate::error::{Error, Result};
 use crate::formats::{Format, mp4_not_built};
 use crate::render::{Camera, Views};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::header::CONTENT_DISPOSITION;
-use axum::http::{HeaderMap, HeaderValue};
-use axum::response::Response;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LOCATION, VARY};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
 
 type Asked<T> = std::result::Result<Path<T>, PathRejection>;
 type Answered = std::result::Result<Response, Problem>;
 
-/// The same JSON that `POST /generate` answered.
-pub async fn motion(State(state): State<AppState>, path: Asked<String>, headers: HeaderMap) -> Answered {
+/// The same that `POST /generate` answered, or one of its files where that is asked for.
+pub async fn motion(
+    State(state): State<AppState>,
+    path: Asked<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Answered {
     let Ok(Path(id)) = path else { return Err(problem::not_found().await) };
     let finished = state.engine.find(&id)?;
-    let etag = format!("W/\"{id}\"");
-    let known = cache::is_known(&headers, &etag);
-    let json = if known { Vec::new() } else { off_thread(move || answer(&finished)).await? };
-    Ok(cache::respond(&headers, &etag, cache::FOREVER, "application/json", || json.into()))
+    let form = Form::of(&uri, &headers)?;
+    form.holds(finished.generated.samples.len())?;
+    let mut response = match form {
+        Form::File(file) => {
+            let file = ResultFile { sample: 0, content: Content::Shown(file) };
+            let wanted =
+                Wanted { file, views: Views::Two, seen_from: String::new(), media: form.media_type() };
+            whole_or_part(&state, finished, wanted, &headers).await?
+        }
+        Form::Json => {
+            let etag = format!("\"{id}\"");
+            let known = cache::is_known(&headers, &etag);
+            let json = if known { Vec::new() } else { off_thread(move || answer(&finished)).await? };
+            cache::respond(&headers, &etag, cache::FOREVER, form.media_type(), || json.into())
+        }
+    };
+    response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
+    Ok(response)
 }
 
 /// One of its files, made now.
@@ -38,24 +59,49 @@ pub async fn file(
         let is_film = !cfg!(feature = "mp4") && name.ends_with("_motion.mp4");
         return Err(if is_film { mp4_not_built().into() } else { problem::not_found().await });
     };
-    // What a browser saves it as: several results can lie in one folder.
-    let saved = file.name(&format!("duet_{}_", &id[..8]));
     let (views, seen_from) = views(file, query.as_deref())?;
-    let etag = format!("W/\"{id}-{name}{seen_from}\"");
-    let known = cache::is_known(&headers, &etag);
+    let wanted = Wanted { file, views, seen_from, media: media_type(file.format()) };
+    whole_or_part(&state, finished, wanted, &headers).await
+}
+
+/// A file, and for films where they look from.
+struct Wanted {
+    file: ResultFile,
+    views: Views,
+    /// Words for the entity tag.
+    seen_from: String,
+    media: &'static str,
+}
+
+/// A file as the headers ask for it. The same name and camera are the same bytes, always.
+async fn whole_or_part(
+    state: &AppState,
+    finished: Arc<Finished>,
+    Wanted { file, views, seen_from, media }: Wanted,
+    headers: &HeaderMap,
+) -> Answered {
+    let names = names(&finished, file);
+    let etag = format!("\"{}-{}{seen_from}\"", finished.id, file.name(""));
     let is_slow = matches!(file.content, Content::Shown(shown) if shown.is_slow());
     let work = move || file.bytes_from(&finished, views);
-    let bytes = match (known, is_slow) {
+    let bytes = match (cache::is_known(headers, &etag), is_slow) {
         (true, _) => Vec::new(),
         (false, true) => state.pictures.draw(work).await?,
         (false, false) => off_thread(work).await?,
     };
-    let mut response =
-        cache::respond(&headers, &etag, cache::FOREVER, media_type(file.format()), || bytes.into());
-    if let Ok(value) = HeaderValue::try_from(format!("attachment; filename=\"{saved}\"")) {
-        response.headers_mut().insert(CONTENT_DISPOSITION, value);
-    }
-    Ok(response)
+    let response = ranges::respond(headers, &etag, cache::FOREVER, media, || bytes.into());
+    // A part that cannot be had is a problem, and no file.
+    Ok(if response.status().is_client_error() { response } else { (names, response).into_response() })
+}
+
+/// Where a file is, and what a browser saves it as: several results can lie in one folder.
+pub fn names(finished: &Finished, file: ResultFile) -> [(HeaderName, String); 2] {
+    let id = finished.id.to_string();
+    let saved = file.name(&format!("duet_{}_", &id[..8]));
+    [
+        (CONTENT_LOCATION, format!("/motions/{id}/{}", file.name(""))),
+        (CONTENT_DISPOSITION, format!("attachment; filename=\"{saved}\"")),
+    ]
 }
 
 /// What `?camera=AZIMUTH,ELEVATION[,DISTANCE]` asks of a film, and its words for the entity tag.

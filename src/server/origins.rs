@@ -4,7 +4,10 @@ use super::AppState;
 use super::problem::Problem;
 use crate::error::{Error, Result};
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_TYPE, ETAG, LOCATION, ORIGIN, RETRY_AFTER};
+use axum::http::header::{
+    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LOCATION, CONTENT_RANGE, CONTENT_TYPE, ETAG, LOCATION,
+    ORIGIN, RETRY_AFTER,
+};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -47,7 +50,16 @@ impl Origins {
                 name("request-timeout"),
                 name("x-request-id"),
             ])
-            .expose_headers([ETAG, LOCATION, RETRY_AFTER, name("x-request-id")])
+            .expose_headers([
+                ACCEPT_RANGES,
+                CONTENT_DISPOSITION,
+                CONTENT_LOCATION,
+                CONTENT_RANGE,
+                ETAG,
+                LOCATION,
+                RETRY_AFTER,
+                name("x-request-id"),
+            ])
             .max_age(Duration::from_secs(600))
     }
 }

@@ -102,11 +102,11 @@ pub fn run(inputs: &Inputs<'_>, model: &InterM, vq: VqVae, sentence: &Tensor) ->
         Clips { text: &TextFeatures::of_sentences(sentence), lengths: &lengths, known: known.as_deref() };
     let mut fed: Vec<u32> = Vec::new();
     let mut steps = 0;
-    let ids = decode(model, &clips, &settings, &Shifted { noise: &noise, from }, &mut |_, all, ids| {
-        steps = all;
-        fed.extend(ids.iter().flatten());
+    let ids = decode(model, &clips, &settings, &Shifted { noise: &noise, from }, &mut |step| {
+        steps = step.steps;
+        fed.extend(step.fed.iter().flatten());
         // More steps than the noise has would read past its end.
-        if all == expected_steps { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        if steps == expected_steps { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
     ensure!(steps == expected_steps, "{steps} decoding steps, expected {expected_steps}");
     Ok(Generation {

@@ -5,7 +5,7 @@ use super::{InterMask, Sampling};
 use crate::error::{Error, ErrorKind, Result};
 use crate::generate::confidence::confidence;
 use crate::generate::edit::{Between, EditRequest, React, Source, Stretch, Task, Window, canvas, context};
-use crate::generate::masked::{Known, reaction_steps};
+use crate::generate::masked::{Known, Step, reaction_steps};
 use crate::generate::{FRAMES_PER_TOKEN, Generated, MAX_FRAMES, Progress, Sample, Timings, Tokens};
 use crate::models::inter_m::TextFeatures;
 use crate::motion::alignment::{self, FloorMove, coasting, continued};
@@ -257,7 +257,7 @@ impl Editor<'_, '_> {
         let start = Instant::now();
         let how = Sampling { request: &self.request.how, steps: self.steps, seed };
         let (done, total, progress) = (self.done, self.total, &mut self.progress);
-        let mut observe = |step: usize| progress(done + step, total);
+        let mut observe = |step: &Step<'_>| progress(done + step.done, total);
         let tokens = self.model.tokens(text, length, Some(known), &how, &mut observe)?;
         self.done += self.steps;
         self.timings.tokens += start.elapsed();

@@ -6,10 +6,11 @@ mod known;
 #[cfg(test)]
 mod tests;
 
-use super::masked::{Clips, DecodeSettings, Known, decode};
+use super::masked::{Clips, DecodeSettings, Known, Step, StepObserver, decode};
 use super::noise::Seeded;
 use super::{
-    EditRequest, FRAMES_PER_TOKEN, GenerateRequest, Generated, Generator, Progress, Sample, Timings, Tokens,
+    Draft, EditRequest, FRAMES_PER_TOKEN, GenerateRequest, Generated, Generator, Nobody, Onlooker, Progress,
+    Sample, Timings, Tokens,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::config::MotionLayout;
@@ -17,6 +18,7 @@ use crate::models::inter_m::{InterM, TextFeatures};
 use crate::models::vqvae::{GraphMode, VqVae};
 use crate::motion::export::post_process;
 use crate::motion::rigid::stiffen;
+use crate::motion::smooth::smooth;
 use crate::motion::{Features, Stats};
 use crate::nn::dropout::Keep;
 use crate::package::{Package, Part};
@@ -102,7 +104,7 @@ impl InterMask {
         length: usize,
         known: Option<&Known>,
         how: &Sampling<'_>,
-        observe: &mut dyn FnMut(usize) -> ControlFlow<()>,
+        observe: StepObserver<'_>,
     ) -> Result<Tokens> {
         let clips = Clips { text, lengths: &[length], known: known.map(std::slice::from_ref) };
         let settings = DecodeSettings {
@@ -111,13 +113,22 @@ impl InterMask {
             top_k_ratio: how.request.top_k_ratio,
             temperature: how.request.temperature,
         };
-        let mut observe = |step: usize, _: usize, _: &[Vec<u32>]| observe(step);
-        let ids = decode(&self.model, &clips, &settings, &Seeded::new(&[how.seed]), &mut observe)?;
+        let ids = decode(&self.model, &clips, &settings, &Seeded::new(&[how.seed]), observe)?;
         let ids = ids.into_iter().next().unwrap_or_default();
         // The only clip of its batch has no padding, so every id is a code.
         let ids: Option<Vec<u32>> = ids.into_iter().map(|id| u32::try_from(id).ok()).collect();
         let tokens = ids.and_then(Tokens::new).filter(|tokens| tokens.length() == length);
         tokens.ok_or_else(|| Error::internal("model_failure", "the model left tokens open"))
+    }
+
+    /// What there is of a sample: the motion of the only clip's ids.
+    fn draft(&self, sample: usize, left: &[Vec<u32>]) -> Result<Draft> {
+        let ids = left.first().cloned().unwrap_or_default();
+        let tokens = Tokens::new(ids);
+        let tokens =
+            tokens.ok_or_else(|| Error::internal("model_failure", "there is nothing to show yet"))?;
+        let positions = self.motion(&tokens)?.map(|features| smooth(&features.positions()));
+        Ok(Draft { sample, positions })
     }
 
     /// Both persons' features, denormalised, of one clip's tokens.
@@ -147,11 +158,23 @@ struct Sampling<'a> {
 
 impl Generator for InterMask {
     fn generate(&mut self, request: &GenerateRequest, progress: Progress<'_>) -> Result<Generated> {
+        self.generate_shown(request, progress, &mut Nobody)
+    }
+
+    fn generate_shown(
+        &mut self,
+        request: &GenerateRequest,
+        progress: Progress<'_>,
+        onlooker: &mut dyn Onlooker,
+    ) -> Result<Generated> {
+        let model = &*self;
         let mut timings = Timings::default();
         let start = Instant::now();
-        let (text, prompt_truncated) = self.text(&request.prompt)?;
-        let familiarity = match &self.known {
-            Some(known) => known.familiarity(&request.prompt, &self.tokenizer, &self.text, &self.device)?,
+        let (text, prompt_truncated) = model.text(&request.prompt)?;
+        let familiarity = match &model.known {
+            Some(known) => {
+                known.familiarity(&request.prompt, &model.tokenizer, &model.text, &model.device)?
+            }
             None => None,
         };
         timings.text = start.elapsed();
@@ -166,12 +189,27 @@ impl Generator for InterMask {
             let seed = request.seed.wrapping_add(index as u64);
             let start = Instant::now();
             let how = Sampling { request, steps: request.steps, seed };
-            let mut observe = |step: usize| progress(index * request.steps + step, total);
-            let tokens = self.tokens(&text, length, None, &how, &mut observe)?;
+            let mut observe = |step: &Step<'_>| {
+                let done = index * request.steps + step.done;
+                if progress(done, total).is_break() {
+                    return ControlFlow::Break(());
+                }
+                if let Some(left) = step.left
+                    && onlooker.wants(done)
+                {
+                    match model.draft(index, left) {
+                        Ok(draft) => onlooker.see(done, draft),
+                        // What cannot be shown yet may still come right; the end is looked at more strictly.
+                        Err(error) => tracing::debug!(%error, "a draft could not be shown"),
+                    }
+                }
+                ControlFlow::Continue(())
+            };
+            let tokens = model.tokens(&text, length, None, &how, &mut observe)?;
             timings.tokens += start.elapsed();
 
             let start = Instant::now();
-            let [first, second] = self.motion(&tokens)?;
+            let [first, second] = model.motion(&tokens)?;
             let out = post_process([&first, &second])?;
             let (motion, foot_fixed) = if request.rigid {
                 stiffen(&out.plain, request.foot_fix).map_err(|source| {

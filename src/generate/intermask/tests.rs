@@ -292,3 +292,43 @@ fn moved_people_are_encoded_where_they_stand() {
         seamless(new, 32..48);
     }
 }
+
+/// Keeps what it is shown at every other step.
+#[derive(Default)]
+struct Watcher(Vec<(usize, super::Draft)>);
+
+impl super::Onlooker for Watcher {
+    fn wants(&mut self, done: usize) -> bool {
+        done.is_multiple_of(2)
+    }
+
+    fn see(&mut self, done: usize, draft: super::Draft) {
+        self.0.push((done, draft));
+    }
+}
+
+#[test]
+fn looking_on_shows_drafts_and_changes_nothing() {
+    let mut model = mini();
+    let request = GenerateRequest { samples: 2, ..how("two people dance salsa", 7) };
+    let plain = model.generate(&request, &mut |_, _| ControlFlow::Continue(())).unwrap();
+    let mut watcher = Watcher::default();
+    let shown = model.generate_shown(&request, &mut |_, _| ControlFlow::Continue(()), &mut watcher).unwrap();
+    for (one, other) in plain.samples.iter().zip(&shown.samples) {
+        assert_eq!((&one.motion, &one.foot_fixed), (&other.motion, &other.foot_fixed));
+    }
+    // Four steps a sample: nothing before the first, the last is the result.
+    let when: Vec<_> = watcher.0.iter().map(|(done, draft)| (*done, draft.sample)).collect();
+    assert_eq!(when, [(2, 0), (6, 1)]);
+    for (_, draft) in &watcher.0 {
+        for (who, positions) in draft.positions.iter().enumerate() {
+            assert_eq!(positions.len(), FRAMES);
+            assert!(positions.iter().flatten().flatten().all(|number| number.is_finite()));
+            // Half way it is near where it will be, and not there yet.
+            let end = &plain.samples[draft.sample].motion.persons[who].positions;
+            assert_ne!(positions, end);
+            let apart: f32 = (0..FRAMES).map(|t| (positions[t][0][0] - end[t][0][0]).abs()).sum();
+            assert!(apart / (FRAMES as f32) < 2.0, "{apart}");
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! The API described for programs (OpenAPI 3.1). Ranges and field names come from the engine's own constants, so that the
 //! description cannot say another thing than the code; `docs/openapi.json` is a copy that a test holds against this.
 
+mod batch;
+mod examples;
 mod paths;
 mod problems;
 mod schemas;

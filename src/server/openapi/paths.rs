@@ -1,15 +1,14 @@
 //! The addresses: what each does, takes and gives.
 
-use super::problems;
+use super::examples::{self, JOB_ID, MOTION_ID};
+use super::{batch, problems};
+use crate::engine::MAX_PREVIEW_STEPS;
 use serde_json::{Map, Value, json};
 
-const MOTION_ID: &str = "9f2c1d4e5b6a79880123456789abcdef";
-const JOB_ID: &str = "00112233445566778899aabbccddeeff";
-
 /// An operation under construction.
-struct Operation(Value);
+pub struct Operation(Value);
 
-fn operation(tag: &str, id: &str, summary: &str, description: &str) -> Operation {
+pub fn operation(tag: &str, id: &str, summary: &str, description: &str) -> Operation {
     Operation(json!({
         "tags": [tag], "operationId": id, "summary": summary, "description": description, "responses": {},
     }))
@@ -18,7 +17,7 @@ fn operation(tag: &str, id: &str, summary: &str, description: &str) -> Operation
 }
 
 impl Operation {
-    fn answer(mut self, status: u16, words: &str, media: &str, schema: Value, example: Value) -> Self {
+    pub fn answer(mut self, status: u16, words: &str, media: &str, schema: Value, example: Value) -> Self {
         let mut content = json!({ "schema": schema });
         if !example.is_null() {
             content["example"] = example;
@@ -35,19 +34,32 @@ impl Operation {
         self
     }
 
+    /// An answer that may be a file in place of JSON.
+    fn file_instead(self) -> Self {
+        self.parameter(
+            "query",
+            "format",
+            "The form of the answer where there is one sample; without it the header Accept says, with the media types below",
+            json!({"enum": ["json", "npz", "glb"]}),
+        )
+        .also(200, &["application/x-npz", "model/gltf-binary"])
+        .header(200, "Content-Location", "Of a file: its address")
+        .header(200, "Vary", "accept")
+    }
+
     fn header(mut self, status: u16, name: &str, words: &str) -> Self {
         self.0["responses"][status.to_string()]["headers"][name] =
             json!({"description": words, "schema": {"type": "string"}});
         self
     }
 
-    fn problem(mut self, status: u16, only: &[&str]) -> Self {
+    pub fn problem(mut self, status: u16, only: &[&str]) -> Self {
         let (status, response) = problems::response(status, only);
         self.0["responses"][status] = response;
         self
     }
 
-    fn parameter(mut self, place: &str, name: &str, words: &str, schema: Value) -> Self {
+    pub fn parameter(mut self, place: &str, name: &str, words: &str, schema: Value) -> Self {
         let parameter = json!({"in": place, "name": name, "required": place == "path", "description": words, "schema": schema});
         match self.0["parameters"].as_array_mut() {
             Some(parameters) => parameters.push(parameter),
@@ -60,7 +72,7 @@ impl Operation {
         self.parameter("path", name, "As the answer named it", json!({"type": "string", "example": example}))
     }
 
-    fn curl(mut self, line: &str) -> Self {
+    pub fn curl(mut self, line: &str) -> Self {
         self.0["x-codeSamples"] = json!([{"lang": "shell", "label": "curl", "source": line}]);
         self
     }
@@ -72,12 +84,12 @@ impl Operation {
     }
 
     /// Needs a key where there are keys.
-    fn guarded(self) -> Value {
+    pub fn guarded(self) -> Value {
         self.problem(401, &[]).0
     }
 }
 
-fn reference(name: &str) -> Value {
+pub fn reference(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
@@ -90,6 +102,7 @@ pub fn paths() -> Value {
     put("/docs", "get", html("docs", "This description for people", "Works offline.").open());
     put("/static/{path}", "get", asset());
     put("/generate", "post", generate());
+    put("/generate/batch", "post", batch::batch());
     put("/edit", "post", edit());
     put("/motions/{id}", "get", motion());
     put("/motions/{id}/{file}", "get", file());
@@ -199,8 +212,9 @@ fn work(operation: Operation, schema: &str, example: Value) -> Value {
             "Name of the request in the log",
             json!({"type": "string", "minLength": 8, "maxLength": 64}),
         )
-        .answer(200, "The motion", "application/json", reference("Motion"), motion_example())
-        .answer(202, "A job", "application/json", reference("Job"), job_example("queued"))
+        .answer(200, "The motion", "application/json", reference("Motion"), examples::motion())
+        .file_instead()
+        .answer(202, "A job", "application/json", reference("Job"), examples::job("queued"))
         .header(202, "Location", "Address of the job")
         .header(202, "Preference-Applied", "respond-async")
         .problem(403, &["host_not_allowed", "origin_not_allowed"]);
@@ -222,9 +236,12 @@ fn motion() -> Value {
         "While the result is kept: the least recently used leave first.",
     )
     .id("id", MOTION_ID)
-    .answer(200, "The motion", "application/json", reference("Motion"), motion_example())
-    .header(200, "ETag", "For If-None-Match")
+    .answer(200, "The motion", "application/json", reference("Motion"), examples::motion())
+    .header(200, "ETag", "For If-None-Match; strong where the answer is not compressed")
+    .file_instead()
+    .problem(400, &["invalid_format", "unknown_field", "duplicate_field"])
     .problem(404, &["unknown_motion", "not_found"])
+    .problem(416, &[])
     .curl(&format!("curl -s localhost:8080/motions/{MOTION_ID}"))
     .guarded()
 }
@@ -247,8 +264,12 @@ fn file() -> Value {
     )
     .answer(200, "The file, as an attachment", "application/octet-stream", json!({}), Value::Null)
     .also(200, &["model/gltf-binary", "video/mp4", "image/gif", "image/png"])
-    .header(200, "ETag", "For If-None-Match")
+    .header(200, "ETag", "For If-None-Match and If-Range; strong where the answer is not compressed")
+    .parameter("header", "Range", "One range of bytes, such as `bytes=1000-`", json!({"type": "string"}))
+    .answer(206, "The part asked for", "application/octet-stream", json!({}), Value::Null)
+    .header(206, "Content-Range", "Which bytes of how many")
     .problem(400, &["invalid_camera", "camera_out_of_range", "no_camera", "unknown_field"])
+    .problem(416, &[])
     .problem(404, &["unknown_motion", "not_found"])
     .problem(422, &["mp4_not_built"])
     .problem(429, &["too_many_pictures"])
@@ -259,7 +280,7 @@ fn file() -> Value {
 fn job(id: &str, summary: &str, description: &str) -> Operation {
     operation("jobs", id, summary, description)
         .id("id", JOB_ID)
-        .answer(200, "The job", "application/json", reference("Job"), job_example("running"))
+        .answer(200, "The job", "application/json", reference("Job"), examples::job("running"))
         .problem(404, &["unknown_job", "not_found"])
         .curl(&format!("curl -s localhost:8080/jobs/{JOB_ID}"))
 }
@@ -271,29 +292,37 @@ fn cancel() -> Value {
         "The model stops after its current decoding step. A job that has ended stays as it is.",
     )
     .problem(403, &["host_not_allowed", "origin_not_allowed"])
-    .answer(200, "The job as it is now", "application/json", reference("Job"), job_example("cancelled"))
+    .answer(200, "The job as it is now", "application/json", reference("Job"), examples::job("cancelled"))
     .curl(&format!("curl -s -X DELETE localhost:8080/jobs/{JOB_ID}"))
     .guarded()
 }
 
 fn events() -> Value {
-    let running = serde_json::to_string(&job_example("running")).unwrap_or_default();
-    let ended = serde_json::to_string(&job_example("succeeded")).unwrap_or_default();
+    let running = examples::event("progress", &examples::job("running"));
+    let preview = examples::event("preview", &examples::preview());
+    let ended = examples::event("end", &examples::job("succeeded"));
     operation(
         "jobs",
         "events",
         "Watch a job",
-        "Server-sent events: `progress` now and at each change, `end` last; the data of \
-        each is the job.",
+        "Server-sent events: `progress` now and at each change, `end` last; the data of each is the job. With `preview=N` \
+        also `preview`, a Preview of the motion as it emerges; edits have none.",
     )
     .id("id", JOB_ID)
+    .parameter(
+        "query",
+        "preview",
+        "Show the motion after every so many decoding steps. Each look costs the model the decoding of a clip",
+        json!({"type": "integer", "minimum": 1, "maximum": MAX_PREVIEW_STEPS}),
+    )
     .answer(
         200,
         "Events",
         "text/event-stream",
         json!({"type": "string"}),
-        json!(format!("event: progress\ndata: {running}\n\nevent: end\ndata: {ended}\n\n")),
+        json!(format!("{running}{preview}{ended}")),
     )
+    .problem(400, &["invalid_preview", "unknown_field", "duplicate_field"])
     .problem(404, &["unknown_job", "not_found"])
     .curl(&format!("curl -sN localhost:8080/jobs/{JOB_ID}/events"))
     .guarded()
@@ -343,37 +372,4 @@ fn openapi() -> Value {
         .answer(200, "The document", "application/json", json!({"type": "object"}), Value::Null)
         .curl("curl -s localhost:8080/openapi.json")
         .open()
-}
-
-fn settings_example() -> Value {
-    json!({"frames": 120, "seed": 7, "samples": 1, "steps": 20, "guidance": 2.0, "top_k_ratio": 0.9, "temperature": 1.0,
-        "foot_fix": true, "rigid": true})
-}
-
-/// Shortened where the schema says how it goes on.
-fn motion_example() -> Value {
-    json!({
-        "id": MOTION_ID, "model": "duet-mini", "prompt": "two people dance salsa", "prompt_truncated": false,
-        "familiarity": {"near": true, "similarity": 0.983, "nearest": "two people dance salsa together"},
-        "fps": 30.0, "frames": 120, "seconds": 4.0, "joints": ["pelvis", "left_hip"], "parents": [-1, 0],
-        "settings": settings_example(),
-        "samples": [{"index": 0, "seed": 7, "persons": [{"positions": [[[0.0, 0.93, 0.0]]]}, {"positions": [[[0.8, 0.93, 0.0]]]}],
-            "files": {"00_motion.glb": format!("/motions/{MOTION_ID}/00_motion.glb")}}],
-        "timings_ms": {"queue": 0.0, "text": 2.1, "tokens": 400.0, "decode": 60.0, "total": 463.0},
-    })
-}
-
-fn job_example(state: &str) -> Value {
-    let mut job = json!({
-        "id": JOB_ID, "state": state, "model": "duet-mini", "prompt": "two people dance salsa",
-        "settings": settings_example(), "age_seconds": 2,
-        "links": {"self": format!("/jobs/{JOB_ID}"), "events": format!("/jobs/{JOB_ID}/events")},
-    });
-    match state {
-        "queued" => job["position"] = json!(3),
-        "running" => job["progress"] = json!({"step": 7, "steps": 20}),
-        "succeeded" => job["links"]["motion"] = json!(format!("/motions/{MOTION_ID}")),
-        _ => (),
-    }
-    job
 }

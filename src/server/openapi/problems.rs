@@ -4,7 +4,7 @@ use crate::engine::FIELDS;
 use serde_json::{Value, json};
 
 /// Status, code, and what to do about it.
-const PROBLEMS: [(u16, &str, &str); 64] = [
+const PROBLEMS: &[(u16, &str, &str)] = &[
     (400, "invalid_json", "the body is no JSON object"),
     (400, "unknown_field", "the request has a field that does not exist"),
     (400, "duplicate_field", "the request has a field twice"),
@@ -36,6 +36,9 @@ const PROBLEMS: [(u16, &str, &str); 64] = [
     (400, "bvh_too_large", "a file is too large"),
     (400, "npy_wrong_shape", "keypoints are (frames, 22, 9)"),
     (400, "motion_not_finite", "a file holds NaN or infinity"),
+    (400, "invalid_requests", "a list of 1 to 32 requests, of at most 64 samples in all"),
+    (400, "invalid_format", "json, npz or glb; files hold one sample"),
+    (400, "invalid_preview", "1 to 64 steps"),
     (400, "invalid_body", "the body broke off"),
     (400, "invalid_camera", "a camera is AZIMUTH,ELEVATION or AZIMUTH,ELEVATION,DISTANCE"),
     (400, "camera_out_of_range", "degrees around, 0 to 90 degrees above level, 0.5 to 50 m away"),
@@ -52,9 +55,10 @@ const PROBLEMS: [(u16, &str, &str); 64] = [
     (405, "method_not_allowed", "the address does not answer to this method; see the header Allow"),
     (408, "body_timeout", "the body took too long to arrive"),
     (409, "job_cancelled", "the generation with this Idempotency-Key was cancelled"),
-    (413, "payload_too_large", "more than 64 KiB (an edit: 8 MiB)"),
+    (413, "payload_too_large", "more than 64 KiB (a batch: 512 KiB, an edit: 8 MiB)"),
     (415, "unsupported_media_type", "send application/json"),
     (422, "mp4_not_built", "this server was built without MP4; ask for gif"),
+    (416, "range_not_satisfiable", "the file has none of these bytes; Content-Range says how many it has"),
     (422, "idempotency_key_reused", "this Idempotency-Key was used for another request"),
     (429, "queue_full", "too many requests wait; try again after Retry-After"),
     (429, "too_many_pictures", "too many videos and pictures wait; try again after Retry-After"),

@@ -1,5 +1,6 @@
 //! The shapes of what goes in and comes out.
 
+use super::batch;
 use crate::engine::{
     DEFAULT_FRAMES, DEFAULT_GUIDANCE, DEFAULT_STEPS, DEFAULT_TOP_K_RATIO, MAX_GUIDANCE, MAX_PROMPT,
     MAX_SAMPLES, MAX_STEPS, MAX_TEMPERATURE, MIN_TEMPERATURE,
@@ -13,11 +14,15 @@ const ID: &str = "^[0-9a-f]{32}$";
 pub fn schemas() -> Value {
     json!({
         "GenerateRequest": request(),
+        "BatchRequest": batch::request(),
+        "BatchResult": batch::result(),
+        "BatchResults": object(json!({"results": list(reference("BatchResult"), "In the order of the requests")})),
         "EditRequest": edit(),
         "Settings": settings(),
         "Motion": motion(),
         "Sample": sample(),
         "Job": job(),
+        "Preview": preview(),
         "Problem": problem(),
         "File": file(),
         "Model": model(),
@@ -159,11 +164,6 @@ fn motion() -> Value {
         "model": text("Which model made it"),
         "prompt": text("The sentence, trimmed"),
         "prompt_truncated": switch("It was longer than the text encoder reads"),
-        "familiarity": {"type": "object", "required": ["near", "similarity", "nearest"], "properties": {
-            "near": switch("The model was taught something like it; otherwise this is its best try"),
-            "similarity": number("Cosine to the nearest sentence it was taught"),
-            "nearest": text("That sentence"),
-        }, "description": "Where the model says what it was taught"},
         "fps": number("Frames a second"),
         "frames": count("Length"),
         "seconds": number("Length"),
@@ -183,20 +183,27 @@ fn motion() -> Value {
         json!({
             "parent": {"type": "string", "pattern": ID, "description": "Of an edit: the result it was made from"},
             "edit": {"type": "object", "description": "Of an edit: what was done, defaults resolved"},
+            "familiarity": {"type": "object", "required": ["near", "similarity", "nearest"], "properties": {
+                "near": switch("The model was taught something like it; otherwise this is its best try"),
+                "similarity": number("Cosine to the nearest sentence it was taught"),
+                "nearest": text("That sentence"),
+            }, "description": "Where the model says what it was taught"},
         }),
     )
 }
 
-fn sample() -> Value {
+fn person(unit: &str) -> Value {
     let axis = json!({"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3});
     let pose = json!({"type": "array", "items": axis, "minItems": JOINTS, "maxItems": JOINTS});
-    let person = object(
-        json!({"positions": list(pose, "Frames of joints of x, y, z: metres, y up, one frame for both")}),
-    );
+    let words = format!("Frames of joints of x, y, z: {unit}, y up, one frame for both");
+    object(json!({ "positions": list(pose, &words) }))
+}
+
+fn sample() -> Value {
     object(json!({
         "index": count("From 0"),
         "seed": count("Makes this sample again alone"),
-        "persons": {"type": "array", "items": person, "minItems": 2, "maxItems": 2},
+        "persons": {"type": "array", "items": person("metres"), "minItems": 2, "maxItems": 2},
         "files": {"type": "object", "additionalProperties": {"type": "string"}, "description": "Name to address"},
     }))
 }
@@ -224,6 +231,17 @@ fn job() -> Value {
             "problem": reference("Problem"),
         }),
     )
+}
+
+fn preview() -> Value {
+    object(json!({
+        "step": count("Decoding steps done, over all samples"),
+        "steps": count("Decoding steps in all"),
+        "sample": count("Which sample is being made, from 0"),
+        "fps": number("Frames a second: every fourth of the motion's"),
+        "persons": {"type": "array", "items": person("metres to the centimetre, before bones and feet are put right"),
+            "minItems": 2, "maxItems": 2},
+    }))
 }
 
 fn problem() -> Value {

@@ -47,6 +47,54 @@ async fn a_job_is_accepted_watched_and_fetched() {
     assert_eq!((motion.status, &motion.json()["prompt"]), (StatusCode::OK, &"wait".into()));
 }
 
+/// What stands in the next event of this name.
+async fn next_event(body: &mut Body, name: &str) -> Value {
+    let mut text = String::new();
+    loop {
+        let frame = tokio::time::timeout(Duration::from_secs(5), body.frame()).await;
+        let frame = frame.expect("an event in time").expect("an event before the end").unwrap();
+        text.push_str(std::str::from_utf8(&frame.into_data().unwrap()).unwrap());
+        // Events come whole, each in a frame of its own.
+        if let Some((_, data)) = text.rsplit_once(&format!("event: {name}\ndata: ")) {
+            return serde_json::from_str(data.trim_end()).unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_motion_is_shown_as_it_emerges_to_those_who_look() {
+    let house = House::new();
+    let address = submit(&house, "step by step", &[ASYNC]).await.header("location").to_owned();
+    house.control.steps.store(4, SeqCst);
+    eventually("the job to run", || house.control.started.load(SeqCst) == 1);
+    let watched = request(Method::GET, &format!("{address}/events?preview=5")).body(Body::empty()).unwrap();
+    let mut events = house.app.clone().oneshot(watched).await.unwrap().into_body();
+    next_event(&mut events, "progress").await;
+    house.control.steps.store(9, SeqCst);
+    let preview = next_event(&mut events, "preview").await;
+    assert_eq!((&preview["step"], &preview["steps"], &preview["fps"]), (&5.into(), &20.into(), &7.5.into()));
+    assert_eq!(preview["persons"][0]["positions"].as_array().unwrap().len(), 22);
+    assert_eq!(preview["persons"][1]["positions"][0].as_array().unwrap().len(), 22);
+    operations::fits(
+        &preview,
+        &json!({"$ref": "#/components/schemas/Preview"}),
+        &openapi::document(),
+        "preview",
+    );
+    assert_eq!(house.control.shown.load(SeqCst), 1);
+    // Who leaves is shown nothing more.
+    drop(events);
+    house.control.steps.store(20, SeqCst);
+    let text = house.get(&format!("{address}/events")).await;
+    let text = String::from_utf8(text.body.to_vec()).unwrap();
+    assert!(text.contains("event: end") && !text.contains("event: preview"));
+    assert_eq!(house.control.shown.load(SeqCst), 1, "nobody looked, nothing was drawn");
+    for bad in ["?preview=0", "?preview=65", "?preview=-1", "?preview=", "?preview=soon"] {
+        house.get(&format!("{address}/events{bad}")).await.is_problem(400, "invalid_preview");
+    }
+    house.get(&format!("{address}/events?previews=4")).await.is_problem(400, "unknown_field");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cancelling_stops_the_work_and_frees_the_place() {
     let house = House::new();

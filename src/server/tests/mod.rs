@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use std::sync::atomic::Ordering::SeqCst;
 use tower::ServiceExt;
 
+mod batch;
 mod edits;
+mod forms;
 mod jobs;
 mod operations;
 mod requests;

@@ -41,6 +41,53 @@ async fn readiness_watches_progress() {
     assert_eq!(house.get("/readyz").await.status, StatusCode::OK);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_of_a_model_that_hangs_are_told_at_their_deadline() {
+    let times = TimeLimits { stall: Duration::from_millis(50), ..TimeLimits::default() };
+    let house = Arc::new(House::with(Hosts::Any, LIMITS, times));
+    let patient = |prompt: &'static str| {
+        let house = house.clone();
+        tokio::spawn(async move {
+            let mut asked = generate_request(json!({ "prompt": prompt }).to_string());
+            asked.headers_mut().insert("request-timeout", "1".parse().unwrap());
+            house.send(asked).await
+        })
+    };
+    let hung = patient("hang");
+    eventually("the request to run", || house.control.started.load(SeqCst) == 1);
+    let waiting = patient("walk");
+    hung.await.unwrap().is_problem(503, "took_too_long");
+    waiting.await.unwrap().is_problem(503, "took_too_long");
+    assert_eq!(house.get("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    house.control.open.store(true, SeqCst);
+    assert_eq!(house.prompt("walk").await.status, StatusCode::OK);
+    assert_eq!(house.get("/readyz").await.status, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_panic_the_server_is_not_ready_until_the_model_is_back() {
+    let house = Arc::new(House::new());
+    assert_eq!(house.prompt("walk").await.status, StatusCode::OK);
+    house.control.slow.store(true, SeqCst);
+    house.prompt("panic").await.is_problem(500, "model_failure");
+    let readiness = house.get("/readyz").await;
+    assert_eq!(readiness.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(readiness.json()["models"][0]["state"], "loading");
+    assert_eq!(house.get("/livez").await.status, StatusCode::OK, "the process is fine");
+    let next = tokio::spawn({
+        let house = house.clone();
+        async move { house.prompt("walk").await }
+    });
+    eventually("the next request to wait", || house.engine.health().next().unwrap().1.waiting == 1);
+    house.control.slow.store(false, SeqCst);
+    assert_eq!(next.await.unwrap().status, StatusCode::OK);
+    assert_eq!(house.get("/readyz").await.status, StatusCode::OK);
+    let figures = String::from_utf8(house.get("/metrics").await.body.to_vec()).unwrap();
+    assert!(figures.contains("duet_model_restarts_total{model=\"mini\"} 1"), "{figures}");
+    house.prompt("nan").await.is_problem(500, "model_failure");
+    assert_eq!(house.get("/readyz").await.status, StatusCode::OK, "a bad result is no reason to start again");
+}
+
 #[tokio::test]
 async fn a_server_that_stops_is_alive_but_not_ready() {
     let house = House::new();
@@ -105,8 +152,18 @@ async fn keys_are_needed_where_there_are_keys() {
     ];
     let house = House::under(Policy { keys, ..policy() }, LIMITS);
     let bearer = |key: &str| format!("Bearer {key}");
-    for path in ["/generate", "/models", "/info", "/metrics", "/", "/jobs/1", "/motions/1", "/motions/1/a"] {
-        let method = if path == "/generate" { Method::POST } else { Method::GET };
+    for path in [
+        "/generate",
+        "/generate/batch",
+        "/models",
+        "/info",
+        "/metrics",
+        "/",
+        "/jobs/1",
+        "/motions/1",
+        "/motions/1/a",
+    ] {
+        let method = if path.starts_with("/generate") { Method::POST } else { Method::GET };
         with(&house, method.clone(), path, &[]).await.is_problem(401, "unauthorized");
         let wrong = [("authorization", "Bearer duet_0")];
         let refused = with(&house, method, path, &wrong).await;
@@ -193,10 +250,12 @@ async fn the_description_is_served_and_holds() {
     asked.headers_mut().insert("prefer", "respond-async, wait=5".parse().unwrap());
     let job = house.send(asked).await.json();
     let problem = house.generate("{}").await.json();
+    let batch = batch::ask(&house, r#"{"requests":[{"prompt":"walk"},{}]}"#, &[]).await.json();
     for (answer, schema) in [
         (motion, "Motion"),
         (job, "Job"),
         (problem, "Problem"),
+        (batch, "BatchResults"),
         (house.get("/info").await.json(), "Info"),
         (house.get("/models").await.json(), "Models"),
         (house.get("/readyz").await.json(), "Health"),
@@ -221,7 +280,7 @@ async fn the_description_is_served_and_holds() {
 
 /// The parts of JSON Schema that the document uses for shapes.
 #[track_caller]
-fn fits(value: &Value, schema: &Value, document: &Value, place: &str) {
+pub fn fits(value: &Value, schema: &Value, document: &Value, place: &str) {
     if let Some(reference) = schema["$ref"].as_str() {
         return fits(value, document.pointer(&reference[1..]).expect(reference), document, place);
     }

@@ -1,0 +1,214 @@
+"""A client that waits."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from types import TracebackType
+from typing import Any
+
+import httpx
+from typing_extensions import Self, Unpack
+
+from . import _wire
+from ._wire import Arrays, OnPreview, OnProgress, Options, Request
+from .errors import DuetError, ProblemError, Unreachable
+from .models import Job, Motion, Preview
+
+
+class Client:
+    """A Duet server. Use it as a context manager, or call ``close``."""
+
+    def __init__(
+        self,
+        base_url: str = "http://127.0.0.1:8080",
+        *,
+        key: str | None = None,
+        timeout: float = 300.0,
+        retries: int = 3,
+        http: httpx.Client | None = None,
+    ) -> None:
+        """``key``: an API key, where the server asks for one. ``timeout``: seconds without a byte from the server.
+        ``retries``: how often a request is sent again that was refused for want of room. ``http``: a client of your own,
+        which is then yours to close."""
+        self._own = http is None
+        self._http = http or httpx.Client(timeout=timeout)
+        self._base = base_url.rstrip("/")
+        self._headers = _wire.headers(key)
+        self._retries = retries
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        if self._own:
+            self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def generate(
+        self,
+        prompt: str,
+        *,
+        on_progress: OnProgress | None = None,
+        preview_every: int | None = None,
+        on_preview: OnPreview | None = None,
+        idempotency_key: str | None = None,
+        **options: Unpack[Options],
+    ) -> Motion:
+        """Motion for a sentence. With ``on_progress`` (steps done, steps in all) or ``on_preview`` (shown after every
+        ``preview_every`` steps, 4 unless said) it is made as a job; what they raise cancels it."""
+        if on_progress is None and on_preview is None:
+            body = {"prompt": prompt, **options}
+            headers = _wire.order(False, idempotency_key)
+            return Motion.of((self._send("POST", "/generate", json=body, headers=headers)).json())
+        every = (preview_every or 4) if on_preview else None
+        job = self.submit(prompt, idempotency_key=idempotency_key, **options)
+        return self.wait(job, on_progress=on_progress, preview_every=every, on_preview=on_preview)
+
+    def edit(self, kind: str, **fields: Any) -> Motion:
+        """A new motion from an old one: ``parent`` and the fields of the kind, as docs/editing.md has them."""
+        return Motion.of((self._send("POST", "/edit", json={"kind": kind, **fields})).json())
+
+    def submit(
+        self, prompt: str, *, idempotency_key: str | None = None, **options: Unpack[Options]
+    ) -> Job:
+        """Have a motion made without waiting for it."""
+        body = {"prompt": prompt, **options}
+        headers = _wire.order(True, idempotency_key)
+        return Job.of((self._send("POST", "/generate", json=body, headers=headers)).json())
+
+    def job(self, job: Job | str) -> Job:
+        """How a job goes."""
+        return Job.of((self._send("GET", f"/jobs/{_name(job)}")).json())
+
+    def cancel(self, job: Job | str) -> Job:
+        """No more of it; a job that has ended stays as it is."""
+        return Job.of((self._send("DELETE", f"/jobs/{_name(job)}")).json())
+
+    def watch(self, job: Job | str, *, preview_every: int | None = None) -> Generator[Job | Preview, None, None]:
+        """The job at each change, and the motion after every ``preview_every`` steps, until it has ended."""
+        query = {} if preview_every is None else {"preview": preview_every}
+        events = _wire.Events()
+        with self._stream("GET", f"/jobs/{_name(job)}/events", params=query) as response:
+            for line in response.iter_lines():
+                event = events.line(line)
+                if event is not None:
+                    yield event
+
+    def wait(
+        self,
+        job: Job | str,
+        *,
+        on_progress: OnProgress | None = None,
+        preview_every: int | None = None,
+        on_preview: OnPreview | None = None,
+    ) -> Motion:
+        """The motion of a job, once it is there. Whatever interrupts the waiting cancels the job."""
+        over: Job | None = None
+        try:
+            with closing(self.watch(job, preview_every=preview_every)) as events:
+                for event in events:
+                    _wire.tell(event, on_progress, on_preview)
+                    if isinstance(event, Job) and event.has_ended:
+                        over = event
+        except DuetError:
+            raise
+        except BaseException:
+            # What is raised is why the waiting ended; that the server could not be told comes second.
+            with suppress(DuetError):
+                self.cancel(job)
+            raise
+        if over is None:
+            raise Unreachable("the server ended the events before the job")
+        return self.motion(_wire.ended(over))
+
+    def batch(self, requests: Sequence[Request]) -> Generator[tuple[int, Motion | ProblemError], None, None]:
+        """Motions for up to 32 requests, each with its place among them, as they are done. One that fails is given as an
+        exception that is not raised: the others come all the same."""
+        body, lines = _wire.requests(requests), {"accept": "application/x-ndjson"}
+        with self._stream("POST", "/generate/batch", json=body, headers=lines) as response:
+            for line in response.iter_lines():
+                if line:
+                    yield _wire.batch_line(json.loads(line))
+
+    def motion(self, id: str) -> Motion:
+        """A result again, while the server keeps it."""
+        return Motion.of((self._send("GET", f"/motions/{id}")).json())
+
+    def file(self, address: str) -> bytes:
+        """A file of a sample, by the address that ``Sample.files`` gives."""
+        return (self._send("GET", address)).content
+
+    def arrays(self, motion: Motion, sample: int = 0) -> Arrays:
+        """Positions, rotations, bones, names and settings of a sample (its npz file), as numpy arrays."""
+        return _wire.arrays(self.file(motion.samples[sample].files[f"{sample:02}_motion.npz"]))
+
+    def models(self) -> list[dict[str, Any]]:
+        """The models that requests may name."""
+        models: list[dict[str, Any]] = (self._send("GET", "/models")).json()["models"]
+        return models
+
+    def info(self) -> dict[str, Any]:
+        """Version, revision, device, digests, limits."""
+        info: dict[str, Any] = (self._send("GET", "/info")).json()
+        return info
+
+    def is_ready(self) -> bool:
+        """Whether requests would be worked on."""
+        try:
+            return (self._http.get(f"{self._base}/readyz")).is_success
+        except httpx.TransportError:
+            return False
+
+    def _send(
+        self, method: str, path: str, *, json: Any = None, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        turn = 0
+        while True:
+            try:
+                response = self._http.request(
+                    method, self._base + path, json=json, headers={**self._headers, **(headers or {})}
+                )
+            except httpx.TransportError as error:
+                raise Unreachable(f"{self._base} cannot be reached: {error}") from error
+            problem = _wire.problem(response)
+            if problem is None:
+                return response
+            seconds = _wire.pause(problem, turn, self._retries)
+            if seconds is None:
+                raise problem
+            time.sleep(seconds)
+            turn += 1
+
+    @contextmanager
+    def _stream(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, int] | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Iterator[httpx.Response]:
+        every = {**self._headers, **(headers or {})}
+        try:
+            with self._http.stream(
+                method, self._base + path, params=params, json=json, headers=every
+            ) as response:
+                if response.is_error:
+                    response.read()
+                    raise _wire.problem(response) or Unreachable("no answer")
+                yield response
+        except httpx.TransportError as error:
+            raise Unreachable(f"{self._base} cannot be reached: {error}") from error
+
+
+def _name(job: Job | str) -> str:
+    return job if isinstance(job, str) else job.id

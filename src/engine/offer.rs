@@ -1,0 +1,71 @@
+//! The models that the engine offers, and what may be told about them.
+
+use super::worker::{Loader, Worker};
+use crate::error::Result;
+
+/// A model to offer, and how to get it.
+#[derive(Clone)]
+pub struct ModelSpec {
+    /// What requests call it.
+    pub name: String,
+    /// What people call it.
+    pub title: String,
+    /// What it knows, in one line.
+    pub knows: String,
+    /// Prompts that it answers well.
+    pub examples: Vec<String>,
+    /// Terms of its weights.
+    pub licence: String,
+    /// What it is made of.
+    pub files: Vec<ModelFile>,
+    /// Makes it.
+    pub loader: Loader,
+}
+
+/// A file of weights, and how to tell it from any other.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct ModelFile {
+    /// Which part of the model it holds.
+    pub part: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// A model that is offered.
+pub(super) struct Model {
+    pub(super) name: String,
+    title: String,
+    knows: String,
+    examples: Vec<String>,
+    licence: String,
+    files: Vec<ModelFile>,
+    pub(super) worker: Worker,
+}
+
+/// What may be told about a model.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)] // As in `ModelSpec`.
+pub struct ModelInfo<'a> {
+    pub name: &'a str,
+    pub title: &'a str,
+    pub knows: &'a str,
+    pub examples: &'a [String],
+    pub licence: &'a str,
+    pub files: &'a [ModelFile],
+}
+
+impl Model {
+    /// Start its thread.
+    pub(super) fn start(spec: ModelSpec, queue: usize) -> Result<Self> {
+        let ModelSpec { name, title, knows, examples, licence, files, loader } = spec;
+        let worker = Worker::start(&name, loader, queue)?;
+        Ok(Self { name, title, knows, examples, licence, files, worker })
+    }
+
+    pub(super) fn info(&self) -> ModelInfo<'_> {
+        let Self { name, title, knows, examples, licence, files, worker: _ } = self;
+        ModelInfo { name, title, knows, examples, licence, files }
+    }
+}
