@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let run = |prompts: &[&str], seeds: &[u64]| -> Result<Vec<Vec<i64>>, Box<dyn std::error::Error>> {
         let lengths = vec![LENGTH; prompts.len()];
         let clips = Clips { text: &features(prompts)?, lengths: &lengths, known: None };
-        Ok(decode(&model, &clips, &settings, &Seeded::new(seeds), &mut |_, _, _| ControlFlow::Continue(()))?)
+        Ok(decode(&model, &clips, &settings, &Seeded::new(seeds), &mut |_| ControlFlow::Continue(()))?)
     };
 
     let seeds: Vec<u64> = (0..PROMPTS.len() as u64).collect();
