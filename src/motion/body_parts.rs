@@ -78,7 +78,7 @@ impl BodyParts {
     /// The joints that stay where they are when these parts are new: all others, arms that hang on a new chest aside. Where a
     /// joint stays, so do those between it and the pelvis.
     pub fn kept(self) -> [bool; JOINTS] {
-        std::array::from_fn(|joint| !self.has(joint) && !(self.torso && ARMS.contains(&joint)))
+        std::array::from_fn(|joint| !(self.has(joint) || self.torso && ARMS.contains(&joint)))
     }
 
     /// Whether the local rotation of a joint is new with these parts: it turns what hangs on the joint, so a hip's is new with

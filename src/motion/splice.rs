@@ -5,9 +5,10 @@ use super::body_parts::{ARMS, BodyParts, HIPS, LEGS, TORSO};
 use super::foot_fix::FootFix;
 use super::rigid::Body;
 use super::rotation::{Quat, best_fit};
+use super::skeleton::{PARENTS, children};
 use super::smooth::smooth;
-use super::vector::{Vec3d, add, narrow, scale, sub, widen};
-use super::{Motion, Person, Pose, Rotations};
+use super::vector::{Vec3d, add, narrow, norm, scale, sub, unit, widen};
+use super::{JOINTS, Motion, Person, Pose, Rotations};
 use crate::error::Result;
 use std::f64::consts::TAU;
 
@@ -144,20 +145,33 @@ fn rotated(old: &Rotations, new: &Rotations, w: f32, parts: BodyParts) -> Rotati
 }
 
 /// A share `w` of the way from one pose to another that is turned by `turn` against it: both are turned to face the same way,
-/// then mixed joint by joint. A body that turns meanwhile would else shrink.
+/// then every bone of a limb turns along the shorter arc. Limbs that were mixed point by point would shrink and then flip where
+/// the two poses hold them another way.
 fn between(old: &Pose, new: &Pose, w: f32, turn: f64) -> Pose {
     let share = f64::from(w);
-    let up = [0.0, 1.0, 0.0];
-    let (from, to) = (Quat::about(up, share * turn), Quat::about(up, (share - 1.0) * turn));
-    let [a, b] = [widen(old[0]), widen(new[0])];
-    let pelvis = add(a, scale(sub(b, a), share));
-    std::array::from_fn(|j| {
-        if old[j] == new[j] && turn == 0.0 {
-            return old[j];
-        }
-        let (a, b) = (from.rotate(sub(widen(old[j]), a)), to.rotate(sub(widen(new[j]), b)));
-        narrow(add(pelvis, add(a, scale(sub(b, a), share))))
-    })
+    let facing = |pose: &Pose, angle: f64| {
+        let (about, pelvis) = (Quat::about([0.0, 1.0, 0.0], angle), widen(pose[0]));
+        pose.map(|p| about.rotate(sub(widen(p), pelvis)))
+    };
+    let (from, to) = (facing(old, share * turn), facing(new, (share - 1.0) * turn));
+    let mix = |a: Vec3d, b: Vec3d| add(a, scale(sub(b, a), share));
+    let mut pose = [mix(widen(old[0]), widen(new[0])); JOINTS];
+    for j in 1..JOINTS {
+        let parent = PARENTS[j].unwrap_or(0);
+        let (a, b) = (sub(from[j], from[parent]), sub(to[j], to[parent]));
+        // Several bones of one block keep their shape together.
+        let bone = if children(parent).count() > 1 { mix(a, b) } else { swung(a, b, share) };
+        pose[j] = add(pose[parent], bone);
+    }
+    let stays = |j: usize| turn == 0.0 && old[j] == new[j];
+    std::array::from_fn(|j| if stays(j) { old[j] } else { narrow(pose[j]) })
+}
+
+/// A share of the way from one bone to another, along the shorter arc.
+fn swung(a: Vec3d, b: Vec3d, share: f64) -> Vec3d {
+    let (Some(from), Some(to)) = (unit(a), unit(b)) else { return add(a, scale(sub(b, a), share)) };
+    let turned = Quat::IDENTITY.slerp(Quat::between(from, to), share).rotate(from);
+    scale(turned, norm(a) + share * (norm(b) - norm(a)))
 }
 
 fn mixed<const N: usize>(old: &[f32; N], new: &[f32; N], w: f32) -> [f32; N] {
@@ -226,7 +240,6 @@ mod tests {
     use super::*;
     use crate::motion::kinematics::tests::walk;
     use crate::motion::skeleton::limbs;
-    use crate::motion::vector::norm;
 
     fn shifted(person: &Person, by: [f32; 3]) -> Person {
         let mut person = person.clone();
@@ -273,6 +286,27 @@ mod tests {
                 }
             }
             assert!((plain.persons[0].positions[30][0][1] - new.persons[0].positions[30][0][1]).abs() < 1e-4);
+        }
+    }
+
+    #[test]
+    fn limbs_that_are_held_another_way_swing_over() {
+        // One arm down, then up: half way it points to the side, as long as ever.
+        let down = walk(1).positions[0];
+        let mut up = down;
+        for j in [18, 20] {
+            up[j][1] = 2.0 * down[16][1] - down[j][1];
+        }
+        let mut before = down;
+        for w in 1..20 {
+            let pose = between(&down, &up, w as f32 / 20.0, 0.0);
+            for (from, to) in [(16, 18), (18, 20)] {
+                assert!((length(&pose, from, to) - length(&down, from, to)).abs() < 1e-5);
+            }
+            let step = norm(sub(widen(pose[20]), widen(before[20])));
+            assert!(step < 0.12, "evenly: {step} at {w}");
+            assert_eq!((pose[16], pose[21]), (down[16], down[21]));
+            before = pose;
         }
     }
 
