@@ -11,18 +11,22 @@ export class ApiError extends Error {
 
 async function refusal(response) {
   const type = response.headers.get("content-type") ?? "";
-  let problem = {};
-  if (type.includes("json")) problem = await response.json().catch(() => ({}));
+  const problem = type.includes("json") ? await response.json().catch(() => ({})) : {};
+  const retry = Number.parseFloat(response.headers.get("retry-after"));
+  return problemError(problem, response.status, retry);
+}
+
+/** An ApiError of problem+json. */
+export function problemError(problem, status, retry = NaN) {
   const said = typeof problem.detail === "string" && problem.detail !== "" ? problem.detail : problem.title;
-  const fallback = response.status >= 500
+  const fallback = status >= 500
     ? "The server failed to make this motion. Try again; if it keeps failing, its log has the cause"
     : "The server refused this request";
-  const retry = Number.parseFloat(response.headers.get("retry-after"));
   let message = typeof said === "string" && said !== "" ? said : fallback;
   if (!/[.!?]$/.test(message)) message += ".";
   return new ApiError(message[0].toUpperCase() + message.slice(1), {
     code: typeof problem.code === "string" ? problem.code : "",
-    retryAfter: response.status === 429 ? (Number.isFinite(retry) ? Math.min(Math.max(retry, 1), 60) : 4) : null,
+    retryAfter: status === 429 ? (Number.isFinite(retry) ? Math.min(Math.max(retry, 1), 60) : 4) : null,
   });
 }
 
@@ -45,18 +49,27 @@ async function ask(path, options) {
   }
 }
 
-const post = (path, request, signal) =>
+const post = (path, request, signal, headers = {}) =>
   ask(path, {
     method: "POST",
-    headers: { "content-type": "application/json", accept: "application/json" },
+    headers: { "content-type": "application/json", accept: "application/json", ...headers },
     body: JSON.stringify(request),
     signal,
   });
 
-/** POST /generate. Rejects with ApiError, or with the browser's AbortError after `signal`. */
-export const generate = (request, signal) => post("/generate", request, signal);
+/** POST /generate as a job, {state, links, …}. Rejects with ApiError, or with the browser's AbortError after `signal`. */
+export const order = (request, signal) => post("/generate", request, signal, { prefer: "respond-async" });
 
-/** POST /edit. Rejects as `generate` does. */
+/** What a job has come to. Rejects as `order` does. */
+export const fetchJob = ({ links }, signal) => ask(links.self, { signal });
+
+/** Tells the server that nobody waits for a job any more. */
+export const cancel = ({ links }) => ask(links.self, { method: "DELETE" });
+
+/** The events of a job, with a look at the motion after every `steps` decoding steps. */
+export const eventsOf = ({ links }, steps) => new EventSource(`${links.events}?preview=${steps}`);
+
+/** POST /edit. Rejects as `order` does. */
 export const edit = (request, signal) => post("/edit", request, signal);
 
 /** GET /motions/{id}, an earlier reply that the server still keeps. */

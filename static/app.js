@@ -76,9 +76,24 @@ function keep(result, made, { instead = null, ...how } = {}) {
 
 const submit = (wanted) =>
   work(async (signal) => {
-    const result = await make(wanted, signal);
+    const result = await emerge(wanted, signal);
     keep(result, { request: requestOf(result), edits: [] });
   });
+
+/** Makes a motion that can be watched as it emerges; what was on the stage comes back if nothing comes of it. */
+async function emerge(wanted, signal) {
+  let drafts = 0;
+  const watch = {
+    onStep: ({ progress }) => composer.steps(progress),
+    onDraft: (clip) => bench.draft(clip, { first: drafts++ === 0 }),
+  };
+  try {
+    return await make(wanted, signal, watch);
+  } catch (error) {
+    if (drafts > 0) bench.pick(bench.spread ? -1 : bench.index);
+    throw error;
+  }
+}
 
 /** More seeds of the clip on the stage, side by side, the first its own; of an edited clip, of what the edits began with. */
 function vary(clip) {

@@ -47,6 +47,17 @@ export class Bench {
     this.transport.refresh();
   }
 
+  /** Shows what a motion that is being made is like so far, in place of the result, which stays what it is. */
+  draft(clip, { first }) {
+    if (!this.stage) return;
+    if (first) {
+      this.grid.hide();
+      this.player.load(clip);
+      if (!this.reduced.matches) this.player.play();
+    }
+    this.stage.load(clip, { keepCamera: !first });
+  }
+
   headline(clip) {
     byId("title").textContent = clip.prompt;
     const { seed } = clip.sample;

@@ -118,7 +118,12 @@ export class Composer {
     this.clearMarks();
   }
 
-  /** While busy the button cancels and counts the seconds. */
+  /** Shows how far the work is, {step, steps} in decoding steps, where that is known. */
+  steps(progress) {
+    if (progress && this.busy) this.done = `${Math.round((100 * progress.step) / Math.max(1, progress.steps))} %`;
+  }
+
+  /** While busy the button cancels, and tells how far the work is or else counts the seconds. */
   working(on, words = "Cancel") {
     this.busy = on;
     clearInterval(this.timer);
@@ -130,8 +135,9 @@ export class Composer {
       return;
     }
     const since = performance.now();
+    this.done = "";
     const count = () => {
-      label.textContent = `${words} · ${((performance.now() - since) / 1000).toFixed(0)} s`;
+      label.textContent = `${words} · ${this.done || `${((performance.now() - since) / 1000).toFixed(0)} s`}`;
     };
     count();
     this.timer = setInterval(count, 250);

@@ -1,20 +1,13 @@
 // Makes results: asks the server, waits while its queue is full, and makes forgotten ones again step by step.
 
-import { ApiError, edit, fetchMotion, generate } from "./api.js";
-import { readReply } from "./motion.js";
+import { ApiError, edit, fetchMotion } from "./api.js";
+import { generateWatched } from "./emerging.js";
+import { readDraft, readReply } from "./motion.js";
+import { pause } from "./pause.js";
 import { say } from "./words.js";
 
 /** How often a full queue is asked again. */
 const TURNS = 8;
-
-const pause = (seconds, signal) =>
-  new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, seconds * 1000);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      reject(new DOMException("stopped", "AbortError"));
-    });
-  });
 
 /** Asks until the queue has room. */
 async function patiently(ask, signal) {
@@ -32,8 +25,13 @@ async function patiently(ask, signal) {
   }
 }
 
-/** A new result of a request. */
-export const make = (request, signal) => patiently(() => generate(request, signal), signal);
+const unwatched = { onStep() {}, onDraft() {} };
+
+/** A new result of a request. `watch.onStep` is given the job, `watch.onDraft` a clip of what the motion is like so far. */
+export function make(request, signal, watch = unwatched) {
+  const onDraft = (draft) => watch.onDraft(readDraft(draft));
+  return patiently(() => generateWatched(request, signal, { ...watch, onDraft }), signal);
+}
 
 /** A new version of the result `parent`; `wanted` is an edit without its parent. */
 export async function change(parent, wanted, signal) {

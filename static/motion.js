@@ -98,6 +98,29 @@ export function readReply(reply) {
   };
 }
 
+/** Frames a second of a clip that is made of a draft. */
+const DRAFT_FPS = 30;
+
+/** A draft, which has few frames, as a clip with all of them, in straight lines between. Throws UnreadableMotion. */
+export function readDraft({ fps, persons }) {
+  if (!Number.isFinite(fps) || fps < 1 || !Array.isArray(persons)) refuse("it is no draft");
+  const between = DRAFT_FPS / fps;
+  const filled = persons.map(({ positions }) => {
+    const last = positions.length - 1;
+    return Array.from({ length: Math.round(positions.length * between) }, (_, frame) => {
+      const at = Math.min(frame / between, last);
+      const before = Math.floor(at);
+      const after = Math.min(before + 1, last);
+      const share = at - before;
+      return positions[before].map((point, i) => point.map((value, axis) => value + (positions[after][i][axis] - value) * share));
+    });
+  });
+  const clip = readReply({
+    fps: DRAFT_FPS, frames: filled[0].length, parents: PARENTS, samples: [{ persons: filled.map((positions) => ({ positions })) }],
+  });
+  return { ...clip, sample: clip.samples[0] };
+}
+
 export function joint(person, frame, index) {
   const at = (frame * JOINTS + index) * 3;
   return [person[at], person[at + 1], person[at + 2]];
