@@ -52,7 +52,7 @@ export class Bench {
     if (!this.stage) return;
     if (first) {
       this.grid.hide();
-      this.player.load(clip);
+      this.transport.load(clip);
       if (!this.reduced.matches) this.player.play();
     }
     this.stage.load(clip, { keepCamera: !first });

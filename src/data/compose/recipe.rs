@@ -19,6 +19,9 @@ pub struct ComposeRecipe {
     pub acknowledgment: String,
     /// The recipe of the real pairs that go in as well.
     pub pairs: String,
+    /// Takes of that recipe that stay out.
+    #[serde(default)]
+    pub without: Vec<String>,
     /// How often the whole stretches of the real training pairs count, beside so many composed ones.
     pub pair_copies: usize,
     /// Composed clips, where the caller does not say.

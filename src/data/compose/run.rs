@@ -102,7 +102,17 @@ struct Made {
 pub fn compose(inputs: &Inputs<'_>, progress: &mut dyn FnMut(Step)) -> Result<Summary> {
     let recipe = inputs.recipe;
     let mut build = Build::begin(inputs.out, inputs.replace)?;
-    let pairs = Recipe::load(&recipe.pairs)?;
+    let mut pairs = Recipe::load(&recipe.pairs)?;
+    if let Some(unknown) = recipe.without.iter().find(|id| pairs.takes.iter().all(|take| take.id != **id)) {
+        return Err(Error::invalid(
+            "recipe_invalid",
+            format!(
+                "the recipe of composition leaves out take {unknown}, which {} does not have",
+                recipe.pairs
+            ),
+        ));
+    }
+    pairs.takes.retain(|take| !recipe.without.contains(&take.id));
     progress(Step::Library);
     let library = Library::read(inputs.solo, &recipe.held)?;
     let taken = prepare::add(&pairs, inputs.pairs, recipe.pair_copies, &mut build, &mut |step| {
