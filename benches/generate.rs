@@ -9,7 +9,7 @@ use candle_core::Device;
 use duet::generate::intermask::InterMask;
 use duet::generate::{GenerateRequest, Generated, Generator};
 use duet::models::config::{
-    Activation, ClipTextConfig, InterMConfig, MotionLayout, TextHeadConfig, VqConfig, WordAttention,
+    Activation, ClipTextConfig, InterMConfig, MotionLayout, Places, TextHeadConfig, VqConfig, WordAttention,
 };
 use duet::motion::Stats;
 use duet::nn::precision;
@@ -151,7 +151,7 @@ fn full_size(root: &std::path::Path) -> Result<Package, Box<dyn std::error::Erro
             codes: 1024,
             depth: 2,
             dilation_growth: 3,
-            local_positions: false,
+            places: Places::World,
             activation: Activation::Relu,
         },
         transformer: InterMConfig {

@@ -10,7 +10,7 @@ use duet::ErrorKind;
 use duet::generate::intermask::InterMask;
 use duet::generate::{GenerateRequest, Generator};
 use duet::models::config::{
-    ClipTextConfig, InterMConfig, MotionLayout, TextHeadConfig, VqConfig, WordAttention,
+    ClipTextConfig, InterMConfig, MotionLayout, Places, TextHeadConfig, VqConfig, WordAttention,
 };
 use duet::package::expected::{self, Expected};
 use duet::package::import::ImportOptions;
@@ -36,7 +36,7 @@ fn vq() -> VqConfig {
         codes: 32,
         depth: 2,
         dilation_growth: 3,
-        local_positions: false,
+        places: Places::World,
         activation: Default::default(),
     }
 }

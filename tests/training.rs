@@ -7,7 +7,7 @@ use candle_core::Device;
 use duet::data::{Folder, Split, TextClips, VqWindows};
 use duet::formats::npy;
 use duet::models::config::{
-    Activation, ClipTextConfig, InterMConfig, MotionLayout, TextHeadConfig, VqConfig, WordAttention,
+    Activation, ClipTextConfig, InterMConfig, MotionLayout, Places, TextHeadConfig, VqConfig, WordAttention,
 };
 use duet::motion::raw::RawPerson;
 use duet::motion::skeleton::{PARENTS, REST_OFFSETS};
@@ -262,7 +262,7 @@ fn vq_config(data: PathBuf) -> VqTrainConfig {
             codes: 16,
             depth: 1,
             dilation_growth: 3,
-            local_positions: false,
+            places: Places::World,
             activation: Activation::Relu,
         },
         window: 16,

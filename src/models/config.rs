@@ -44,10 +44,30 @@ pub struct VqConfig {
     /// Residual activation.
     #[serde(default)]
     pub activation: Activation,
-    /// Inside the model, joints are placed on the floor plan relative to their pelvis; off = official. Where people walk metres,
-    /// a small codebook then spends its codes on poses, and says once, not 22 times, where they are.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub local_positions: bool,
+    /// What joints are placed relative to inside the model.
+    #[serde(default, skip_serializing_if = "Places::is_world")]
+    pub places: Places,
+}
+
+/// What a VQ-VAE places joints relative to. A small codebook that says 22 times where on the floor a person is and which way they
+/// face has few codes left for poses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Places {
+    /// The room, as in the official architecture
+    #[default]
+    World,
+    /// The person's pelvis, on the floor plan
+    Pelvis,
+    /// The pelvis and the way the body faces; each of the five token rows then stands for one part of the body: trunk and head,
+    /// left leg, right leg, left arm, right arm
+    Body,
+}
+
+impl Places {
+    fn is_world(&self) -> bool {
+        *self == Self::World
+    }
 }
 
 /// Trained head over the text tower: post-LN transformer encoder (InterMask spec §4.2).

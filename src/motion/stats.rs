@@ -1,6 +1,6 @@
 //! Per-channel mean and standard deviation, and the way in and out of normalised space (InterMask spec §1.6).
 
-use super::{FEATURES, Features};
+use super::{FEATURES, Features, JOINTS};
 use crate::error::{Error, Result};
 
 /// Mean and standard deviation of each of the 262 channels. Every number is finite and every deviation positive.
@@ -71,6 +71,36 @@ impl Stats {
         Self::new(mean.iter().map(|&m| m as f32).collect(), std)
     }
 
+    /// The same scale along both directions of the floor: positions of all joints share one deviation and, a direction, one mean;
+    /// each joint's velocity has one deviation and no mean. A turn about the vertical is then a turn of normalised numbers too.
+    pub fn level(&self) -> Self {
+        let (mut mean, mut std) = (self.mean.clone(), self.std.clone());
+        let floor = |joint: usize| [joint * 3, joint * 3 + 2];
+        let square = |channel: usize, centre: f32| {
+            f64::from(self.std[channel]).powi(2) + f64::from(self.mean[channel] - centre).powi(2)
+        };
+        let centres = [0, 2].map(|axis| {
+            let sum: f64 = (0..JOINTS).map(|joint| f64::from(self.mean[joint * 3 + axis])).sum();
+            (sum / JOINTS as f64) as f32
+        });
+        let shared: f64 = (0..JOINTS)
+            .flat_map(|joint| floor(joint).into_iter().zip(centres))
+            .map(|(channel, centre)| square(channel, centre))
+            .sum();
+        let shared = (shared / (2 * JOINTS) as f64).sqrt() as f32;
+        for joint in 0..JOINTS {
+            for (channel, centre) in floor(joint).into_iter().zip(centres) {
+                (mean[channel], std[channel]) = (centre, shared);
+            }
+            let velocity = floor(JOINTS + joint);
+            let own = (velocity.iter().map(|&channel| square(channel, 0.0)).sum::<f64>() / 2.0).sqrt() as f32;
+            for channel in velocity {
+                (mean[channel], std[channel]) = (0.0, own);
+            }
+        }
+        Self { mean, std }
+    }
+
     /// Means, 262.
     pub fn mean(&self) -> &[f32] {
         &self.mean
@@ -136,6 +166,26 @@ mod tests {
         assert_eq!(code(good(), with(0.0)), "stats_zero_deviation");
         assert_eq!(code(good(), with(-1.0)), "stats_zero_deviation");
         assert_eq!(Stats::measure(Vec::<Features>::new(), 1e-3).unwrap_err().code(), "stats_of_nothing");
+    }
+
+    #[test]
+    fn level_statistics_have_one_scale_on_the_floor() {
+        let mean = (0..FEATURES).map(|c| (c % 7) as f32 * 0.1).collect();
+        let stats = Stats::new(mean, (0..FEATURES).map(|c| 1.0 + (c % 5) as f32 * 0.1).collect()).unwrap();
+        let level = stats.level();
+        let again = level.level();
+        for c in 0..FEATURES {
+            assert!(
+                (level.std[c] - again.std[c]).abs() < 1e-6 && (level.mean[c] - again.mean[c]).abs() < 1e-6
+            );
+            let floor = c < 2 * 3 * JOINTS && c % 3 != 1;
+            assert!(floor || (level.std[c], level.mean[c]) == (stats.std[c], stats.mean[c]), "channel {c}");
+        }
+        for c in (0..3 * JOINTS).filter(|c| c % 3 != 1) {
+            assert_eq!((level.std[c], level.mean[c]), (level.std[0], level.mean[c % 3]));
+            assert_eq!(level.mean[3 * JOINTS + c], 0.0);
+        }
+        assert!(level.std[0] > 1.0 && level.std[0] < 1.5);
     }
 
     #[test]

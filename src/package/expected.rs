@@ -198,7 +198,7 @@ impl List {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::config::{Activation, TextHeadConfig, WordAttention};
+    use crate::models::config::{Activation, Places, TextHeadConfig, WordAttention};
 
     fn count(expected: &Expected) -> usize {
         expected.required.values().map(|shape| shape.iter().product::<usize>()).sum()
@@ -214,7 +214,7 @@ mod tests {
             codes: 1024,
             depth: 2,
             dilation_growth: 3,
-            local_positions: false,
+            places: Places::World,
             activation: Activation::Relu,
         };
         assert_eq!(count(&vq(&official(MotionLayout::InterHuman))), 43_031_208 + 524_288);

@@ -296,7 +296,7 @@ fn unreadable(source: toml::de::Error) -> Error {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::models::config::{Activation, TextHeadConfig, WordAttention};
+    use crate::models::config::{Activation, Places, TextHeadConfig, WordAttention};
 
     pub(crate) fn small() -> Manifest {
         let entry = |name: &str| FileEntry {
@@ -321,7 +321,7 @@ pub(crate) mod tests {
                 codes: 16,
                 depth: 2,
                 dilation_growth: 3,
-                local_positions: false,
+                places: Places::World,
                 activation: Activation::Relu,
             },
             transformer: InterMConfig {

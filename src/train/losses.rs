@@ -82,6 +82,9 @@ pub struct LossWeights {
     /// Joints relative to their pelvis, in decimetres; not upstream's.
     #[serde(default)]
     pub local: f64,
+    /// Frame differences of joints relative to their pelvis, in decimetres a frame; not upstream's.
+    #[serde(default)]
+    pub swing: f64,
 }
 
 impl Default for LossWeights {
@@ -95,6 +98,7 @@ impl Default for LossWeights {
             geo: 0.01,
             foot: 500.0,
             local: 0.0,
+            swing: 0.0,
         }
     }
 }
@@ -116,6 +120,8 @@ pub struct LossTerms {
     pub foot: f64,
     /// Joints relative to their pelvis, in decimetres; 0 where it has no weight.
     pub local: f64,
+    /// Frame differences of joints relative to their pelvis, in decimetres; 0 where it has no weight.
+    pub swing: f64,
 }
 
 impl LossTerms {
@@ -128,6 +134,7 @@ impl LossTerms {
             + w.geo * self.geo
             + w.foot * self.foot
             + w.local * self.local
+            + w.swing * self.swing
     }
 
     fn add(mut self, other: &Self) -> Self {
@@ -138,6 +145,7 @@ impl LossTerms {
         self.geo += other.geo;
         self.foot += other.foot;
         self.local += other.local;
+        self.swing += other.swing;
         self
     }
 }
@@ -183,6 +191,7 @@ impl Losses {
             bone: 1.0 / (clips * frames * BONES.len()) as f64,
             geo: 1.0 / (clips * frames * (JOINTS - 1)) as f64,
             local: 1.0 / (clips * frames * (POSITIONS - 3)) as f64,
+            swing: 1.0 / (clips * (frames - 1) * (POSITIONS - 3)) as f64,
             foot: if standing == 0 { 0.0 } else { 1.0 / (standing * 3) as f64 },
         };
         let mut gradient = vec![0f32; prediction.len()];
@@ -254,6 +263,9 @@ impl Losses {
         }
         for (t, contacts) in contacts.iter().enumerate() {
             let (now, next) = (t * FEATURES, (t + 1) * FEATURES);
+            if w.swing > 0.0 {
+                sum.swing += self.swing(prediction, target, [now, next], w.swing * scale.swing, gradient);
+            }
             for k in 0..POSITIONS {
                 let moved = f64::from(prediction[next + k]) - f64::from(prediction[now + k]);
                 let d = moved - (f64::from(target[next + k]) - f64::from(target[now + k]));
@@ -280,6 +292,30 @@ impl Losses {
         sum.geo *= scale.geo;
         sum.foot *= scale.foot;
         sum.local *= scale.local;
+        sum.swing *= scale.swing;
+        sum
+    }
+
+    /// Sum of the penalties of how joints move relative to their pelvis from the row at `now` to that at `next`, in decimetres a
+    /// frame: what makes a wave a wave is small beside where the hand is. Adds `weight` times the derivative to `out`.
+    fn swing(&self, p: &[f32], g: &[f32], [now, next]: [usize; 2], weight: f64, out: &mut [f32]) -> f64 {
+        let off = |k: usize| {
+            let change = |x: &[f32]| f64::from(x[next + k]) - f64::from(x[now + k]);
+            (change(p) - change(g)) * f64::from(self.std[k]) * 10.0
+        };
+        let mut sum = 0.0;
+        for k in 3..POSITIONS {
+            let root = k % 3;
+            let d = off(k) - off(root);
+            sum += self.criterion.value(d);
+            let slope = weight * self.criterion.slope(d) * 10.0;
+            let (own, pelvis) =
+                ((slope * f64::from(self.std[k])) as f32, (slope * f64::from(self.std[root])) as f32);
+            out[next + k] += own;
+            out[now + k] -= own;
+            out[next + root] -= pelvis;
+            out[now + root] += pelvis;
+        }
         sum
     }
 
@@ -309,6 +345,7 @@ struct Scale {
     geo: f64,
     foot: f64,
     local: f64,
+    swing: f64,
 }
 
 #[cfg(test)]
@@ -329,7 +366,7 @@ mod tests {
     fn losses(criterion: Criterion) -> Losses {
         // Heights around 0 and small displacements, so that some feet stand.
         let std = vec![0.05; FEATURES];
-        let weights = LossWeights { local: 2.0, ..LossWeights::default() };
+        let weights = LossWeights { local: 2.0, swing: 3.0, ..LossWeights::default() };
         Losses { criterion, weights, mean: vec![0.0; FEATURES], std }
     }
 

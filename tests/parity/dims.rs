@@ -3,7 +3,7 @@
 use super::inputs::{Params, Tensors};
 use anyhow::{Context, Result, bail, ensure};
 use duet::models::config::{
-    Activation, ClipTextConfig, InterMConfig, MotionLayout, TextHeadConfig, VqConfig, WordAttention,
+    Activation, ClipTextConfig, InterMConfig, MotionLayout, Places, TextHeadConfig, VqConfig, WordAttention,
 };
 
 fn shape<'a>(weights: &'a Tensors, name: &str, rank: usize) -> Result<&'a [usize]> {
@@ -64,7 +64,7 @@ pub fn vq(weights: &Tensors, params: &Params<'_>) -> Result<VqConfig> {
         codes: codebook[0],
         depth: count(weights, "decoder.model.2.0.model."),
         dilation_growth: params.usize("dilation_growth_rate")?,
-        local_positions: false,
+        places: Places::World,
         activation,
     })
 }

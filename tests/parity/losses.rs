@@ -28,6 +28,7 @@ pub fn losses(inputs: &Inputs<'_>, params: &Params<'_>) -> Result<Losses> {
             geo: stated.f64("geo")?,
             foot: stated.f64("fc")?,
             local: 0.0,
+            swing: 0.0,
         };
     }
     let (mean, std) = (host(&inputs.tensor("stats_mean")?)?, host(&inputs.tensor("stats_std")?)?);

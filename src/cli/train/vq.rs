@@ -5,7 +5,7 @@ use crate::cli::device;
 use crate::data::folder::Reader;
 use crate::data::{Folder, Split, VqWindows};
 use crate::error::Result;
-use crate::models::config::{Activation, MotionLayout, VqConfig};
+use crate::models::config::{Activation, MotionLayout, Places, VqConfig};
 use crate::motion::Stats;
 use crate::nn::precision::{self, Precision};
 use crate::train::checkpoint::Kind;
@@ -44,10 +44,9 @@ pub struct VqArgs {
     /// Growth of the dilation from block to block [default: 3]
     #[arg(long)]
     dilation_growth: Option<usize>,
-    /// Place joints relative to their pelvis inside the model (not in the official one): far better tokens from a small
-    /// codebook where people walk about
+    /// What joints are placed relative to inside the model [default: world]
     #[arg(long)]
-    local_positions: bool,
+    places: Option<Places>,
     /// Frames of a training window [default: 64]
     #[arg(long)]
     window: Option<usize>,
@@ -78,6 +77,9 @@ pub struct VqArgs {
     /// Weight of the loss of joints relative to their pelvis, in decimetres; upstream has none [default: 0]
     #[arg(long)]
     local: Option<f64>,
+    /// Weight of the loss of how joints move relative to their pelvis, in decimetres a frame; upstream has none [default: 0]
+    #[arg(long)]
+    swing: Option<f64>,
     /// Temperature of the codes drawn while training; 0 takes the nearest, upstream 0.5 [default: 0]
     #[arg(long)]
     code_temperature: Option<f32>,
@@ -114,7 +116,7 @@ impl VqArgs {
                 depth: 2,
                 dilation_growth: 3,
                 activation: Activation::Relu,
-                local_positions: false,
+                places: Places::World,
             },
             window: 64,
             stride: 10,
@@ -132,7 +134,7 @@ impl VqArgs {
         set(&mut config.model.code_dim, self.code_dim);
         set(&mut config.model.depth, self.depth);
         set(&mut config.model.dilation_growth, self.dilation_growth);
-        config.model.local_positions |= self.local_positions;
+        set(&mut config.model.places, self.places);
         set(&mut config.window, self.window);
         set(&mut config.stride, self.stride);
         set(&mut config.criterion, self.criterion);
@@ -143,6 +145,7 @@ impl VqArgs {
         set(&mut config.weights.geo, self.geo);
         set(&mut config.weights.foot, self.foot);
         set(&mut config.weights.local, self.local);
+        set(&mut config.weights.swing, self.swing);
         set(&mut config.code_temperature, self.code_temperature);
         set(&mut config.mu, self.mu);
     }
@@ -172,6 +175,7 @@ pub fn run(args: &VqArgs) -> Result<()> {
     let folder = Folder::open(&config.common.data)?;
     let stats = match &checkpoint {
         Some(checkpoint) => stats_of(checkpoint)?,
+        None if config.model.places == Places::Body => folder.stats()?.level(),
         None => folder.stats()?,
     };
     let windows = windows(&folder, Split::Train, &stats, &config)?;

@@ -1,17 +1,22 @@
 //! Token maps with blanks: what a model is given to fill in.
 
 use crate::generate::masked::Known;
+use crate::models::config::Places;
 use crate::models::vqvae::PARTS;
 use crate::motion::BodyParts;
 
 /// Token rows that hold each body part.
 ///
-/// The encoder folds the 22 joints, in their order, into five rows: row r stands over joints 4r to 4r+3 and, with its
-/// convolutions, over their neighbours. The joints' order is from the pelvis outward: pelvis, hips, knees | ankles and spine |
-/// toes, neck, left collar | right collar, head, shoulders | elbows and wrists.
-fn rows(parts: BodyParts) -> [bool; PARTS] {
+/// The encoder folds the 22 joints into five rows: in the skeleton's order, row r stands over joints 4r to 4r+3 and, with its
+/// convolutions, over their neighbours. That order is from the pelvis outward: pelvis, hips, knees | ankles and spine |
+/// toes, neck, left collar | right collar, head, shoulders | elbows and wrists. In [`Places::Body`] a row is a part: trunk and head |
+/// left leg | right leg | left arm | right arm.
+fn rows(parts: BodyParts, places: Places) -> [bool; PARTS] {
     let BodyParts { legs, torso, arms } = parts;
-    [legs || torso, legs || torso, legs || torso, torso || arms, arms]
+    match places {
+        Places::Body => [torso, legs, legs, arms, arms],
+        Places::World | Places::Pelvis => [legs || torso, legs || torso, legs || torso, torso || arms, arms],
+    }
 }
 
 /// A place in the maps of a pair.
@@ -37,8 +42,8 @@ pub fn with_blanks(ids: &[u32], length: usize, open: impl Fn(Place) -> bool) -> 
 }
 
 /// Whether a place belongs to one of `parts`.
-pub fn is_of(parts: BodyParts, place: Place) -> bool {
-    rows(parts)[place.part]
+pub fn is_of(parts: BodyParts, places: Places, place: Place) -> bool {
+    rows(parts, places)[place.part]
 }
 
 /// A canvas of `length` token frames, each column of which is the column `from(time)` of the maps `ids`, or blank.
@@ -69,10 +74,14 @@ mod tests {
     fn blanks_are_where_they_are_asked_for() {
         let ids: Vec<u32> = (0..60).collect();
         let arms = BodyParts::named(["arms"]).unwrap();
-        let known = with_blanks(&ids, 6, |p| p.person == 1 && (2..4).contains(&p.time) && is_of(arms, p));
-        let blank: Vec<usize> = (0..60).filter(|&p| known[p].is_none()).collect();
-        assert_eq!(blank, [50, 51, 56, 57], "rows 3 and 4 of person 2, columns 2 and 3");
-        assert!(with_blanks(&ids, 6, |p| is_of(BodyParts::ALL, p)).iter().all(Option::is_none));
+        for places in [Places::World, Places::Body] {
+            let open = |p: Place| p.person == 1 && (2..4).contains(&p.time) && is_of(arms, places, p);
+            let known = with_blanks(&ids, 6, open);
+            let blank: Vec<usize> = (0..60).filter(|&p| known[p].is_none()).collect();
+            assert_eq!(blank, [50, 51, 56, 57], "rows 3 and 4 of person 2, columns 2 and 3");
+            let all = with_blanks(&ids, 6, |p| is_of(BodyParts::ALL, places, p));
+            assert!(all.iter().all(Option::is_none));
+        }
     }
 
     #[test]

@@ -101,10 +101,11 @@ impl Editor<'_, '_> {
         let text = self.text(&self.request.how.prompt)?;
         let from = self.encode(source, seen.clone())?;
         let columns = columns(&window.frames, seen.start);
+        let places = self.model.vq.config().places;
         let known = canvas::with_blanks(from.tokens.ids(), from.tokens.length(), |place| {
             window.persons[place.person]
                 && columns.contains(&place.time)
-                && canvas::is_of(window.parts, place)
+                && canvas::is_of(window.parts, places, place)
         });
         let tokens = self.fill(&text, &known, from.tokens.length(), seed)?;
         let start = Instant::now();

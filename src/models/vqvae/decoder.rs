@@ -3,7 +3,7 @@
 use super::graph::{GraphMode, GraphSage};
 use super::layout;
 use super::residual::ResidualStack;
-use crate::models::config::{MotionLayout, VqConfig};
+use crate::models::config::{MotionLayout, Places, VqConfig};
 use crate::nn::conv::{Conv2d, same};
 use crate::nn::dropout::Dropout;
 use crate::nn::ops;
@@ -23,6 +23,8 @@ pub struct Decoder {
     back: Back,
     /// Growth of the body axis per stage.
     growth: [f64; 2],
+    /// Where each joint of the skeleton is among the rows; `None`: in its own order.
+    order: Option<Vec<u32>>,
 }
 
 impl Decoder {
@@ -54,6 +56,7 @@ impl Decoder {
             mix: Conv2d::new(width, width, same(3, 1), model.pp(4))?,
             back,
             growth,
+            order: (config.places == Places::Body).then(layout::from_body_order),
         })
     }
 
@@ -64,7 +67,10 @@ impl Decoder {
             x = residual.forward(&x, drop)?;
             x = conv.forward(&upsample(&x, growth)?)?;
         }
-        let x = ops::relu(&self.mix.forward(&x)?)?;
+        let mut x = ops::relu(&self.mix.forward(&x)?)?;
+        if let Some(order) = &self.order {
+            x = ops::pick(&x, (0..).take(x.dim(1)?).collect(), order.clone())?;
+        }
         match &self.back {
             Back::Graph(a, b) => b.forward(&ops::relu(&a.forward(&x, graph)?)?, graph),
             Back::Conv(conv) => conv.forward(&x),

@@ -3,7 +3,7 @@
 use super::graph::{GraphMode, GraphSage};
 use super::layout;
 use super::residual::ResidualStack;
-use crate::models::config::{MotionLayout, VqConfig};
+use crate::models::config::{MotionLayout, Places, VqConfig};
 use crate::nn::conv::{Conv2d, same};
 use crate::nn::dropout::Dropout;
 use crate::nn::ops::{self, ConvGeometry};
@@ -21,6 +21,8 @@ pub struct Encoder {
     front: Front,
     stages: Vec<(Conv2d, ResidualStack)>,
     last: Conv2d,
+    /// Order of the joints from the front-end on; `None` is the skeleton's.
+    order: Option<Vec<u32>>,
 }
 
 /// Stages, each halving time; fixed by the reference's five body parts and stride of four.
@@ -50,7 +52,8 @@ impl Encoder {
             })
             .collect::<Result<_>>()?;
         let last = Conv2d::new(width, config.code_dim, same(3, 1), model.pp(base + STAGES))?;
-        Ok(Self { front, stages, last })
+        let order = (config.places == Places::Body).then(|| layout::BODY_ORDER.to_vec());
+        Ok(Self { front, stages, last, order })
     }
 
     /// (B, T, J, C) -> (B, T/4, 5, code_dim).
@@ -70,6 +73,9 @@ impl Encoder {
             }
             Front::Conv(conv) => ops::relu(&conv.forward(x)?)?,
         };
+        if let Some(order) = &self.order {
+            x = ops::pick(&x, (0..).take(x.dim(1)?).collect(), order.clone())?;
+        }
         for (down, residual) in &self.stages {
             x = residual.forward(&down.forward(&x)?, drop)?;
         }

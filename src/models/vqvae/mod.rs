@@ -69,7 +69,7 @@ impl VqVae {
         drop: &mut dyn Dropout,
         probe: &mut dyn Probe,
     ) -> Result<Tensor> {
-        let x = layout::to_joints(motion, self.config.layout, self.config.local_positions)?;
+        let x = layout::to_joints(motion, self.config.layout, self.config.places)?;
         probe.see("preprocessed", &x.permute((0, 3, 2, 1))?);
         let z = self.encoder.forward(&x, graph, drop, probe)?;
         probe.see("encoder_out", &z.permute((0, 3, 2, 1))?);
@@ -92,7 +92,7 @@ impl VqVae {
         let (b, n, c) = codes.dims3()?;
         let z = codes.reshape((b, PARTS, n / PARTS, c))?.transpose(1, 2)?.contiguous()?;
         let joints = self.decoder.forward(&z, graph, drop)?;
-        layout::from_joints(&joints, self.config.layout, self.config.local_positions)
+        layout::from_joints(&joints, self.config.layout, self.config.places)
     }
 
     /// Encode, quantise without noise, decode.

@@ -18,7 +18,7 @@ use super::weights::{self, Precision, Tensors, check_shapes, list_names};
 use super::write::{Description, Writer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::config::{
-    Activation, InterMConfig, MotionLayout, TextHeadConfig, VqConfig, WordAttention,
+    Activation, InterMConfig, MotionLayout, Places, TextHeadConfig, VqConfig, WordAttention,
 };
 use crate::motion::Stats;
 use options::{MAX_OPTIONS_BYTES, Options, Value, parse_options};
@@ -249,7 +249,7 @@ fn vq_config(options: &Options) -> Result<VqConfig> {
         codes: options.size("nb_code")?,
         depth: options.size("depth")?,
         dilation_growth: options.size("dilation_growth_rate")?,
-        local_positions: false,
+        places: Places::World,
         activation,
     };
     dimensions::validate_vq(&config)?;

@@ -107,7 +107,7 @@ impl<'a> Stage<'a> {
     /// Let one or both walk in, or nobody; then everybody stands. Gives the time from which on all stand.
     pub fn arrive(&mut self) -> f64 {
         let come = match self.draws.unit() {
-            w if w < 0.45 => None,
+            w if w < 0.4 => None,
             w if w < 0.76 => Some(Subject::They),
             w if w < 0.92 => Some(Subject::First),
             _ => Some(Subject::Second),
@@ -177,9 +177,9 @@ impl<'a> Stage<'a> {
 
     /// What comes after: they stay, step apart, or turn and leave.
     pub fn leave(&mut self) {
-        let stays = if self.came.is_some() { 0.4 } else { 0.62 };
+        let stays = if self.came.is_some() { 0.3 } else { 0.6 };
         if !self.draws.chance(stays) {
-            let way = self.draws.weighted(&[0.34, 0.12, 0.1, 0.18, 0.12, 0.04, 0.1]);
+            let way = self.draws.weighted(&[0.42, 0.1, 0.08, 0.17, 0.1, 0.04, 0.09]);
             self.leave_as(way);
         }
         let end = self.now() + self.draws.uniform(0.2, 0.6);
@@ -224,7 +224,7 @@ impl<'a> Stage<'a> {
         };
         let phrases = match way {
             0..3 => {
-                let (back, seconds) = (self.draws.uniform(0.35, 0.65), self.draws.uniform(0.9, 1.3));
+                let (back, seconds) = (self.draws.uniform(0.4, 0.75), self.draws.uniform(0.9, 1.3));
                 whose.iter().for_each(|&who| self.step(who, [0.0, -back], 0.0, seconds));
                 if way == 0 { chain::STEP_BOTH } else { chain::STEP_ONE }
             }

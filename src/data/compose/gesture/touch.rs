@@ -9,7 +9,7 @@ use std::f64::consts::TAU;
 /// Handshake, either hand, two to four shakes. Wrists end about 10 cm apart.
 pub fn handshake(stage: &mut Stage) -> Scene {
     let hand = stage.side;
-    let (above, stretch) = (stage.draws.uniform(0.1, 0.2), stage.draws.uniform(0.86, 0.95));
+    let (above, stretch) = (stage.draws.uniform(0.12, 0.22), stage.draws.uniform(0.92, 0.98));
     let distance = stage.reach_distance([hand; 2], above, stretch, 0.1);
     stage.apart(distance, 0.0);
     let settled = stage.arrive();
@@ -90,7 +90,7 @@ pub fn high_five(stage: &mut Stage) -> Scene {
     stage.apart(distance, 0.0);
     let settled = stage.arrive();
     let at = settled + 0.75 * stage.slow;
-    let hold = stage.draws.uniform(0.08, 0.3);
+    let hold = stage.draws.uniform(0.06, 0.2);
     stage.stay_until(at + hold + 0.45);
     stage.leave();
     stage.stay_until(at + hold + 0.9);
