@@ -38,11 +38,24 @@ export class Composer {
     });
     this.explainModel();
     byId("model")?.addEventListener("change", () => this.explainModel());
-    for (const chip of document.querySelectorAll(".chip")) {
+    for (const chip of document.querySelectorAll(".chip[data-seconds]")) {
       chip.addEventListener("click", () => {
         byId("prompt").value = chip.textContent.trim();
+        byId("seconds").value = chip.dataset.seconds;
         if (!this.busy) this.form.requestSubmit();
       });
+    }
+    for (const families of document.querySelectorAll(".families")) {
+      const buttons = [...families.children];
+      const lists = [...families.parentElement.children].filter((list) => list !== families);
+      for (const button of buttons) {
+        button.addEventListener("click", () => {
+          buttons.forEach((other, n) => {
+            other.setAttribute("aria-pressed", String(other === button));
+            lists[n].hidden = other !== button;
+          });
+        });
+      }
     }
   }
 
@@ -54,8 +67,8 @@ export class Composer {
   explainModel() {
     const chosen = byId("model")?.selectedOptions[0];
     byId("knows").textContent = chosen?.dataset.knows ?? "";
-    for (const chips of document.querySelectorAll(".chips")) {
-      chips.hidden = chips.dataset.model !== chosen?.value || chips.children.length === 0;
+    for (const examples of document.querySelectorAll(".examples")) {
+      examples.hidden = examples.dataset.model !== chosen?.value || examples.querySelector(".chip") === null;
     }
   }
 

@@ -9,6 +9,7 @@ use crate::generate::{
     Sample, Timings,
 };
 use crate::motion::{JOINTS, Motion, Person};
+use crate::package::Example;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
@@ -51,7 +52,9 @@ impl Control {
             name: name.into(),
             title: format!("The {name} model"),
             knows: "walking <in> a line".into(),
-            examples: vec!["walk <in> a line".into(), "walk & turn".into()],
+            examples: ["walk <in> a line", "walk & turn"]
+                .map(|prompt| Example { family: "Walk & go".into(), prompt: prompt.into(), seconds: 2.5 })
+                .into(),
             licence: "CC0".into(),
             files: vec![ModelFile { part: "vq".into(), bytes: 3, sha256: "ab".repeat(32) }],
             loader: self.loader(),

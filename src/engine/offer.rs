@@ -2,6 +2,7 @@
 
 use super::worker::{Loader, Worker};
 use crate::error::Result;
+use crate::package::{Example, examples};
 
 /// A model to offer, and how to get it.
 #[derive(Clone)]
@@ -13,7 +14,7 @@ pub struct ModelSpec {
     /// What it knows, in one line.
     pub knows: String,
     /// Prompts that it answers well.
-    pub examples: Vec<String>,
+    pub examples: Vec<Example>,
     /// Terms of its weights.
     pub licence: String,
     /// What it is made of.
@@ -38,7 +39,7 @@ pub(super) struct Model {
     pub(super) name: String,
     title: String,
     knows: String,
-    examples: Vec<String>,
+    examples: Vec<Example>,
     licence: String,
     files: Vec<ModelFile>,
     pub(super) worker: Worker,
@@ -51,9 +52,16 @@ pub struct ModelInfo<'a> {
     pub name: &'a str,
     pub title: &'a str,
     pub knows: &'a str,
-    pub examples: &'a [String],
+    pub examples: &'a [Example],
     pub licence: &'a str,
     pub files: &'a [ModelFile],
+}
+
+impl<'a> ModelInfo<'a> {
+    /// Its examples by family.
+    pub fn families(&self) -> Vec<(&'a str, Vec<&'a Example>)> {
+        examples::by_family(self.examples)
+    }
 }
 
 impl Model {

@@ -2,6 +2,7 @@
 
 use super::digest::is_sha256;
 use super::dimensions;
+use super::examples::{self, Example};
 use super::known::KnownPrompts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::config::{ClipTextConfig, InterMConfig, MotionLayout, VqConfig};
@@ -125,7 +126,7 @@ pub struct Manifest {
     pub knows: String,
     /// Prompts that it answers well, to be offered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub examples: Vec<String>,
+    pub examples: Vec<Example>,
     /// Terms of the weights.
     pub licence: String,
     /// Where the weights come from: training data, source files, acknowledgements.
@@ -194,12 +195,7 @@ impl Manifest {
                 return Err(bad(format!("{field} holds control characters")));
             }
         }
-        let offered = |text: &String| {
-            !text.trim().is_empty() && text.chars().count() <= 200 && !text.chars().any(char::is_control)
-        };
-        if self.examples.len() > 24 || !self.examples.iter().all(offered) {
-            return Err(bad("examples are at most 24 lines of 1 to 200 characters".to_owned()));
-        }
+        examples::check(&self.examples).map_err(bad)?;
         self.known.as_ref().map_or(Ok(()), KnownPrompts::check).map_err(bad)?;
         dimensions::range("fps", self.fps as usize, 1, 240)?;
         self.validate_dimensions()?;
@@ -310,7 +306,7 @@ pub(crate) mod tests {
             title: "Small".into(),
             kind: Kind::InterMask,
             knows: "Nothing: random weights.".into(),
-            examples: Vec::new(),
+            examples: vec![Example { family: "Greet".into(), prompt: "they wave".into(), seconds: 3.0 }],
             licence: "MIT".into(),
             provenance: "Made for a test.".into(),
             fps: 30,
@@ -366,7 +362,7 @@ pub(crate) mod tests {
         assert!(refused(|m| m.format = 2).contains("format 2"));
         assert!(refused(|m| m.name = "../x".into()).contains("name"));
         assert!(refused(|m| m.knows = " ".into()).contains("knows"));
-        assert!(refused(|m| m.examples = vec!["wave\u{7}".into()]).contains("examples"));
+        assert!(refused(|m| m.examples[0].prompt = "wave\u{7}".into()).contains("examples"));
         assert!(refused(|m| m.title = "a\u{7}".into()).contains("title"));
         assert!(refused(|m| m.fps = 0).contains("fps"));
         assert!(refused(|m| m.vq.width = usize::MAX >> 2).contains("vq.width"));

@@ -2,7 +2,7 @@
 //!
 //! * [`manifest`] is `model.toml`, typed and validated, its numbers by [`dimensions`]; [`expected`] says which tensors its dimensions call for.
 //! * [`open`] reads a package, [`weights`] its tensors, [`digest`] its fingerprints; [`write`] makes one, all or nothing.
-//! * [`known`] is what it says of the sentences it was taught.
+//! * [`known`] is what it says of the sentences it was taught, [`examples`] what it answers well.
 //! * [`find`] knows where packages lie; [`import`] converts other layouts; [`pull`] fetches from a hub first.
 //!
 //! Nothing here executes what it reads: PyTorch files are taken apart as data.
@@ -11,6 +11,7 @@
 mod bundle;
 pub mod digest;
 pub mod dimensions;
+pub mod examples;
 pub mod expected;
 pub mod find;
 pub mod import;
@@ -21,6 +22,7 @@ pub mod pull;
 pub mod weights;
 pub mod write;
 
+pub use examples::Example;
 pub use find::{DEFAULT_MODEL, SearchPath, Surroundings};
 pub use manifest::{Manifest, Part};
 pub use open::Package;

@@ -1,6 +1,7 @@
 //! Making a package: everything is written into a hidden folder beside the target and renamed into place at the end, so that
 //! a failure leaves nothing half-written.
 
+use super::examples::Example;
 use super::known::KnownPrompts;
 use super::manifest::{FORMAT, FileEntry, Files, Kind, MANIFEST, Manifest, NAME_RULE, Part, is_model_name};
 use super::open::Package;
@@ -20,7 +21,7 @@ pub struct Description {
     /// What the model knows and does not know, one line.
     pub knows: String,
     /// Prompts to be offered.
-    pub examples: Vec<String>,
+    pub examples: Vec<Example>,
     /// Terms of the weights.
     pub licence: String,
     /// Where the weights come from.

@@ -3,6 +3,7 @@
 use super::{AppState, health};
 use crate::engine::{MAX_PROMPT, MAX_SAMPLES, MAX_STEPS, ModelFile};
 use crate::generate::{MAX_FRAMES, MIN_FRAMES};
+use crate::package::Example;
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
@@ -91,7 +92,7 @@ struct Model<'a> {
     name: &'a str,
     title: &'a str,
     knows: &'a str,
-    examples: &'a [String],
+    examples: &'a [Example],
     licence: &'a str,
     default: bool,
     state: &'static str,

@@ -13,7 +13,7 @@ use crate::package::known::KnownPrompts;
 use crate::package::manifest::Part;
 use crate::package::weights::{Precision, Tensors};
 use crate::package::write::{Description, Writer};
-use crate::package::{Package, expected};
+use crate::package::{Example, Package, expected};
 use crate::text::clip::ClipText;
 use crate::text::sentence;
 use crate::text::tokenizer::Tokenizer;
@@ -51,7 +51,7 @@ pub struct Packing {
     /// What the model knows, one line.
     pub knows: String,
     /// Prompts to be offered.
-    pub examples: Vec<String>,
+    pub examples: Vec<Example>,
     /// Terms of the weights.
     pub licence: String,
     /// Where the weights come from.

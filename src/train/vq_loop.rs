@@ -294,7 +294,7 @@ fn metrics(pass: &VqPass, norm: f64, rate: f64, speed: f64) -> Map<String, serde
     let terms = &pass.terms;
     let value = json!({
         "loss": pass.total, "rec": terms.rec, "explicit": terms.explicit, "vel": terms.vel, "bone": terms.bone,
-        "geo": terms.geo, "foot": terms.foot, "commit": pass.commit, "perplexity": pass.perplexity,
+        "geo": terms.geo, "foot": terms.foot, "local": terms.local, "swing": terms.swing, "commit": pass.commit, "perplexity": pass.perplexity,
         "gradient_norm": norm, "lr": rate, "steps_per_second": speed,
     });
     value.as_object().cloned().unwrap_or_default()

@@ -1,6 +1,7 @@
 //! `duet train package`.
 
 use crate::error::{Error, Result};
+use crate::package::examples;
 use crate::train::pack::{Packing, Which, pack};
 use clap::Args;
 use std::path::PathBuf;
@@ -33,9 +34,10 @@ pub struct PackageArgs {
     /// One line: what the model knows
     #[arg(long)]
     knows: String,
-    /// A prompt that it answers well, offered on the page; may be repeated
-    #[arg(long, value_name = "PROMPT")]
-    example: Vec<String>,
+    /// TOML file with prompts that it answers well, offered on the page: `[[examples]]` with `family` (a word for people), `prompt`
+    /// and `seconds`
+    #[arg(long, value_name = "FILE")]
+    examples: Option<PathBuf>,
     /// Text file with sentences that stand for all it was taught, one a line: prompts unlike any of them are told apart
     #[arg(long, value_name = "FILE")]
     known: Option<PathBuf>,
@@ -73,7 +75,7 @@ pub fn run(args: &PackageArgs) -> Result<()> {
         title: args.title.clone().unwrap_or_else(|| name.clone()),
         name,
         knows: args.knows.clone(),
-        examples: args.example.clone(),
+        examples: read(&args.examples)?.map_or(Ok(Vec::new()), |text| examples::parse(&text))?,
         licence: args.licence.clone(),
         provenance: args.provenance.clone(),
         known: known.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect(),

@@ -267,7 +267,11 @@ fn model() -> Value {
         "name": text("What requests call it"),
         "title": text("What people call it"),
         "knows": text("What it knows, in a line"),
-        "examples": list(json!({"type": "string"}), "Prompts that it answers well"),
+        "examples": list(object(json!({
+            "family": text("What kind of thing it is"),
+            "prompt": text("The sentence"),
+            "seconds": json!({"type": "number", "description": "A length that suits it"}),
+        })), "Prompts that it answers well"),
         "licence": text("Terms of its weights"),
         "default": switch("It serves requests that name none"),
         "state": {"enum": ["idle", "loading", "ready", "working", "failed", "hung"]},
