@@ -77,7 +77,8 @@ pub fn met(new: &Person, old: &Person, window: &Range<usize>, seam: usize) -> Pe
 ///
 /// A small model that begins something else may throw a person to where that happens, metres within a few frames. After
 /// `start` people therefore go on by the new motion's steps and turns, for [`SETTLING`] frames none of them faster than usual
-/// in either motion, nor of a sudden; what is then between them and where the new motion has them goes at [`RETURN`]. Heights and poses stay.
+/// in either motion, nor of a sudden; what is then between them and where the new motion has them goes at [`RETURN`]. Heights
+/// and poses stay.
 pub fn continued(new: &Person, old: &Person, start: usize, seam: usize) -> Person {
     let usual = Pace::of(&old.positions[start.saturating_sub(LOOK_BACK)..start.min(old.frames())])
         .or_faster(Pace::of(new.positions.get(start + SETTLING..).unwrap_or_default()));
@@ -122,13 +123,10 @@ pub fn continued(new: &Person, old: &Person, start: usize, seam: usize) -> Perso
 pub fn coasting(person: &Person, end: usize, frames: usize) -> Person {
     let mut person =
         Person { positions: person.positions[..end].to_vec(), rotations: person.rotations[..end].to_vec() };
-    let (&[.., before, last], Some(&rotations)) = (&person.positions[..], person.rotations.last()) else {
-        let last = person.positions.last().copied();
-        person.positions.extend(last.into_iter().cycle().take(frames.saturating_sub(end)));
-        let last = person.rotations.last().copied();
-        person.rotations.extend(last.into_iter().cycle().take(frames.saturating_sub(end)));
+    let (Some(&last), Some(&rotations)) = (person.positions.last(), person.rotations.last()) else {
         return person;
     };
+    let before = person.positions.iter().rev().nth(1).copied().unwrap_or(last);
     let mut far = 1.0;
     let shares = (1..=frames.saturating_sub(end)).map(|k| {
         // As a critically damped spring: neither place nor speed leaps.

@@ -55,10 +55,10 @@ const YIELDING: [f64; JOINTS] = {
 /// The same for a foot that stands on the floor.
 const PLANTED: f64 = 0.01;
 
-/// Share of what the frame before had to move a joint by, relative to the pelvis, that the next frame starts from. Where a decoder folds a limb
-/// into less than its bones, an elbow could as well be pushed out to one side as to the other: it stays on the side where it was,
-/// and a body does not twitch. With none of it, velocities change twice as abruptly (95th percentile of generated clips);
-/// with more, hands are further from where they are wanted, and nothing else is gained.
+/// Share of what the frame before had to move a joint by that the next frame starts from. Where a decoder folds a limb into less
+/// than its bones, an elbow could as well be pushed out to one side as to the other: it stays on the side where it was, and a body
+/// does not twitch. Measured on decoded clips: with none of it velocities change twice as abruptly (99th percentile), with this
+/// much as they do in the decoded positions themselves, with more nothing else is gained and hands go astray.
 const CARRIED: f64 = 0.7;
 
 /// No joint is kept.
