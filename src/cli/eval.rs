@@ -2,6 +2,7 @@
 
 use super::adherence::{self, AdherenceArgs};
 use super::device;
+use super::joins::{self, JoinsArgs};
 use super::vq_at_hand::VqAtHand;
 use crate::data::folder::Reader;
 use crate::data::{Folder, RawPair, Split};
@@ -37,6 +38,7 @@ enum What {
     Reconstruct(ReconstructArgs),
     ContactSheet(SheetArgs),
     Adherence(AdherenceArgs),
+    Joins(JoinsArgs),
 }
 
 const RECONSTRUCT_HELP: &str = "\
@@ -152,6 +154,7 @@ pub fn run(args: EvalArgs) -> Result<()> {
         What::Reconstruct(args) => measure(&args),
         What::ContactSheet(args) => sheet(&args),
         What::Adherence(args) => adherence::run(&args),
+        What::Joins(args) => joins::run(&args),
     }
 }
 

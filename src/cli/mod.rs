@@ -10,6 +10,7 @@ pub mod eval;
 mod exit;
 mod export;
 mod generate;
+mod joins;
 mod logging;
 pub mod models;
 mod models_at_hand;

@@ -3,6 +3,7 @@
 pub mod adherence;
 pub mod frechet;
 pub mod generated;
+pub mod joins;
 pub mod reconstruct;
 pub mod skate;
 

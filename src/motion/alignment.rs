@@ -1,9 +1,11 @@
 //! New motion brought to where old motion is, so that a join has nothing to bridge but poses: both people together along the
 //! floor, then each alone at the seams.
 
+use super::ramp::level;
 use super::rotation::Quat;
+use super::swing::onward;
 use super::vector::{Vec3d, add, narrow, norm, scale, sub, widen};
-use super::{JOINTS, Motion, Person, Pose, Vec3};
+use super::{Motion, Person, Pose, Vec3};
 use std::ops::Range;
 
 /// Frames over which a person who is not where the old motion ended comes to where the new motion wants to be, where nothing
@@ -75,12 +77,17 @@ pub fn met(new: &Person, old: &Person, window: &Range<usize>, seam: usize) -> Pe
 ///
 /// A small model that begins something else may throw a person to where that happens, metres within a few frames. After
 /// `start` people therefore go on by the new motion's steps and turns, for [`SETTLING`] frames none of them faster than usual
-/// in either motion; what is then between them and where the new motion has them goes at [`RETURN`]. Heights and poses stay.
+/// in either motion, nor of a sudden; what is then between them and where the new motion has them goes at [`RETURN`]. Heights
+/// and poses stay.
 pub fn continued(new: &Person, old: &Person, start: usize, seam: usize) -> Person {
     let usual = Pace::of(&old.positions[start.saturating_sub(LOOK_BACK)..start.min(old.frames())])
         .or_faster(Pace::of(new.positions.get(start + SETTLING..).unwrap_or_default()));
     let mut person = new.clone();
     let mut offset = Offset { shift: [0.0; 3], turn: 0.0 };
+    let mut pace = match old.positions.get(start.saturating_sub(2)..start) {
+        Some([before, last]) => step(before, last),
+        _ => ([0.0; 3], 0.0),
+    };
     for t in start.saturating_sub(seam)..new.frames() {
         if t < start || t == 0 {
             offset = Offset::over(new, old, t..t + 1).unwrap_or(offset);
@@ -89,11 +96,17 @@ pub fn continued(new: &Person, old: &Person, start: usize, seam: usize) -> Perso
             let since = (t - start) as f64;
             let settling = since < SETTLING as f64;
             if settling {
-                offset.turn += turn.clamp(-usual.turn, usual.turn) - turn;
+                let most = turn.clamp(-usual.turn, usual.turn);
+                pace.1 = most.clamp(pace.1 - CHANGE * usual.turn, pace.1 + CHANGE * usual.turn);
+                offset.turn += pace.1 - turn;
             }
             let gone = if settling { shortened(step, usual.step) } else { step };
             // Who faces another way also goes another way.
-            let gone = Quat::about([0.0, 1.0, 0.0], offset.turn).rotate(gone);
+            let mut gone = Quat::about([0.0, 1.0, 0.0], offset.turn).rotate(gone);
+            if settling {
+                pace.0 = add(pace.0, shortened(sub(gone, pace.0), CHANGE * usual.step));
+                gone = pace.0;
+            }
             offset.shift = add(offset.shift, sub(gone, step));
             let haste = level(since, SETTLING as f64);
             let back = scale(offset.shift, EASE);
@@ -105,35 +118,35 @@ pub fn continued(new: &Person, old: &Person, start: usize, seam: usize) -> Perso
     person
 }
 
-/// `person` up to frame `end`, and then on to `frames` frames as a body does that nothing drives any more: every joint goes on
-/// and slows down.
+/// `person` up to frame `end`, and then on to `frames` frames as a body does that nothing drives any more: it goes on, turns on and
+/// swings on, and slows down.
 pub fn coasting(person: &Person, end: usize, frames: usize) -> Person {
-    /// Frames that tell the speed at the end.
-    const SEEN: usize = 3;
-    /// Speed that is left after each frame.
-    const LEFT: f64 = 0.7;
     let mut person =
         Person { positions: person.positions[..end].to_vec(), rotations: person.rotations[..end].to_vec() };
     let (Some(&last), Some(&rotations)) = (person.positions.last(), person.rotations.last()) else {
         return person;
     };
-    let seen = SEEN.min(end - 1).max(1);
-    let earlier = person.positions[(end - 1).saturating_sub(seen)];
-    let mut far = 0.0;
-    for k in 0..frames.saturating_sub(end) {
-        far += LEFT.powi(k as i32 + 1) / seen as f64;
-        let joint =
-            |j: usize| narrow(add(widen(last[j]), scale(sub(widen(last[j]), widen(earlier[j])), far)));
-        person.positions.push(std::array::from_fn(joint));
-        person.rotations.push(rotations);
-    }
+    let before = person.positions.iter().rev().nth(1).copied().unwrap_or(last);
+    let mut far = 1.0;
+    let shares = (1..=frames.saturating_sub(end)).map(|k| {
+        // As a critically damped spring: neither place nor speed leaps.
+        let late = k as f64 / SLOWING;
+        far += (1.0 + late) * (-late).exp();
+        far
+    });
+    person.positions.extend(onward(&before, &last, shares));
+    person.rotations.resize(frames.max(end), rotations);
     person
 }
 
+/// Frames after which a body that nothing drives has lost a quarter of its speed; after four times as many nearly all.
+const SLOWING: f64 = 2.0;
 /// Frames before a join that tell how fast people move.
 const LOOK_BACK: usize = 60;
 /// Frames after a join in which a decoder still feels what was before it.
 const SETTLING: usize = 32;
+/// Share of what is usual by which a pace changes from frame to frame meanwhile, at most.
+const CHANGE: f64 = 0.25;
 /// How fast who is elsewhere comes to where the new motion is, at most.
 const RETURN: Pace = Pace { step: 0.012, turn: 0.03 };
 /// Share of the way that is gone in a frame where that is less.
@@ -176,10 +189,13 @@ pub(super) fn turned(from: &Pose, to: &Pose) -> f64 {
     turn(levers(from, to))
 }
 
-/// The joints of two poses, seen from the pelvis.
+/// What says where a body faces: hips, collars, shoulders. Arms held another way are no turn.
+const ACROSS: [usize; 6] = [1, 2, 13, 14, 16, 17];
+
+/// [`ACROSS`] in two poses, seen from the pelvis.
 fn levers<'a>(a: &'a Pose, b: &'a Pose) -> impl Iterator<Item = (Vec3d, Vec3d)> + 'a {
     let lever = |pose: &Pose, j: usize| sub(on_floor(pose[j]), on_floor(pose[0]));
-    (1..JOINTS).map(move |j| (lever(a, j), lever(b, j)))
+    ACROSS.into_iter().map(move |j| (lever(a, j), lever(b, j)))
 }
 
 /// `v`, no longer than `most`.
@@ -236,12 +252,6 @@ fn turn(pairs: impl Iterator<Item = (Vec3d, Vec3d)>) -> f64 {
 
 fn on_floor([x, _, z]: Vec3) -> Vec3d {
     widen([x, 0.0, z])
-}
-
-/// From 0 at `at` = 0 to 1 at `end`, level at both.
-fn level(at: f64, end: f64) -> f64 {
-    let t = (at / end).clamp(0.0, 1.0);
-    t * t * (3.0 - 2.0 * t)
 }
 
 #[cfg(test)]
@@ -320,7 +330,16 @@ mod tests {
         let made = coasting(&walk(40), 30, 60);
         assert_eq!(made.positions[..30], walk(30).positions);
         let steps: Vec<f64> = made.positions.windows(2).map(|p| norm(step(&p[0], &p[1]).0)).collect();
-        assert!((steps[29] - 0.7 * steps[28]).abs() < 0.003 && steps[58] < 0.001, "{steps:?}");
+        assert!(
+            (29..58).all(|t| steps[t] < steps[t - 1] && steps[t] > 0.7 * steps[t - 1] - 1e-3),
+            "{steps:?}"
+        );
+        assert!(steps[58] < 1e-3);
+        for limb in crate::motion::skeleton::limbs() {
+            let length = |pose: &Pose| norm(sub(widen(pose[limb.from]), widen(pose[limb.to])));
+            let was = length(&made.positions[0]);
+            assert!(made.positions.iter().all(|pose| (length(pose) - was).abs() < 1e-4), "{limb:?}");
+        }
         assert_eq!((made.frames(), made.rotations.len()), (60, 60));
     }
 

@@ -55,6 +55,12 @@ const YIELDING: [f64; JOINTS] = {
 /// The same for a foot that stands on the floor.
 const PLANTED: f64 = 0.01;
 
+/// Share of what the frame before had to move a joint by that the next frame starts from. Where a decoder folds a limb into less
+/// than its bones, an elbow could as well be pushed out to one side as to the other: it stays on the side where it was, and a body
+/// does not twitch. Measured on decoded clips: with none of it velocities change twice as abruptly (99th percentile), with this
+/// much as they do in the decoded positions themselves, with more nothing else is gained and hands go astray.
+const CARRIED: f64 = 0.7;
+
 /// No joint is kept.
 const ALL_MOVE: [bool; JOINTS] = [false; JOINTS];
 
@@ -111,15 +117,19 @@ impl Body {
         contacts: &[Contacts],
         kept: &[bool; JOINTS],
     ) -> Result<Vec<Pose>> {
-        let near: Vec<Pose> = wanted
-            .iter()
-            .enumerate()
-            .map(|(t, pose)| {
-                let mut yielding = yielding(contacts, t);
-                (0..JOINTS).filter(|&j| kept[j]).for_each(|j| yielding[j] = 0.0);
-                self.draw_together(pose.map(widen), &yielding).map(narrow)
-            })
-            .collect();
+        let mut near: Vec<Pose> = Vec::with_capacity(wanted.len());
+        for (t, pose) in wanted.iter().enumerate() {
+            let mut yielding = yielding(contacts, t);
+            (0..JOINTS).filter(|&j| kept[j]).for_each(|j| yielding[j] = 0.0);
+            let mut start = pose.map(widen);
+            if let Some(before) = near.last() {
+                for j in (1..JOINTS).filter(|&j| !kept[j]) {
+                    let moved = sub(widen(before[j]), widen(wanted[t - 1][j]));
+                    start[j] = add(start[j], scale(moved, CARRIED));
+                }
+            }
+            near.push(self.draw_together(start, &yielding).map(narrow));
+        }
         // What is left of the error goes when the body is put together from the pelvis outward.
         let solution = solve_onto(self.bones, &near)?;
         let fitted = replay(&solution, near.iter().map(|pose| pose[0]));

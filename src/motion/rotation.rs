@@ -136,6 +136,15 @@ impl Quat {
         Self::new(self.w * a + other.w * b, v[0], v[1], v[2]).unwrap_or(self)
     }
 
+    /// A share of this rotation, from none at 0 to all at 1, by the straight line between the quaternions. Of the two quaternions of
+    /// a rotation one goes the short way and the other the long way round. Small changes of the rotation stay small, also where
+    /// the long way becomes a full turn, whose axis could be any; but for the half of a full turn, which is none.
+    #[must_use]
+    pub fn part(self, share: f64) -> Self {
+        let v = scale(self.v, share);
+        Self::new(1.0 - share + share * self.w, v[0], v[1], v[2]).unwrap_or(Self::IDENTITY)
+    }
+
     /// The same rotation, of its two quaternions the one nearer to `other`: what component-wise interpolation needs.
     #[must_use]
     pub fn near(self, other: Self) -> Self {
@@ -263,6 +272,15 @@ mod tests {
             let whole = q.angle_to(r);
             prop_assert!((q.angle_to(between) - share * whole).abs() < 1e-6);
             prop_assert!((between.angle_to(r) - (1.0 - share) * whole).abs() < 1e-6);
+        }
+
+        #[test]
+        fn parts_lie_on_the_way_that_the_sign_says(q in quat(), share in 0.0f64..=1.0) {
+            let angle = |q: Quat| 2.0 * norm(q.v).atan2(q.w);
+            prop_assume!(angle(q) < 6.0);
+            let (part, rest) = (q.part(share), q.part(1.0 - share));
+            prop_assert!((angle(part) + angle(rest) - angle(q)).abs() < 1e-6);
+            prop_assert!(part.after(rest).angle_to(q) < 1e-6);
         }
 
         #[test]

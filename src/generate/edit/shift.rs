@@ -3,8 +3,9 @@
 use super::{Move, Source};
 use crate::error::Result;
 use crate::generate::{GenerateRequest, Generated, Sample, Timings};
+use crate::motion::ramp::Ramp;
 use crate::motion::rotation::Quat;
-use crate::motion::splice::{Splice, ramps};
+use crate::motion::splice::Splice;
 use crate::motion::vector::{add, narrow, scale, sub, widen};
 use crate::motion::{BodyParts, Motion, Person};
 
@@ -30,16 +31,9 @@ pub fn moved(source: &Source, how: &Move, rigid: bool) -> Result<(Motion, Option
     if how.frames.is_empty() {
         return Ok((new, Some(carried(old_fixed))));
     }
-    let mut weights = [vec![0.0; old.frames()], vec![0.0; old.frames()]];
-    weights[how.person] = ramps(old.frames(), &(how.frames.start..old.frames()), LEAD);
-    let splice = Splice {
-        old,
-        old_fixed: Some(old_fixed),
-        new: &new,
-        weights: &weights,
-        parts: BodyParts::ALL,
-        rigid,
-    };
+    let ramp = Ramp::around(old.frames(), &(how.frames.start..old.frames()), LEAD).firm();
+    let ramps = [0, 1].map(|who| (who == how.person).then_some(ramp));
+    let splice = Splice { old, old_fixed: Some(old_fixed), new: &new, ramps, parts: BodyParts::ALL, rigid };
     splice.join()
 }
 

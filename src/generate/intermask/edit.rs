@@ -10,8 +10,10 @@ use crate::generate::{FRAMES_PER_TOKEN, Generated, MAX_FRAMES, Progress, Sample,
 use crate::models::inter_m::TextFeatures;
 use crate::motion::alignment::{self, FloorMove, coasting, continued};
 use crate::motion::placement::Placement;
+use crate::motion::ramp::Ramp;
+use crate::motion::rigid::stiffen;
 use crate::motion::smooth::smooth;
-use crate::motion::splice::{Splice, ramps};
+use crate::motion::splice::Splice;
 use crate::motion::{BodyParts, Motion, Person};
 use std::ops::Range;
 use std::time::Instant;
@@ -109,13 +111,13 @@ impl Editor<'_, '_> {
         });
         let tokens = self.fill(&text, &known, from.tokens.length(), seed)?;
         let start = Instant::now();
-        let new = self.decoded(&tokens, &from.placement)?;
+        let new = self.bodies(&tokens, &from.placement)?;
         let outside = seen.clone().filter(|t| !window.frames.contains(t)).map(|t| (t - seen.start, t));
         let new = laid(&source.motion, &returned(&new, &source.motion, &from, outside), seen.start);
         let new = met(&new, &source.motion, &window.frames, WINDOW_SEAM);
-        let ramp = ramps(frames, &window.frames, window.blend);
-        let weights = window.persons.map(|chosen| if chosen { ramp.clone() } else { vec![0.0; frames] });
-        let made = self.splice(source, &new, &weights, window.parts, from.exact.then_some(tokens));
+        let ramp = Ramp::around(frames, &window.frames, window.blend);
+        let ramps = window.persons.map(|chosen| chosen.then_some(ramp));
+        let made = self.splice(source, &new, ramps, window.parts, from.exact.then_some(tokens));
         self.timings.decode += start.elapsed();
         made
     }
@@ -143,8 +145,8 @@ impl Editor<'_, '_> {
         // The partner stands to the one who stays as the model has the two.
         let (seen, stays) = (&new.persons[role].positions, &source.motion.persons[role].positions);
         let new = FloorMove::between(seen.iter().zip(stays)).moved(&new);
-        let weights = [0, 1].map(|who| vec![if who == role { 0.0 } else { 1.0 }; frames]);
-        let made = self.splice(&source, &new, &weights, BodyParts::ALL, from.exact.then_some(tokens));
+        let ramps = [0, 1].map(|who| (who != role).then_some(Ramp::ALL));
+        let made = self.splice(&source, &new, ramps, BodyParts::ALL, from.exact.then_some(tokens));
         self.timings.decode += start.elapsed();
         made
     }
@@ -164,7 +166,7 @@ impl Editor<'_, '_> {
         });
         let tokens = self.fill(&text, &known, length, seed)?;
         let start = Instant::now();
-        let new = self.decoded(&tokens, &from.placement)?;
+        let new = self.bodies(&tokens, &from.placement)?;
         let ends = (0..first)
             .chain(first + middle..frames)
             .map(|t| (t, if t < first { t } else { t + old - frames }));
@@ -179,9 +181,8 @@ impl Editor<'_, '_> {
         };
         let made = first..first + middle;
         let new = met(&new, &source.motion, &made, MIDDLE_BLEND);
-        let ramp = ramps(frames, &made, MIDDLE_BLEND);
-        let weights = [ramp.clone(), ramp];
-        let made = self.splice(&source, &new, &weights, BodyParts::ALL, from.exact.then_some(tokens));
+        let ramps = [Some(Ramp::around(frames, &made, MIDDLE_BLEND)); 2];
+        let made = self.splice(&source, &new, ramps, BodyParts::ALL, from.exact.then_some(tokens));
         self.timings.decode += start.elapsed();
         made
     }
@@ -195,8 +196,8 @@ impl Editor<'_, '_> {
         let tokens = self.fill(&text, &known, from.tokens.length(), seed)?;
         let start = Instant::now();
         let new = self.decoded(&tokens, &from.placement)?;
-        let weights = [vec![1.0; frames], vec![1.0; frames]];
-        let made = self.splice(source, &new, &weights, BodyParts::ALL, from.exact.then_some(tokens));
+        let made =
+            self.splice(source, &new, [Some(Ramp::ALL); 2], BodyParts::ALL, from.exact.then_some(tokens));
         self.timings.decode += start.elapsed();
         made
     }
@@ -214,7 +215,7 @@ impl Editor<'_, '_> {
         let known = canvas::rearranged(from.tokens.ids(), length, |time| (time < given).then_some(time));
         let tokens = self.fill(&text, &known, length, seed)?;
         let start = Instant::now();
-        let end = self.decoded(&tokens, &from.placement)?;
+        let end = self.bodies(&tokens, &from.placement)?;
         let end = returned(&end, &source.motion, &from, seen.clone().map(|t| (t - seen.start, t)));
         let longer = |motion: &Motion| Motion {
             persons: motion.persons.each_ref().map(|person| coasting(person, old, frames)),
@@ -230,10 +231,9 @@ impl Editor<'_, '_> {
             persons: [0, 1]
                 .map(|who| continued(&new.persons[who], &source.motion.persons[who], old, hand_over)),
         };
-        let ramp = ramps(frames, &(old + TAKEN_OVER..frames), hand_over + TAKEN_OVER);
-        let weights = [ramp.clone(), ramp];
+        let ramp = Ramp::around(frames, &(old + TAKEN_OVER..frames), hand_over + TAKEN_OVER);
         let tokens = (from.exact && whole).then_some(tokens);
-        let made = self.splice(&source, &new, &weights, BodyParts::ALL, tokens);
+        let made = self.splice(&source, &new, [Some(ramp); 2], BodyParts::ALL, tokens);
         self.timings.decode += start.elapsed();
         made
     }
@@ -275,23 +275,35 @@ impl Editor<'_, '_> {
         Ok(Motion { persons: [person(&one, 0), person(&two, 1)] })
     }
 
+    /// The same on one skeleton each, where bones are to keep their length: what folds and swells has no place from which it could be
+    /// led anywhere.
+    fn bodies(&self, tokens: &Tokens, placement: &Placement) -> Result<Motion> {
+        let motion = self.decoded(tokens, placement)?;
+        if !self.request.how.rigid {
+            return Ok(motion);
+        }
+        stiffen(&motion, false).map(|(motion, _)| motion).map_err(no_bodies)
+    }
+
     fn splice(
         &self,
         source: &Source,
         new: &Motion,
-        weights: &[Vec<f32>; 2],
+        ramps: [Option<Ramp>; 2],
         parts: BodyParts,
         tokens: Option<Tokens>,
     ) -> Result<Source> {
         let (old, old_fixed) = (&source.motion, source.foot_fixed.as_ref());
         let rigid = self.request.how.rigid;
         let (motion, foot_fixed) =
-            Splice { old, old_fixed, new, weights, parts, rigid }.join().map_err(|source| {
-                Error::internal("model_failure", "the model gave bodies that cannot be put together")
-                    .with_source(source)
-            })?;
+            Splice { old, old_fixed, new, ramps, parts, rigid }.join().map_err(no_bodies)?;
         Ok(Source { motion, foot_fixed, tokens })
     }
+}
+
+/// What a model gave cannot be put on skeletons.
+fn no_bodies(source: Error) -> Error {
+    Error::internal("model_failure", "the model gave bodies that cannot be put together").with_source(source)
 }
 
 /// Token frames of frames, counted from frame `start`.

@@ -3,7 +3,9 @@
 use super::*;
 use crate::generate::edit::{Between, Move, RECEPTIVE_FIELD, React, Source, Stretch, Task, Window, canvas};
 use crate::models::vqvae::PARTS;
+use crate::motion::haste::Passing;
 use crate::motion::{BodyParts, JOINTS, Motion};
+use crate::package::import::{ImportOptions, import};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -57,26 +59,15 @@ fn window(frames: Range<usize>) -> Window {
     Window { frames, persons: [true; 2], parts: BodyParts::ALL, blend: 8 }
 }
 
-/// Metres that the fastest joint goes from each frame to the next.
-fn speeds(motion: &Motion, who: usize) -> Vec<f64> {
-    let step = |pair: &[crate::motion::Pose]| {
-        let joint =
-            |j: usize| (0..3).map(|c| f64::from(pair[1][j][c] - pair[0][j][c]).powi(2)).sum::<f64>().sqrt();
-        (0..JOINTS).map(joint).fold(0.0, f64::max)
-    };
-    motion.persons[who].positions.windows(2).map(step).collect()
-}
-
-/// In the frames of a join nobody is faster than twice the 95th percentile of the clip.
+/// In the frames of a join nobody is faster, nor changes velocity more abruptly, than twice the 95th percentile of the clip.
 #[track_caller]
 fn seamless(motion: &Motion, join: Range<usize>) {
-    for who in 0..2 {
-        let speeds = speeds(motion, who);
-        let mut sorted = speeds.clone();
-        sorted.sort_by(f64::total_cmp);
-        let usual = sorted[sorted.len() * 95 / 100];
-        let worst = speeds[join.start - 1..join.end].iter().copied().fold(0.0, f64::max);
-        assert!(worst <= 2.0 * usual, "person {who}: {worst} m a frame at the seam, usually at most {usual}");
+    for (who, person) in motion.persons.iter().enumerate() {
+        let Passing { speed, jump } = Passing::of(&person.positions, join.clone());
+        assert!(
+            speed <= 2.0 && jump <= 2.0,
+            "person {who}, frames {join:?}: {speed} and {jump} times as usual"
+        );
     }
 }
 
@@ -91,8 +82,6 @@ fn a_window_changes_and_nothing_else_does() {
             assert_eq!((&new[..32], &new[64..]), (&old[..32], &old[64..]), "person {who}");
             assert!((40..56).all(|t| new[t] != old[t]), "person {who}");
         }
-        seamless(new, 32..48);
-        seamless(new, 48..64);
     }
     let (new, old) = (made.tokens.clone().unwrap(), source.tokens.clone().unwrap());
     for (p, (new, old)) in new.ids().iter().zip(old.ids()).enumerate() {
@@ -251,23 +240,47 @@ fn clips_go_on_beyond_ten_seconds() {
     }
 }
 
+/// The random weights of a fixture, which no training changes: its people do nothing that one could foresee.
+fn small() -> InterMask {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/parity/hub_layout");
+    let root = tempfile::tempdir().unwrap();
+    let source = root.path().join("source");
+    std::fs::create_dir_all(source.join("stats")).unwrap();
+    let files = ["intermask_config.json", "vq_model.safetensors", "vq_opt.txt", "transformer_opt.txt"];
+    for name in files.into_iter().chain(["stats/global_mean.npy", "stats/global_std.npy"]) {
+        std::fs::copy(fixture.join(name), source.join(name)).unwrap();
+    }
+    // A vector for every word: the fixture has some, which are repeated.
+    let transformer = fixture.join("transformer.safetensors");
+    let mut weights = candle_core::safetensors::load(transformer, &Device::Cpu).unwrap();
+    let words = weights.get_mut("clip_token_embedding.weight").unwrap();
+    let copies = VOCABULARY.div_ceil(words.dim(0).unwrap());
+    *words = Tensor::cat(&vec![words.clone(); copies], 0).unwrap().narrow(0, 0, VOCABULARY).unwrap();
+    candle_core::safetensors::save(&weights, source.join("transformer.safetensors")).unwrap();
+    let options = ImportOptions { text_heads: Some(4), text_head_heads: Some(4), ..Default::default() };
+    import(&source, root.path(), "small", &options, &mut |_| ()).unwrap();
+    InterMask::load(&Package::open(&root.path().join("small")).unwrap(), &Device::Cpu).unwrap()
+}
+
 #[test]
-#[ignore = "single arms pass some joins at up to 2.7 times what the rest of a calm clip does; docs/editing.md says so"]
 fn joins_are_no_faster_than_twice_the_rest() {
-    let mut model = mini();
+    let mut model = small();
     let source = source(&mut model);
     for seed in [5, 6] {
-        // From where the new begins to take over to where it has.
+        // From where the new begins to take over to where the slowest limb has.
         let made = edited(&mut model, &source, timeline(), seed);
         for motion in [&made.motion, made.shown()] {
-            [96, 192, 288].into_iter().for_each(|seam| seamless(motion, seam - 16..seam + 12));
+            [96, 192, 288].into_iter().for_each(|seam| seamless(motion, seam - 16..seam + 45));
         }
         let between = Task::Between(Between { first: 32, middle: 24, last: 24 });
         let made = edited(&mut model, &source, between, seed);
         [&made.motion, made.shown()].into_iter().for_each(|motion| seamless(motion, 20..68));
+        let arms = BodyParts::named(["arms"]).unwrap();
+        let made = edited(&mut model, &source, Task::Window(Window { parts: arms, ..window(40..56) }), seed);
+        [&made.motion, made.shown()].into_iter().for_each(|motion| seamless(motion, 32..64));
     }
     let (_, made) = moved_window(&mut model);
-    [&made.motion, made.shown()].into_iter().for_each(|motion| seamless(motion, 32..48));
+    [&made.motion, made.shown()].into_iter().for_each(|motion| seamless(motion, 32..64));
 }
 
 #[test]

@@ -1,0 +1,249 @@
+//! Joins without haste: a limb that has far to go from one motion to another takes its time.
+
+use super::ramp::{End, Ramp};
+use super::swing::{Shares, between};
+use super::vector::{Vec3d, norm, sub, widen};
+use super::{JOINTS, Pose};
+use std::ops::Range;
+
+/// How much faster than usual a joint may be at a join, and how much more its speed may change from frame to frame.
+const LIMIT: f64 = 1.3;
+/// What is usual at least: metres a frame, and metres a frame more in the next.
+const LEAST: Haste = Haste { speed: 0.02, jump: 0.005 };
+/// Frames by which a join is lengthened at a time.
+const STRIDE: usize = 4;
+/// Frames by which a join is lengthened at most: of the body, whose feet stand on the floor, and of arms.
+const MOST: [usize; 2] = [24, 60];
+
+/// A longer join is calmer by this factor at least, or it is not taken.
+const WORTH_IT: f64 = 0.97;
+
+/// Shares of `new` such that nobody has to hurry from `old` into it and back: those of `ramp` where that is slow enough, else a
+/// longer join that begins where it did. First the body as a whole, then each arm on it.
+///
+/// What is usual is how fast people are where there is one motion alone. Where even the longest join is too hasty, the calmest
+/// one is taken. `turns` as in [`between`].
+pub fn unhurried(old: &[Pose], new: &[Pose], ramp: &Ramp, turns: bool) -> Shares {
+    let frames = old.len().min(new.len());
+    let mut shares = Shares::even(ramp.shares(frames));
+    if ramp.is_firm() || shares.runs().is_empty() {
+        return shares;
+    }
+    let usual = Haste::usual(old, new, &shares.body);
+    let join = Join { old, new, ramp, usual, turns };
+    let by = if turns {
+        join.calmest(&BODY, [0; 2], MOST[0], &mut |slower| Shares::even(slower.shares(frames)))
+    } else {
+        [0; 2]
+    };
+    shares = Shares::even(join.slower(by).shares(frames));
+    for (arm, joints) in ARMS.iter().enumerate() {
+        let mut with = |slower: Ramp| {
+            let mut shares = shares.clone();
+            shares.arms[arm] = slower.shares(frames);
+            shares
+        };
+        let by = join.calmest(joints, by, MOST[1], &mut with);
+        shares = with(join.slower(by));
+    }
+    shares
+}
+
+/// All but the arms.
+const BODY: [usize; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+/// Left and right.
+const ARMS: [[usize; 3]; 2] = [[16, 18, 20], [17, 19, 21]];
+
+/// Two motions that are to become one.
+struct Join<'a> {
+    old: &'a [Pose],
+    new: &'a [Pose],
+    ramp: &'a Ramp,
+    usual: Haste,
+    turns: bool,
+}
+
+impl Join<'_> {
+    /// The ramp with joins that are longer by so many frames.
+    fn slower(&self, by: [usize; 2]) -> Ramp {
+        self.ramp.slower(End::Rise, by[0]).slower(End::Fall, by[1])
+    }
+
+    /// By how many frames, from `least` on, the joins have to be longer for these joints not to hurry.
+    fn calmest(
+        &self,
+        joints: &[usize],
+        least: [usize; 2],
+        most: usize,
+        with: &mut dyn FnMut(Ramp) -> Shares,
+    ) -> [usize; 2] {
+        let mut by = least;
+        let mut best = (f64::INFINITY, by);
+        loop {
+            let (haste, at) = self.worst(joints, &with(self.slower(by)));
+            if haste < WORTH_IT * best.0 {
+                best = (haste, by);
+            }
+            let end = self.ramp.nearer(at).map_or(0, |end| end as usize);
+            // The join that hurries, or else the other.
+            let longer = [end, 1 - end].into_iter().find(|&end| by[end] < most);
+            match longer {
+                Some(end) if haste > LIMIT => by[end] += STRIDE,
+                _ => return best.1,
+            }
+        }
+    }
+
+    /// How many times as hasty as usual these joints are at most where there is something of both motions, and where.
+    fn worst(&self, joints: &[usize], shares: &Shares) -> (f64, usize) {
+        let mut worst = (0.0, 0);
+        for run in shares.runs() {
+            // Two frames more, to see what the speeds were before and are after.
+            let seen = run.start.saturating_sub(2)..(run.end + 2).min(shares.body.len());
+            let poses =
+                between(&self.old[seen.clone()], &self.new[seen.clone()], &shares.cut(&seen), self.turns);
+            let speeds = speeds(&poses, joints).map(|speed| speed / self.usual.speed).enumerate();
+            let jumps = jumps(&poses, joints).map(|jump| jump / self.usual.jump).enumerate();
+            for (k, times) in speeds.chain(jumps) {
+                if times > worst.0 {
+                    worst = (times, seen.start + k);
+                }
+            }
+        }
+        worst
+    }
+}
+
+/// How fast the fastest joint is, metres a frame, and how much the velocity of a joint changes in the next frame, metres a frame.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Haste {
+    speed: f64,
+    jump: f64,
+}
+
+impl Haste {
+    /// The 95th percentiles where there is one motion alone, [`LEAST`] at least.
+    fn usual(old: &[Pose], new: &[Pose], shares: &[f64]) -> Self {
+        let alone = |poses: &[Pose], share: f64| -> [Vec<f64>; 2] {
+            let mut start = 0;
+            let mut seen = [Vec::new(), Vec::new()];
+            for run in shares.chunk_by(|a, b| (*a == share) == (*b == share)) {
+                let frames: Range<usize> = start..start + run.len();
+                start = frames.end;
+                if run[0] == share {
+                    seen[0].extend(speeds(&poses[frames.clone()], &ALL));
+                    seen[1].extend(jumps(&poses[frames], &ALL));
+                }
+            }
+            seen
+        };
+        let (old, new) = (alone(old, 0.0), alone(new, 1.0));
+        let usual = |k: usize, least: f64| usual(&[&old[k][..], &new[k][..]].concat()).max(least);
+        Self { speed: usual(0, LEAST.speed), jump: usual(1, LEAST.jump) }
+    }
+}
+
+/// How one person passes a join: what is greatest there, as a multiple of the 95th percentile of the whole clip.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Passing {
+    /// How far the fastest joint goes in a frame.
+    pub speed: f64,
+    /// How much the velocity of a joint changes from a frame to the next. What falls freely counts as usual.
+    pub jump: f64,
+}
+
+/// Metres a frame more in each frame: 9.81 m/s² at 30 frames a second.
+const FALLING: f64 = 9.81 / 900.0;
+
+impl Passing {
+    /// In the frames of `join`, with the steps into it. In a clip that stands still the speed is 0.
+    pub fn of(clip: &[Pose], join: Range<usize>) -> Self {
+        let times = |values: Vec<f64>, reach: usize, least: f64| {
+            let there = join.start.saturating_sub(reach)..join.end.min(values.len());
+            let greatest = values.get(there).unwrap_or_default().iter().copied().fold(0.0, f64::max);
+            let usual = usual(&values).max(least);
+            if usual > 0.0 { greatest / usual } else { 0.0 }
+        };
+        Self {
+            speed: times(speeds(clip, &ALL).collect(), 1, 0.0),
+            jump: times(jumps(clip, &ALL).collect(), 2, FALLING),
+        }
+    }
+}
+
+/// Every joint.
+const ALL: [usize; JOINTS] = {
+    let mut all = [0; JOINTS];
+    let mut j = 0;
+    while j < JOINTS {
+        all[j] = j;
+        j += 1;
+    }
+    all
+};
+
+/// The 95th percentile; 0 of none.
+fn usual(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() * 95 / 100).copied().unwrap_or(0.0)
+}
+
+/// How far the fastest of some joints goes from each frame to the next, metres.
+fn speeds<'a>(poses: &'a [Pose], joints: &'a [usize]) -> impl Iterator<Item = f64> + 'a {
+    poses.windows(2).map(|two| fastest(joints, |j| step(&two[0], &two[1], j)))
+}
+
+/// How much that changes for one of them from each step to the next, metres a frame.
+fn jumps<'a>(poses: &'a [Pose], joints: &'a [usize]) -> impl Iterator<Item = f64> + 'a {
+    poses
+        .windows(3)
+        .map(|three| fastest(joints, |j| sub(step(&three[1], &three[2], j), step(&three[0], &three[1], j))))
+}
+
+fn fastest(joints: &[usize], of: impl Fn(usize) -> Vec3d) -> f64 {
+    joints.iter().map(|&j| norm(of(j))).fold(0.0, f64::max)
+}
+
+fn step(from: &Pose, to: &Pose, joint: usize) -> Vec3d {
+    sub(widen(to[joint]), widen(from[joint]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Steady at 2 cm a frame, but for one step of `leap` metres from frame 50 to 51.
+    fn steady(leap: f32) -> Vec<Pose> {
+        let at = |t: usize| 0.02 * t as f32 + if t > 50 { leap - 0.02 } else { 0.0 };
+        (0..100).map(|t| [[at(t), 0.0, 0.0]; JOINTS]).collect()
+    }
+
+    #[test]
+    fn a_leap_counts_where_it_is() {
+        let clip = steady(0.06);
+        let Passing { speed, jump } = Passing::of(&clip, 45..55);
+        assert!((speed - 3.0).abs() < 1e-3 && (jump - 0.04 / FALLING).abs() < 1e-3, "{speed} {jump}");
+        assert!(
+            (Passing::of(&clip, 51..60).speed - 3.0).abs() < 1e-3,
+            "the step into the first frame is of the join"
+        );
+        let Passing { speed, jump } = Passing::of(&clip, 20..40);
+        assert!((speed - 1.0).abs() < 1e-3 && jump < 1e-3, "{speed} {jump}");
+        assert_eq!(Passing::of(&[[[0.0; 3]; JOINTS]; 9], 2..4), Passing { speed: 0.0, jump: 0.0 });
+    }
+
+    #[test]
+    fn who_has_far_to_go_takes_longer_and_who_has_not_does_not() {
+        let stand: Vec<Pose> = steady(0.02);
+        let mut far = stand.clone();
+        far.iter_mut().for_each(|pose| [18, 20].into_iter().for_each(|j| pose[j][1] += 0.8));
+        let ramp = Ramp::around(100, &(40..100), 5);
+        let shares = unhurried(&stand, &far, &ramp, true);
+        let all_new = |shares: &[f64]| shares.iter().position(|&share| share >= 1.0).unwrap();
+        assert_eq!((all_new(&shares.body), all_new(&shares.arms[1])), (40, 40));
+        assert!(all_new(&shares.arms[0]) > 50, "{}", all_new(&shares.arms[0]));
+        assert_eq!(shares.arms[0][..35], [0.0; 35]);
+        assert_eq!(unhurried(&stand, &far, &ramp.firm(), true), Shares::even(ramp.shares(100)));
+    }
+}
