@@ -129,13 +129,17 @@ fn hierarchy(words: &mut Words<'_>) -> Result<Vec<Node>> {
                         words.name();
                         format!("end of {}", nodes[parent].name)
                     }
-                    _ => words.name().to_owned(),
+                    _ => {
+                        let name = words.name();
+                        if name.len() > MAX_NAME {
+                            let message = format!("{word} has a name longer than {MAX_NAME} bytes");
+                            return Err(words.too_large(message));
+                        }
+                        name.to_owned()
+                    }
                 };
                 if name.is_empty() {
                     return Err(words.syntax(format!("{word} has no name")));
-                }
-                if name.len() > MAX_NAME {
-                    return Err(words.too_large(format!("{word} has a name longer than {MAX_NAME} bytes")));
                 }
                 words.expect("{")?;
                 open.push((nodes.len(), false, false));
