@@ -38,7 +38,7 @@ config=$PWD/scripts/schemathesis.toml
 cd "$work"
 "$tool" --config-file "$config" run "$address/openapi.json" --max-time "$seconds" --workers 2 --no-color \
     --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,negative_data_rejection,unsupported_method \
-    --continue-on-failure --request-timeout 120 --generation-database none --output-truncate true || status=$?
+    --continue-on-failure --request-timeout 600 --generation-database none --output-truncate true || status=$?
 # Alive, and works.
 curl --fail --silent --show-error "$address/healthz" >/dev/null
 curl --fail --silent --show-error "$address/generate" -H 'content-type: application/json' -d '{"prompt":"they bow","frames":16}' >/dev/null
