@@ -65,10 +65,6 @@ impl Control {
 struct Fake(Arc<Control>);
 
 impl Generator for Fake {
-    fn generate(&mut self, request: &GenerateRequest, progress: Progress<'_>) -> Result<Generated> {
-        self.run(request, progress, &mut Nobody)
-    }
-
     fn generate_shown(
         &mut self,
         request: &GenerateRequest,

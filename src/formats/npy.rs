@@ -13,6 +13,9 @@ use std::path::Path;
 pub const MAX_BYTES: u64 = 256 << 20;
 /// Longest header that is read, bytes; NumPy's own limit for trusted reading is 10,000.
 const MAX_HEADER: usize = 10_000;
+/// Most brackets in a header. An array of numbers has two, records of numbers a few more; the parser tries what stands in brackets
+/// in several ways, so that each level of nesting multiplies its time.
+const MAX_BRACKETS: usize = 6;
 /// Most numbers an array may claim.
 const MAX_NUMBERS: u64 = MAX_BYTES / 4;
 
@@ -209,6 +212,13 @@ fn check_header_text(text: &[u8]) -> Result<()> {
     if brackets > 64 || product.is_none() {
         return Err(corrupt("claims a shape that no real file has"));
     }
+    if brackets > MAX_BRACKETS {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "npy_unsupported",
+            "the npy file holds records of many parts, expected float32 or float64",
+        ));
+    }
     Ok(())
 }
 
@@ -340,6 +350,13 @@ mod tests {
         );
         assert_eq!(code(&file(&header("'<i8'", "False", "(1,)"), &[0; 8])), "npy_unsupported");
         assert_eq!(code(&file(&header("[('a', '<f4')]", "False", "(1,)"), &[0; 4])), "npy_unsupported");
+        // Found by fuzzing: 25 of them kept the parser busy for longer than anybody waits.
+        for brackets in ["[", "(", "{"] {
+            let nested = plain(&format!("(1, 22.,{} 9)", brackets.repeat(25)));
+            assert_eq!(code(&file(&nested, &[])), "npy_unsupported");
+            let nested = plain(&format!("(1, 22.,{} 9)", brackets.repeat(MAX_BRACKETS - 2)));
+            assert_eq!(code(&file(&nested, &[])), "npy_corrupt");
+        }
         let mut long = b"\x93NUMPY\x02\x00".to_vec();
         long.extend(u32::MAX.to_le_bytes());
         assert_eq!(code(&long), "npy_corrupt");

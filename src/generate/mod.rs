@@ -163,21 +163,21 @@ impl Onlooker for Nobody {
 
 /// A family of models that turns a request into motion.
 pub trait Generator: Send {
-    /// Generate. The same request gives the same bytes whatever ran before and on any number of threads.
-    fn generate(&mut self, request: &GenerateRequest, progress: Progress<'_>) -> Result<Generated>;
-
-    /// [`Generator::generate`], shown to `onlooker` while it goes on; looking changes no byte. Families that cannot show their
-    /// work just do it.
-    ///
-    /// # Errors
-    /// As [`Generator::generate`].
+    /// Generate, shown to `onlooker` while it goes on. The same request gives the same bytes whatever ran before, on any number
+    /// of threads, and whoever looks; families that cannot show their work just do it.
     fn generate_shown(
         &mut self,
         request: &GenerateRequest,
         progress: Progress<'_>,
-        _onlooker: &mut dyn Onlooker,
-    ) -> Result<Generated> {
-        self.generate(request, progress)
+        onlooker: &mut dyn Onlooker,
+    ) -> Result<Generated>;
+
+    /// [`Generator::generate_shown`] where nobody looks.
+    ///
+    /// # Errors
+    /// As there.
+    fn generate(&mut self, request: &GenerateRequest, progress: Progress<'_>) -> Result<Generated> {
+        self.generate_shown(request, progress, &mut Nobody)
     }
 
     /// Change a motion. The same request gives the same bytes, as with [`Generator::generate`].

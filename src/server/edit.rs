@@ -1,15 +1,17 @@
 //! `POST /edit`: a result (or files) and what to do with it in, a new result out.
 
 use super::access::Caller;
-use super::generate::answer;
+use super::generate::{Question, answer};
 use super::motions::off_thread;
-use super::negotiate::Form;
 use super::problem::Problem;
 use super::{AppState, body};
 use crate::engine::RawEdit;
 use crate::error::{Error, ErrorKind};
 use axum::extract::{Extension, Request, State};
 use axum::response::Response;
+
+/// Edits whose files are read at a time; the others wait.
+pub const AT_ONCE: usize = 4;
 
 /// A damaged file is the caller's here, not one of the server's own.
 fn blame_the_caller(error: Error) -> Error {
@@ -22,15 +24,15 @@ pub async fn edit(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let headers = request.headers().clone();
-    let form = Form::of(request.uri(), &headers)?;
-    let body = body::read_json(request, body::MAX_EDIT_BYTES, state.times.body).await?;
+    let question = Question::read(&state, request, body::MAX_EDIT_BYTES).await?;
     let engine = state.engine.clone();
-    // Files in the body take a while to read.
-    let (body, edit) = off_thread(move || {
-        let edit = engine.prepare(RawEdit::from_json(&body)?).map_err(blame_the_caller)?;
-        Ok((body, edit))
+    // Files in the body take a while to read, and room. The semaphore is never closed.
+    let place = state.reading.clone().acquire_owned().await.ok();
+    let (question, edit) = off_thread(move || {
+        let _place = place;
+        let edit = engine.prepare(RawEdit::from_json(&question.body)?).map_err(blame_the_caller)?;
+        Ok((question, edit))
     })
     .await?;
-    answer(&state, &caller, &headers, form, &body, edit.into()).await
+    answer(&state, &caller, &question, edit.into()).await
 }

@@ -21,11 +21,27 @@ pub async fn generate(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let headers = request.headers().clone();
-    let form = Form::of(request.uri(), &headers)?;
-    let body = body::read_json(request, body::MAX_BYTES, state.times.body).await?;
-    let asked = RawRequest::from_json(&body)?.validate()?.into();
-    answer(&state, &caller, &headers, form, &body, asked).await
+    let question = Question::read(&state, request, body::MAX_BYTES).await?;
+    let asked = RawRequest::from_json(&question.body)?.validate()?.into();
+    answer(&state, &caller, &question, asked).await
+}
+
+/// A request for a motion as it came.
+pub struct Question {
+    headers: HeaderMap,
+    form: Form,
+    /// At most as large as was allowed.
+    pub body: Vec<u8>,
+}
+
+impl Question {
+    /// Read it: the address and the headers first, then a body of at most `limit` bytes.
+    pub async fn read(state: &AppState, request: Request, limit: usize) -> Result<Self, Problem> {
+        let headers = request.headers().clone();
+        let form = Form::of(request.uri(), &headers)?;
+        let body = body::read_json(request, limit, state.times.body).await?;
+        Ok(Self { headers, form, body })
+    }
 }
 
 /// Have it done as the headers wish. A caller who leaves cancels the work, unless it is a job or has an `Idempotency-Key`,
@@ -33,11 +49,11 @@ pub async fn generate(
 pub async fn answer(
     state: &AppState,
     caller: &Caller,
-    headers: &HeaderMap,
-    form: Form,
-    body: &[u8],
+    question: &Question,
     asked: Asked,
 ) -> Result<Response, Problem> {
+    let Question { headers, form, body } = question;
+    let form = *form;
     form.holds(asked.samples())?;
     let prefer = Prefer::of(headers);
     let idempotency = preferences::idempotency(headers, body)?;

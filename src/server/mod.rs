@@ -47,6 +47,7 @@ use pictures::Pictures;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
@@ -120,6 +121,8 @@ pub struct AppState {
     times: TimeLimits,
     stopping: Arc<AtomicBool>,
     pictures: Arc<Pictures>,
+    /// Edits whose files may be read at a time: numbers as text take several times their room.
+    reading: Arc<Semaphore>,
 }
 
 impl AppState {
@@ -144,6 +147,7 @@ impl AppState {
             times,
             stopping: Arc::default(),
             pictures: Arc::default(),
+            reading: Arc::new(Semaphore::new(edit::AT_ONCE)),
             engine,
         })
     }

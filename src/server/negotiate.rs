@@ -101,6 +101,21 @@ pub fn liking(headers: &HeaderMap, media: &str) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn whatever_is_accepted_something_is_given(
+            noise in "[ -~]{0,60}", ranges in "((application|model|\\*)/(json|x-npz|\\*)(;[qQ]=-?[0-9.e]{0,5})?, ?){0,4}",
+        ) {
+            for accept in [noise, ranges] {
+                prop_assert!(of("", &accept).is_ok(), "{}", accept);
+                let mut headers = HeaderMap::new();
+                headers.insert(ACCEPT, accept.parse().unwrap());
+                prop_assert!(FORMS.iter().all(|(_, media, _)| liking(&headers, media) <= 1000));
+            }
+        }
+    }
 
     const NPZ: Form = Form::File(MotionFile::Npz);
     const GLB: Form = Form::File(MotionFile::Glb);

@@ -66,6 +66,20 @@ pub fn idempotency(headers: &HeaderMap, body: &[u8]) -> Result<Option<Idempotenc
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn nothing_said_goes_beyond_the_limits(noise in "[ -~]{0,40}", wait in "(wait ?= ?\"?[0-9]{0,22}\"?, ?){0,3}") {
+            for value in [noise, wait] {
+                prop_assert!(Prefer::of(&headers("prefer", &value)).wait <= Duration::from_secs(MAX_WAIT));
+                let limit = Duration::from_secs(9);
+                if let Ok(time) = time(&headers("request-timeout", &value), limit) {
+                    prop_assert!(time <= limit);
+                }
+            }
+        }
+    }
 
     fn headers(name: &'static str, value: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();

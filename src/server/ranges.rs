@@ -98,6 +98,16 @@ fn one_range(asked: &str, length: u64) -> Option<Part> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn whatever_is_asked_for_lies_in_the_file(asked in "(bytes=)?[-0-9 ,=a-f]{0,24}", length in 0usize..40) {
+            if let Some(Part::Bytes(range)) = one_range(&asked, length as u64) {
+                prop_assert!(range.start() <= range.end() && *range.end() < length);
+            }
+        }
+    }
 
     #[test]
     fn what_ranges_come_to() {

@@ -6,10 +6,13 @@ The server has to have room (``--queue``) for a few requests; which model it has
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import unittest
 import uuid
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -19,6 +22,12 @@ from duet_client import AsyncClient, Client, Job, Motion, Preview
 
 URL = os.environ["DUET_URL"]
 SHORT = {"frames": 16, "steps": 4}
+
+
+class Twins(unittest.TestCase):
+    def test_one_client_is_made_from_the_other(self) -> None:
+        derive = Path(__file__).parent.parent / "derive.py"
+        self.assertEqual(subprocess.run([sys.executable, derive, "--check"]).returncode, 0, "run derive.py")
 
 
 class Sync(unittest.TestCase):

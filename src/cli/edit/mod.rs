@@ -9,7 +9,7 @@ use super::models_at_hand::ModelsAtHand;
 use super::results::{Kept, Made, Plan};
 use crate::engine::{Edited, Engine, Limits, Parent};
 use crate::error::{Error, ErrorKind, Result};
-use crate::formats::{self, npy};
+use crate::formats::npy;
 use crate::generate::edit::{LONGEST, Source};
 use crate::generate::{FRAMES_PER_TOKEN, MIN_FRAMES};
 use crate::motion::Motion;
@@ -59,7 +59,7 @@ fn parent(sources: &[PathBuf], sample: usize) -> Result<(Parent, Option<Made>)> 
         return of_folder(folder, sample);
     }
     let in_file = |path: &PathBuf| {
-        formats::read_person(&npy::load(path)?).map_err(|error| {
+        Parent::person(&npy::load(path)?).map_err(|error| {
             Error::new(error.kind(), error.code(), format!("{}: {error}", path.display())).with_source(error)
         })
     };

@@ -1,5 +1,6 @@
 use super::*;
 use clap::Parser;
+use proptest::prelude::*;
 use std::io::Write;
 
 #[derive(Parser)]
@@ -89,6 +90,45 @@ fn the_manual_tells_the_true_defaults() {
         if let Some(value) = &line.value {
             let told = format!("[default: {}]", value.trim_matches('"'));
             assert!(help.contains(&told), "{}: {help}", line.name);
+        }
+    }
+}
+
+const NAMES: [&str; 19] = [
+    "host",
+    "port",
+    "model",
+    "precision",
+    "allow_host",
+    "allow_origin",
+    "queue",
+    "timeout",
+    "job_timeout",
+    "jobs",
+    "job_age",
+    "keep",
+    "drain",
+    "stall",
+    "connections",
+    "log_level",
+    "log_format",
+    "keys",
+    "ports",
+];
+
+proptest! {
+    #[test]
+    fn whatever_a_file_says_is_taken_or_refused(
+        noise in "\\PC{0,80}",
+        lines in prop::collection::vec((prop::sample::select(&NAMES[..]), "([0-9]{1,20}|-1|true|nan|[0-9]e[0-9]|\"[a-z:/.*]{0,12}\"|\\[\"[a-z:/.*]{0,12}\"\\]|\\[\\{\\}\\])"), 0..4),
+    ) {
+        let lines: Vec<_> = lines.into_iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
+        for text in [noise, lines.concat()] {
+            if let Err(error) = with_file(&text, &[]) {
+                prop_assert!(
+                    matches!(error.code(), "invalid_config" | "invalid_setting" | "invalid_key"), "{text}: {error}"
+                );
+            }
         }
     }
 }

@@ -71,8 +71,17 @@ impl Parent {
                 "files must hold one person's file, or two persons'",
             ));
         }
-        let persons = files.iter().map(|bytes| formats::read_person(bytes)).collect::<Result<Vec<_>>>()?;
+        let persons = files.iter().map(|bytes| Self::person(bytes)).collect::<Result<Vec<_>>>()?;
         Self::of_persons(persons)
+    }
+
+    /// One person of a file, npy or BVH, no longer than an edit may be: nothing longer is made of its bytes.
+    ///
+    /// # Errors
+    /// Those of [`formats::read_person`].
+    pub fn person(bytes: &[u8]) -> Result<Person> {
+        // What is beyond the last whole token is cut off and does not count.
+        formats::read_person(bytes, LONGEST + FRAMES_PER_TOKEN - 1)
     }
 
     /// One person or two, cut to whole tokens.

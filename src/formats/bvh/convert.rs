@@ -42,11 +42,7 @@ pub struct Converted {
 impl Converted {
     /// Length of the left leg in the first frame, hip to knee to ankle, metres: tells whether the unit is right.
     pub fn leg_length(&self) -> f64 {
-        const HIP_KNEE_ANKLE: [usize; 3] = [1, 4, 7];
-        let Some(pose) = self.positions.first() else { return 0.0 };
-        let [hip, knee, ankle] = HIP_KNEE_ANKLE.map(|joint| pose[joint]);
-        let between = |a: [f64; 3], b: [f64; 3]| (0..3).map(|i| (a[i] - b[i]).powi(2)).sum::<f64>().sqrt();
-        between(hip, knee) + between(knee, ankle)
+        self.positions.first().map_or(0.0, leg_length)
     }
 
     /// Refuse people of no human size, which a wrong unit makes.
@@ -68,6 +64,14 @@ impl Converted {
         };
         Err(Error::invalid("mapping_scale", message))
     }
+}
+
+/// From the left hip to the knee to the ankle.
+fn leg_length(pose: &[[f64; 3]; JOINTS]) -> f64 {
+    const HIP_KNEE_ANKLE: [usize; 3] = [1, 4, 7];
+    let [hip, knee, ankle] = HIP_KNEE_ANKLE.map(|joint| pose[joint]);
+    let between = |a: [f64; 3], b: [f64; 3]| (0..3).map(|i| (a[i] - b[i]).powi(2)).sum::<f64>().sqrt();
+    between(hip, knee) + between(knee, ankle)
 }
 
 /// A mapping with its nodes found in a file.
@@ -94,20 +98,22 @@ impl Bound<'_> {
         })
     }
 
+    /// As [`Converted::leg_length`], from the first pose alone.
+    pub fn leg_length(&self) -> f64 {
+        leg_length(&self.pose(self.mapping.drop as f64))
+    }
+
+    /// How many frames [`Bound::convert`] makes of the recording: a slow one becomes many times longer.
+    pub fn frames(&self) -> usize {
+        self.plan().0
+    }
+
     /// The whole recording at 30 frames a second, from the first frame that is not dropped.
     ///
     /// # Errors
     /// `bvh_too_large` where interpolation would make more frames than a file may have.
     pub fn convert(&self) -> Result<Converted> {
-        let step = self.bvh.fps() / f64::from(FPS);
-        let left = self.bvh.frames() - self.mapping.drop;
-        let (count, rate) = if step.fract() == 0.0 && step >= 1.0 {
-            (left.div_ceil(step as usize), RateConversion::Decimated(step as usize))
-        } else {
-            // The last source frame is included when it falls on an output time, up to rounding.
-            let count = ((left - 1) as f64 / step + 1e-6).floor() as usize + 1;
-            (count, RateConversion::Interpolated { source_fps: self.bvh.fps() })
-        };
+        let (count, step, rate) = self.plan();
         if count > super::MAX_FRAMES {
             let message =
                 format!("would be {count} frames at 30 a second; cut the recording into shorter files");
@@ -115,5 +121,17 @@ impl Bound<'_> {
         }
         let time = |frame: usize| self.mapping.drop as f64 + frame as f64 * step;
         Ok(Converted { positions: (0..count).map(|frame| self.pose(time(frame))).collect(), rate })
+    }
+
+    /// Frames at 30 a second, source frames between two of them, how that changes the rate.
+    fn plan(&self) -> (usize, f64, RateConversion) {
+        let step = self.bvh.fps() / f64::from(FPS);
+        let left = self.bvh.frames() - self.mapping.drop;
+        if step.fract() == 0.0 && step >= 1.0 {
+            return (left.div_ceil(step as usize), step, RateConversion::Decimated(step as usize));
+        }
+        // The last source frame is included when it falls on an output time, up to rounding.
+        let count = ((left - 1) as f64 / step + 1e-6).floor() as usize + 1;
+        (count, step, RateConversion::Interpolated { source_fps: self.bvh.fps() })
     }
 }

@@ -5,6 +5,8 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Largest magnitude a number may have: keeps forward kinematics finite, and no recording is a million units wide.
 const MAX_MAGNITUDE: f64 = 1e6;
+/// Longest name of a joint, bytes. Every end site is called after its joint, so that one long name would be kept a thousand times.
+const MAX_NAME: usize = 256;
 
 impl Bvh {
     /// Parse the text of a BVH file. Keywords may be in any case; only names must stay on one line.
@@ -127,7 +129,14 @@ fn hierarchy(words: &mut Words<'_>) -> Result<Vec<Node>> {
                         words.name();
                         format!("end of {}", nodes[parent].name)
                     }
-                    _ => words.name().to_owned(),
+                    _ => {
+                        let name = words.name();
+                        if name.len() > MAX_NAME {
+                            let message = format!("{word} has a name longer than {MAX_NAME} bytes");
+                            return Err(words.too_large(message));
+                        }
+                        name.to_owned()
+                    }
                 };
                 if name.is_empty() {
                     return Err(words.syntax(format!("{word} has no name")));
@@ -305,6 +314,15 @@ mod tests {
     fn deep_or_wide_hierarchies_end_at_the_limit() {
         let deep = format!("HIERARCHY ROOT a {{ OFFSET 0 0 0 {}", "JOINT b\n{ OFFSET 0 0 0 ".repeat(100_000));
         assert_eq!(code(&deep).0, "bvh_too_large");
+    }
+
+    #[test]
+    fn a_long_name_is_not_kept_for_every_end() {
+        let ends = "End Site { OFFSET 0 0 0 }".repeat(1000);
+        let named =
+            |letters: usize| ARM.replace("upper arm\n  {", &format!("{}\n  {{ {ends}", "a".repeat(letters)));
+        assert_eq!(Bvh::parse(&named(MAX_NAME)).unwrap().nodes().len(), 1003);
+        assert_eq!(code(&named(MAX_NAME + 1)).0, "bvh_too_large");
     }
 
     proptest! {

@@ -9,8 +9,8 @@ mod tests;
 use super::masked::{Clips, DecodeSettings, Known, Step, StepObserver, decode};
 use super::noise::Seeded;
 use super::{
-    Draft, EditRequest, FRAMES_PER_TOKEN, GenerateRequest, Generated, Generator, Nobody, Onlooker, Progress,
-    Sample, Timings, Tokens,
+    Draft, EditRequest, FRAMES_PER_TOKEN, GenerateRequest, Generated, Generator, Onlooker, Progress, Sample,
+    Timings, Tokens,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::config::MotionLayout;
@@ -157,10 +157,6 @@ struct Sampling<'a> {
 }
 
 impl Generator for InterMask {
-    fn generate(&mut self, request: &GenerateRequest, progress: Progress<'_>) -> Result<Generated> {
-        self.generate_shown(request, progress, &mut Nobody)
-    }
-
     fn generate_shown(
         &mut self,
         request: &GenerateRequest,

@@ -16,6 +16,8 @@ use zip::result::ZipError;
 const MAX_FILE: u64 = 8 << 30;
 /// Most entries in the archive. The official ones have under 1000.
 const MAX_ENTRIES: usize = 20_000;
+/// How often the whole file may be read, once for every tensor of a storage. Layers that share one have some dozen tensors.
+const MAX_READS: u64 = 64;
 
 /// The tensors under the first of `roots` that the file has, as f32, those whose names pass `keep`.
 pub fn read(path: &Path, roots: &[&str], keep: impl Fn(&str) -> bool) -> Result<Tensors> {
@@ -34,6 +36,11 @@ pub fn read(path: &Path, roots: &[&str], keep: impl Fn(&str) -> bool) -> Result<
     let total = entries.iter().try_fold(0u64, |sum, entry| sum.checked_add(entry.bytes()));
     if total.is_none_or(|total| total > length.saturating_mul(2)) {
         return Err(within(damaged("its tensors claim more numbers than the file has".into())));
+    }
+    // Nor so often that reading one of them again and again, which each tensor does, never ends.
+    let reading = entries.iter().fold(0u64, |sum, entry| sum.saturating_add(entry.storage_bytes()));
+    if reading > length.saturating_mul(MAX_READS) {
+        return Err(within(damaged("too many of its tensors share a storage".into())));
     }
     let mut tensors = Tensors::new();
     for entry in entries {
@@ -116,9 +123,8 @@ impl Archive {
 
     fn tensor(&mut self, entry: &Entry) -> Result<Tensor> {
         let name = &entry.name;
-        let width = (entry.dtype.bitsize() / 8) as u64;
-        let data =
-            self.bytes(&format!("data/{}", entry.storage), entry.storage_numbers.saturating_mul(width))?;
+        let width = entry.width();
+        let data = self.bytes(&format!("data/{}", entry.storage), entry.storage_bytes())?;
         // `offset + count <= storage_numbers` was checked when the entry was made.
         let start = (entry.offset * width) as usize;
         let end = ((entry.offset + entry.count) * width) as usize;
@@ -146,8 +152,16 @@ struct Entry {
 }
 
 impl Entry {
+    fn width(&self) -> u64 {
+        (self.dtype.bitsize() / 8) as u64
+    }
+
     fn bytes(&self) -> u64 {
-        self.count.saturating_mul((self.dtype.bitsize() / 8) as u64)
+        self.count.saturating_mul(self.width())
+    }
+
+    fn storage_bytes(&self) -> u64 {
+        self.storage_numbers.saturating_mul(self.width())
     }
 }
 

@@ -317,9 +317,10 @@ fn events() -> Value {
     )
     .answer(
         200,
-        "Events",
+        "Events as they happen: `progress`, `preview` where previews were asked for, `end`; their data is JSON, as in the example",
         "text/event-stream",
-        json!({"type": "string"}),
+        // Tools differ in whether this is about an event or the whole stream.
+        json!({}),
         json!(format!("{running}{preview}{ended}")),
     )
     .problem(400, &["invalid_preview", "unknown_field", "duplicate_field"])

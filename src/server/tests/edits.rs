@@ -130,3 +130,12 @@ async fn what_cannot_be_edited_is_named() {
     let large = json!({"parent": id, "kind": "vary", "prompt": "x".repeat(9 << 20)});
     house.edit(large).await.is_problem(413, "payload_too_large");
 }
+
+#[tokio::test]
+async fn edits_that_are_refused_give_their_place_back() {
+    let house = House::new();
+    for _ in 0..=crate::server::edit::AT_ONCE {
+        let body = json!({"files": ["aGk="], "kind": "react", "prompt": "they bow"});
+        house.edit(body).await.is_problem(400, "not_a_motion");
+    }
+}

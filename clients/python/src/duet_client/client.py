@@ -1,4 +1,4 @@
-"""A client that waits."""
+"""A client that waits. Made from aio.py by derive.py: change it there."""
 
 from __future__ import annotations
 
