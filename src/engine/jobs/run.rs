@@ -3,13 +3,13 @@
 use super::job::{Job, Saved, Track};
 use super::{JobState, Order};
 use crate::engine::archive::ledger::{Fate, JobRecord};
-use crate::engine::archive::on_disk;
+use crate::engine::archive::{Archive, on_disk};
 use crate::engine::drafts::Drafts;
 use crate::engine::random::MotionId;
 use crate::engine::worker::Follower;
 use crate::engine::{Admitted, Asked, Engine, Entrance, Finished};
 use crate::error::{Error, ErrorKind, Result};
-use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::sync::Notify;
@@ -70,18 +70,26 @@ impl Task {
             on_disk(archive, move |archive| archive.begin_job(&record)).await;
         }
         job.note_saved(Saved::Begun);
-        let note = async {
-            begun.notified().await;
-            on_disk(archive, move |archive| archive.job_runs(id)).await;
-            std::future::pending::<Infallible>().await
-        };
-        let outcome = tokio::select! {
-            outcome = tokio::time::timeout(order.time, engine.result(admitted)) => {
-                Some(outcome.unwrap_or_else(|_| Err(too_long())))
+        let mut noted = None;
+        let outcome = {
+            let mut result = pin!(tokio::time::timeout(order.time, engine.result(admitted)));
+            loop {
+                tokio::select! {
+                    outcome = &mut result => break Some(outcome.unwrap_or_else(|_| Err(too_long()))),
+                    () = job.cancel.notified() => break None,
+                    // Comes once.
+                    () = begun.notified() => {
+                        let archive = archive.cloned();
+                        let note = move |archive: Arc<Archive>| tokio::task::spawn_blocking(move || archive.job_runs(id));
+                        noted = archive.map(note);
+                    }
+                }
             }
-            () = job.cancel.notified() => None,
-            never = note => match never {},
         };
+        if let Some(noted) = noted {
+            // What is written next has to come after it. A panic in there is in the log.
+            let _ = noted.await;
+        }
         let is_postponed =
             archive.is_some() && matches!(&outcome, Some(Err(error)) if error.code() == "shutting_down");
         let state = outcome.map_or(JobState::Cancelled, ended);
