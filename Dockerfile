@@ -33,12 +33,13 @@ RUN --mount=type=cache,target=/root/.cargo/registry --mount=type=cache,target=/s
     cargo build --release --locked --features "${FEATURES},cuda" && cp target/release/duet /duet
 
 FROM nvidia/cuda:${CUDA}-runtime-ubuntu22.04 AS cuda
-RUN useradd --uid 10001 --create-home duet
+# Volumes start as these folders are: the user's own.
+RUN useradd --uid 10001 --create-home duet && install -d -o duet /models /data
 COPY --from=build-cuda /duet /usr/local/bin/duet
 USER duet
-# Models that are imported or pulled go here.
-ENV DUET_MODELS=/models DUET_HOST=0.0.0.0 DUET_LOG_FORMAT=json
-VOLUME /models
+# Models that are imported or pulled go to the first, results and jobs to the second.
+ENV DUET_MODELS=/models DUET_DATA_DIR=/data DUET_HOST=0.0.0.0 DUET_LOG_FORMAT=json
+VOLUME /models /data
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 CMD ["duet", "probe"]
 ENTRYPOINT ["duet"]
@@ -46,11 +47,11 @@ CMD ["serve"]
 
 FROM debian:bookworm-slim AS cpu
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates libstdc++6 && rm -rf /var/lib/apt/lists/* \
-    && useradd --uid 10001 --create-home duet
+    && useradd --uid 10001 --create-home duet && install -d -o duet /models /data
 COPY --from=build-cpu /duet /usr/local/bin/duet
 USER duet
-ENV DUET_MODELS=/models DUET_HOST=0.0.0.0 DUET_LOG_FORMAT=json
-VOLUME /models
+ENV DUET_MODELS=/models DUET_DATA_DIR=/data DUET_HOST=0.0.0.0 DUET_LOG_FORMAT=json
+VOLUME /models /data
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 CMD ["duet", "probe"]
 ENTRYPOINT ["duet"]

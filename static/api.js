@@ -75,5 +75,9 @@ export const edit = (request, signal) => post("/edit", request, signal);
 /** GET /motions/{id}, an earlier reply that the server still keeps. */
 export const fetchMotion = (id, signal) => ask(`/motions/${encodeURIComponent(id)}`, { signal });
 
+/** GET /motions, what the server still keeps, the newest first; nothing where it has no such list. */
+export const listMotions = (limit) =>
+  ask(`/motions?limit=${limit}`).then((page) => (Array.isArray(page.motions) ? page.motions : []), () => []);
+
 /** The clip that plays on the first visit; null where the page comes without one. */
 export const fetchIntro = () => ask("/static/intro.json").catch(() => null);

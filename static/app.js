@@ -1,6 +1,6 @@
 // Ties the page together: the stage, the transport under it, the prompt line, the panels, and what the server answers.
 
-import { ApiError, fetchIntro } from "./api.js";
+import { ApiError, fetchIntro, listMotions } from "./api.js";
 import { Bench } from "./bench.js";
 import { Composer } from "./composer.js";
 import { Details } from "./details.js";
@@ -8,7 +8,7 @@ import { byId } from "./dom.js";
 import { Downloads } from "./downloads.js";
 import { DropError, readDropped } from "./dropped.js";
 import { Edits } from "./edits.js";
-import { History } from "./history.js";
+import { History, MOST } from "./history.js";
 import { listen } from "./keys.js";
 import { Looks } from "./looks.js";
 import { change, make, recall, remake } from "./maker.js";
@@ -132,6 +132,15 @@ function bring(entry) {
   }
   work(async (signal) => {
     const kept = await recall(entry.id, signal);
+    if (entry.listed) {
+      // Not all of its settings are in the list: only the server can bring it back.
+      if (kept) keep(kept, { request: requestOf(kept), edits: [] }, { ...how, instead: entry });
+      else {
+        earlier.forget(entry);
+        say("The server no longer keeps this motion.", { seconds: 5 });
+      }
+      return;
+    }
     if (!kept) say("Making it again, the same from the same seed…");
     keep(kept ?? (await remake(entry.recipe, signal)), entry.recipe, { ...how, instead: entry });
     if (!kept) say("Made again, the same from the same seed.", { seconds: 4 });
@@ -347,3 +356,4 @@ if (stage) {
   measureMargins();
 }
 start();
+listMotions(MOST).then((listed) => earlier.join(listed));

@@ -5,7 +5,7 @@ import { button, element } from "./dom.js";
 import { read, write } from "./storage.js";
 
 const KEY = "duet.history";
-const MOST = 24;
+export const MOST = 24;
 
 export class History {
   /** `show(entry)` is called when one is chosen; entries are {id, parent, recipe, prompt, picture, result?}. */
@@ -34,6 +34,25 @@ export class History {
     return this.find(result.id);
   }
 
+  /** Takes in what the server keeps and this browser does not know: made in another one, or by a program. Edits are left out, as
+   *  how they were made is known where they were made. */
+  join(listed) {
+    for (const { id, prompt, frames, seed, samples, model, kind } of listed) {
+      const request = { prompt, frames, seed, ...(samples > 1 && { samples }), model };
+      const entry = { id, recipe: { request, edits: [] }, prompt, picture: "", listed: true };
+      if (kind === undefined && isEntry(entry) && !this.find(id)) this.entries.push(entry);
+    }
+    this.entries.length = Math.min(this.entries.length, MOST);
+    this.draw();
+  }
+
+  /** Takes an entry out. */
+  forget(entry) {
+    this.entries = this.entries.filter((other) => other !== entry);
+    this.save();
+    this.draw();
+  }
+
   find(id) {
     return this.entries.find((entry) => entry.id === id) ?? null;
   }
@@ -52,7 +71,8 @@ export class History {
   }
 
   save() {
-    const plain = () => this.entries.map(({ result, ...entry }) => entry);
+    // What is only listed is listed again next time.
+    const plain = () => this.entries.filter((entry) => !entry.listed).map(({ result, ...entry }) => entry);
     // Pictures are what fills the browser's store; without room the oldest go first.
     while (!write(KEY, plain()) && this.entries.length > 1) this.entries.pop();
   }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot set itself up has to stop")]
 
+#[path = "serve/restart.rs"]
+mod restart;
 #[path = "support/server.rs"]
 mod server;
 #[path = "support/small_model.rs"]

@@ -50,6 +50,10 @@ fn check(args: &SettingsArgs) -> anyhow::Result<()> {
         };
         writeln!(out, "{:<44} # {}", format!("{mark}{} = {value}", line.name), line.origin)?;
     }
+    match &settings.data {
+        Some(data) => writeln!(out, "# results and jobs outlive the server in {}", data.folder.display())?,
+        None => writeln!(out, "# results and jobs live in memory only")?,
+    }
     for key in &settings.keys {
         let shown = |limit: Option<std::num::NonZeroU32>| {
             limit.map_or_else(|| "no limit".to_owned(), |limit| limit.to_string())

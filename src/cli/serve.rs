@@ -2,8 +2,8 @@
 
 use super::device;
 use super::models_at_hand::ModelsAtHand;
-use super::settings::{Settings, SettingsArgs};
-use crate::engine::Engine;
+use super::settings::{Data, Settings, SettingsArgs};
+use crate::engine::{Engine, JobLimits, Keeping};
 use crate::error::{Error, ErrorKind, Result};
 use crate::nn::precision;
 use crate::server::{self, About, AppState, Hosts, Policy};
@@ -17,6 +17,7 @@ use std::time::Duration;
 ///
 /// Prints `Duet is ready: http://127.0.0.1:8080` once the model is loaded; open that in a browser.
 /// Ctrl-C or SIGTERM stops it after the requests and jobs in flight (10 seconds at most; twice stops it at once).
+/// Results and jobs outlive it in the user's data folder (--data-dir, --no-data): jobs that were cut short are done at the next start.
 /// Every setting is a flag, a variable or a line of a TOML file (--config); a flag goes before a variable, a variable
 /// before the file. `duet config check` says what would hold, and why; `duet config key NAME` makes API keys.
 ///
@@ -25,6 +26,7 @@ use std::time::Duration;
 ///                               with the header `Prefer: respond-async`: a job instead of the motion
 ///   GET  /jobs/ID               how a job goes; /events as it goes; DELETE cancels
 ///   POST /edit                  {"parent": "ID", "kind": "window", "from": 30, "to": 60, "prompt": "they bow"}
+///   GET  /motions               what has been made, the newest first
 ///   GET  /motions/ID            the same answer again, while it is kept
 ///   GET  /motions/ID/00_0.npy   keypoints of a person (the answer lists the files)
 ///   GET  /livez, /readyz        for supervisors; /metrics for Prometheus; /info, /models for people
@@ -48,7 +50,8 @@ pub fn run(args: ServeArgs) -> Result<()> {
         Error::new(ErrorKind::Io, "cannot_listen", "cannot listen on this port").with_source(source)
     })?;
     let ModelsAtHand { models, default } = ModelsAtHand::find(settings.model.as_deref())?;
-    let engine = Arc::new(Engine::start(models, Some(&default), settings.limits)?);
+    let engine = Engine::start(models, Some(&default), settings.limits)?;
+    let engine = Arc::new(engine.keeping(keeping(settings.data.as_ref(), settings.jobs)));
     let has_keys = !settings.keys.is_empty();
     let connections = settings.connections;
     // Before the model, because a mistake in the keys is known sooner.
@@ -64,12 +67,20 @@ pub fn run(args: ServeArgs) -> Result<()> {
         })?;
     let served = runtime.block_on(async {
         let stop = stop_signal()?;
+        state.resume().await;
         announce(address, has_keys);
         server::serve::serve(listener, state, connections, stop).await
     });
     engine.stop();
     runtime.shutdown_timeout(Duration::from_secs(1));
     served
+}
+
+fn keeping(data: Option<&Data>, jobs: JobLimits) -> Keeping {
+    match data {
+        Some(data) => Keeping::on_disk(&data.folder, data.limits, jobs),
+        None => Keeping::Memory,
+    }
 }
 
 fn policy(settings: Settings, address: SocketAddr) -> Policy {

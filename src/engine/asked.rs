@@ -8,9 +8,17 @@ pub struct Asked {
     pub(super) model: Option<String>,
     pub(super) work: Work,
     pub(super) edit: Option<Edited>,
+    /// Whose the result will be.
+    pub(super) owner: Option<String>,
 }
 
 impl Asked {
+    /// The same for an owner, in whose list the result will be. `None` = nobody in particular.
+    #[must_use]
+    pub fn owned_by(self, owner: Option<&str>) -> Self {
+        Self { owner: owner.map(str::to_owned), ..self }
+    }
+
     /// Results that it will have.
     pub fn samples(&self) -> usize {
         self.work.how().samples
@@ -19,7 +27,7 @@ impl Asked {
 
 impl From<ValidRequest> for Asked {
     fn from(request: ValidRequest) -> Self {
-        Self { model: request.model, work: Work::Generate(request.work), edit: None }
+        Self { model: request.model, work: Work::Generate(request.work), edit: None, owner: None }
     }
 }
 
@@ -27,6 +35,6 @@ impl From<ValidEdit> for Asked {
     fn from(edit: ValidEdit) -> Self {
         let ValidEdit { model, parent, sample, work } = edit;
         let edited = Edited { parent, sample, task: work.task.clone() };
-        Self { model, work: Work::Edit(work), edit: Some(edited) }
+        Self { model, work: Work::Edit(work), edit: Some(edited), owner: None }
     }
 }

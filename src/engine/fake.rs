@@ -184,6 +184,8 @@ pub(crate) fn finished(frames: usize, samples: usize) -> Finished {
     let request = GenerateRequest { frames, samples, ..request("two people walk") };
     Finished {
         id: MotionId::random().unwrap(),
+        owner: None,
+        created: std::time::SystemTime::now(),
         model: "fake".into(),
         edit: None,
         generated: generated(&request),

@@ -4,6 +4,7 @@
 //! [`Finished`] → [`answer`]; for edits [`RawEdit`] → [`Engine::prepare`] → [`Engine::edit`] in the same way. The engine knows models only as [`Generator`](crate::generate::Generator)s.
 
 pub mod answer;
+mod archive;
 mod asked;
 pub mod batch;
 mod check;
@@ -12,6 +13,8 @@ pub mod edit;
 #[cfg(test)]
 pub(crate) mod fake;
 mod files;
+mod finished;
+mod gallery;
 mod health;
 mod jobs;
 mod offer;
@@ -22,10 +25,13 @@ mod request;
 mod store;
 mod worker;
 
+pub use archive::{ArchiveLimits, Figures, Keeping};
 pub use asked::Asked;
 pub use drafts::{MAX_PREVIEW_STEPS, PREVIEW_STRIDE, Preview, Viewer};
 pub use edit::{Edited, Parent, RawEdit, RawStretch, ValidEdit, fields as edit_fields};
 pub use files::{Content, ResultFile, origin};
+pub use finished::Finished;
+pub use gallery::{Browse, DEFAULT_PAGE, Entry, MAX_PAGE, Page};
 pub use health::{Health, Phase};
 pub use jobs::{Idempotency, Job, JobLimits, JobState, JobWatch, Jobs, Order};
 pub use offer::{ModelFile, ModelInfo, ModelSpec};
@@ -38,12 +44,12 @@ pub use request::{
 pub use worker::{Loader, OnProgress};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::generate::{GenerateRequest, Generated};
-use crate::motion::{Pose, Rotations};
+use crate::generate::GenerateRequest;
+use archive::{Archive, on_disk};
 use offer::Model;
 use queue::Ticket;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::{Instant, SystemTime};
 use store::Store;
 use tokio::sync::oneshot;
 use worker::{Follower, Outcome};
@@ -66,38 +72,6 @@ impl Default for Limits {
     }
 }
 
-/// A finished request under its name.
-#[derive(Clone, Debug)]
-pub struct Finished {
-    /// Its name.
-    pub id: MotionId,
-    /// Name of the model that made it.
-    pub model: String,
-    /// What was asked for, all defaults resolved; of an edit, how its new part was made.
-    pub request: GenerateRequest,
-    /// What it was made from, if it is an edit.
-    pub edit: Option<Edited>,
-    /// What came out: finite numbers only, of the shape asked for.
-    pub generated: Generated,
-    /// Time in the queue.
-    pub queue: Duration,
-    /// From admission to the end.
-    pub total: Duration,
-}
-
-impl Finished {
-    /// Memory that the motion takes.
-    pub fn bytes(&self) -> usize {
-        let motions: usize =
-            self.generated.samples.iter().map(|sample| 1 + usize::from(sample.foot_fixed.is_some())).sum();
-        let tokens: usize =
-            self.generated.samples.iter().flat_map(|s| &s.tokens).map(|t| 4 * t.ids().len()).sum();
-        motions * 2 * self.request.frames * (size_of::<Pose>() + size_of::<Rotations>())
-            + tokens
-            + self.request.prompt.len()
-    }
-}
-
 /// Told of every result, when it is there.
 pub type OnFinished = Box<dyn Fn(&Finished) + Send + Sync>;
 
@@ -106,6 +80,7 @@ pub struct Engine {
     models: Vec<Model>,
     default: usize,
     store: Store,
+    keeping: Keeping,
     on_finished: OnceLock<OnFinished>,
 }
 
@@ -119,12 +94,19 @@ impl Engine {
         let models =
             models.into_iter().map(|spec| Model::start(spec, limits.queue)).collect::<Result<Vec<_>>>()?;
         let store = Store::new(limits.results, limits.result_bytes);
-        let mut engine = Self { models, default: 0, store, on_finished: OnceLock::new() };
+        let mut engine =
+            Self { models, default: 0, store, keeping: Keeping::Memory, on_finished: OnceLock::new() };
         if engine.models.is_empty() {
             return Err(Error::new(ErrorKind::NotFound, "no_model", "no model is installed"));
         }
         engine.default = engine.position(default)?;
         Ok(engine)
+    }
+
+    /// The same that keeps results elsewhere, too.
+    #[must_use]
+    pub fn keeping(self, keeping: Keeping) -> Self {
+        Self { keeping, ..self }
     }
 
     /// Have `on_finished` told of every result from now on; a second call is without effect.
@@ -178,7 +160,7 @@ impl Engine {
     /// # Errors
     /// Those of [`Engine::generate`] that are known at once.
     pub fn submit(&self, asked: Asked) -> Result<Admitted> {
-        self.admit(asked, Follower { on_progress: Box::new(|_, _| ()), drafts: None })
+        self.admit(asked, Follower::of(Box::new(|_, _| ())), Entrance::New)
     }
 
     /// How many requests will be served before this one; `None` once it is served itself.
@@ -191,7 +173,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::generate`].
     pub fn generate_blocking(&self, request: ValidRequest, on_progress: OnProgress) -> Result<Arc<Finished>> {
-        self.finish_blocking(self.admit(request.into(), Follower { on_progress, drafts: None })?)
+        self.finish_blocking(self.admit(request.into(), Follower::of(on_progress), Entrance::New)?)
     }
 
     /// Find what an edit is about and apply the rules. Reads files, so it may take milliseconds.
@@ -250,21 +232,53 @@ impl Engine {
     /// # Errors
     /// As [`Engine::edit`].
     pub fn edit_blocking(&self, edit: ValidEdit, on_progress: OnProgress) -> Result<Arc<Finished>> {
-        self.finish_blocking(self.admit(edit.into(), Follower { on_progress, drafts: None })?)
+        self.finish_blocking(self.admit(edit.into(), Follower::of(on_progress), Entrance::New)?)
     }
 
-    /// A kept result.
+    /// A kept result. May read a file, so it may take milliseconds: see [`Engine::fetch`].
     ///
     /// # Errors
     /// `unknown_motion` when there is none of that name (any more).
     pub fn find(&self, id: &str) -> Result<Arc<Finished>> {
-        MotionId::parse(id).and_then(|id| self.store.get(id)).ok_or_else(|| {
-            Error::new(
-                ErrorKind::NotFound,
-                "unknown_motion",
-                "there is no motion of this name (any more): results are kept for a while only; generate it again",
-            )
-        })
+        let id = MotionId::parse(id).ok_or_else(unknown_motion)?;
+        if let Some(finished) = self.store.get(id) {
+            return Ok(finished);
+        }
+        let found = self.archive().and_then(|archive| archive.find(id));
+        let finished = Arc::new(found.ok_or_else(unknown_motion)?);
+        self.store.put(finished.clone());
+        Ok(finished)
+    }
+
+    /// [`Engine::find`] for async code.
+    ///
+    /// # Errors
+    /// As [`Engine::find`].
+    pub async fn fetch(&self, id: &str) -> Result<Arc<Finished>> {
+        let id = MotionId::parse(id).ok_or_else(unknown_motion)?;
+        if let Some(finished) = self.store.get(id) {
+            return Ok(finished);
+        }
+        let found = on_disk(self.archive(), move |archive| archive.find(id)).await.flatten();
+        let finished = Arc::new(found.ok_or_else(unknown_motion)?);
+        self.store.put(finished.clone());
+        Ok(finished)
+    }
+
+    /// Results of one owner, the newest first: those on disk, or in memory where nothing is kept on disk.
+    pub async fn browse(&self, browse: Browse) -> Page {
+        let (asked, limit) = (browse.clone(), browse.limit);
+        let entries = on_disk(self.archive(), move |archive| archive.browse(&asked)).await.flatten();
+        Page::of(entries.unwrap_or_else(|| self.store.browse(&browse)), limit)
+    }
+
+    /// How the results on disk are; `None` where none are to be kept there.
+    pub fn kept(&self) -> Option<Figures> {
+        self.keeping.figures()
+    }
+
+    fn archive(&self) -> Option<&Arc<Archive>> {
+        self.keeping.archive()
     }
 
     /// Refuse new work and stop what runs after its current decoding step.
@@ -285,13 +299,17 @@ impl Engine {
     }
 
     /// Let it in now; its result is awaited apart from that.
-    fn admit(&self, asked: Asked, follower: Follower) -> Result<Admitted> {
-        let Asked { model, work, edit } = asked;
+    fn admit(&self, asked: Asked, follower: Follower, entrance: Entrance) -> Result<Admitted> {
+        let Asked { model, work, edit, owner } = asked;
         let (position, started) = (self.position(model.as_deref())?, Instant::now());
-        let (id, model, request) = (MotionId::random()?, &self.models[position], work.how().clone());
-        let (ticket, answer) = model.worker.run(work, follower)?;
+        let (id, had_a_place) = match entrance {
+            Entrance::New => (MotionId::random()?, false),
+            Entrance::Again(id) => (id, true),
+        };
+        let (model, request) = (&self.models[position], work.how().clone());
+        let (ticket, answer) = model.worker.run(work, follower, had_a_place)?;
         let place = Place { model: position, ticket };
-        let pending = Pending { id, model: model.name.clone(), request, edit, started, place };
+        let pending = Pending { id, owner, model: model.name.clone(), request, edit, started, place };
         Ok(Admitted { pending, answer })
     }
 
@@ -302,18 +320,27 @@ impl Engine {
     pub async fn result(&self, admitted: Admitted) -> Result<Arc<Finished>> {
         let Admitted { pending, answer } = admitted;
         let outcome = answer.await.map_err(|_| worker::stopped())??;
-        Ok(self.keep(pending, outcome))
+        let finished = self.keep(pending, outcome);
+        let kept = finished.clone();
+        on_disk(self.archive(), move |archive| archive.keep(&kept)).await;
+        Ok(finished)
     }
 
     fn finish_blocking(&self, admitted: Admitted) -> Result<Arc<Finished>> {
         let Admitted { pending, answer } = admitted;
         let outcome = answer.blocking_recv().map_err(|_| worker::stopped())??;
-        Ok(self.keep(pending, outcome))
+        let finished = self.keep(pending, outcome);
+        if let Some(archive) = self.archive() {
+            archive.keep(&finished);
+        }
+        Ok(finished)
     }
 
     fn keep(&self, pending: Pending, outcome: Outcome) -> Arc<Finished> {
         let finished = Arc::new(Finished {
             id: pending.id,
+            owner: pending.owner,
+            created: SystemTime::now(),
             model: pending.model,
             request: pending.request,
             edit: pending.edit,
@@ -335,6 +362,23 @@ pub struct Admitted {
     answer: oneshot::Receiver<Result<Outcome>>,
 }
 
+fn unknown_motion() -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        "unknown_motion",
+        "there is no motion of this name (any more): results are kept for a while only; generate it again",
+    )
+}
+
+/// How a request comes in.
+#[derive(Clone, Copy, Debug)]
+enum Entrance {
+    /// If there is room.
+    New,
+    /// It was let in before this process began; its result will have the name that was chosen then.
+    Again(MotionId),
+}
+
 /// Where a request stands.
 #[derive(Clone, Copy, Debug)]
 struct Place {
@@ -345,6 +389,7 @@ struct Place {
 /// A request that was let in.
 struct Pending {
     id: MotionId,
+    owner: Option<String>,
     model: String,
     request: GenerateRequest,
     edit: Option<Edited>,

@@ -46,11 +46,21 @@ impl<T> Queue<T> {
         if inner.waiting.len() >= self.capacity {
             return Err(Refused::Full);
         }
+        Ok(self.append(&mut inner, item))
+    }
+
+    /// Let `item` in whether there is room or not: it had a place before.
+    pub(super) fn readmit(&self, item: T) -> Result<Ticket, Refused> {
+        let mut inner = self.lock();
+        if inner.closed { Err(Refused::Closed) } else { Ok(self.append(&mut inner, item)) }
+    }
+
+    fn append(&self, inner: &mut Inner<T>, item: T) -> Ticket {
         let ticket = Ticket(inner.next);
         inner.next += 1;
         inner.waiting.push_back((ticket, item));
         self.wake.notify_one();
-        Ok(ticket)
+        ticket
     }
 
     /// The next item; waits for one. `None` once the queue is closed.
@@ -113,6 +123,17 @@ mod tests {
         assert_eq!((queue.pop(), queue.len()), (Some(1), 1));
         queue.push(4, |_| false).unwrap();
         assert_eq!((queue.pop(), queue.pop()), (Some(2), Some(4)));
+    }
+
+    #[test]
+    fn who_had_a_place_finds_one_and_keeps_others_out() {
+        let queue = Queue::new(1);
+        queue.readmit(1).unwrap();
+        queue.readmit(2).unwrap();
+        assert_eq!(queue.push(3, |_| false), Err(Refused::Full));
+        assert_eq!((queue.pop(), queue.pop()), (Some(1), Some(2)));
+        queue.close();
+        assert_eq!(queue.readmit(4), Err(Refused::Closed));
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Randomness that decides no motion: names of results, and seeds for requests that bring none.
 
 use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Name of a result: 128 random bits, written as 32 lower-case hexadecimal digits. Knowing one is the right to read it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct MotionId([u8; 16]);
 
 impl MotionId {
@@ -25,6 +26,18 @@ impl MotionId {
             return None;
         }
         u128::from_str_radix(text, 16).ok().map(|bits| Self(bits.to_be_bytes()))
+    }
+}
+
+impl From<[u8; 16]> for MotionId {
+    fn from(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl From<MotionId> for [u8; 16] {
+    fn from(id: MotionId) -> Self {
+        id.0
     }
 }
 

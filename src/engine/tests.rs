@@ -1,6 +1,7 @@
 use super::fake::{Control, LIMITS, eventually};
 use super::*;
 use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
 
 fn engine() -> (Arc<Control>, Arc<Engine>) {
     let control = Arc::new(Control::default());

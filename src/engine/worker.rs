@@ -9,12 +9,13 @@ use super::health::{Health, Phase, Status};
 use super::queue::{Queue, Refused, Ticket};
 use crate::error::{Error, ErrorKind, Result};
 use crate::generate::{EditRequest, GenerateRequest, Generated, Generator, Nobody, Onlooker, Progress};
+use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 /// Makes a model, on the model's own thread: at start-up, at first use, and again after a panic.
 pub type Loader = Arc<dyn Fn() -> Result<Box<dyn Generator>> + Send + Sync>;
@@ -33,7 +34,7 @@ pub(super) struct Outcome {
 }
 
 /// What a model is asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Work {
     Generate(GenerateRequest),
     Edit(EditRequest),
@@ -66,6 +67,15 @@ pub(super) struct Follower {
     pub on_progress: OnProgress,
     /// Those who may want to see it.
     pub drafts: Option<Arc<Drafts>>,
+    /// Told when the model begins.
+    pub begun: Arc<Notify>,
+}
+
+impl Follower {
+    /// One who looks at the progress alone.
+    pub(super) fn of(on_progress: OnProgress) -> Self {
+        Self { on_progress, drafts: None, begun: Arc::default() }
+    }
 }
 
 struct Job {
@@ -118,14 +128,17 @@ impl Worker {
         Ok(answer)
     }
 
-    /// Queue a request. Dropping the receiver cancels it.
+    /// Queue a request; one that `had_a_place` finds room whatever the queue's bound. Dropping the receiver cancels it.
     pub(super) fn run(
         &self,
         work: Work,
         follower: Follower,
+        had_a_place: bool,
     ) -> Result<(Ticket, oneshot::Receiver<Result<Outcome>>)> {
         let (reply, answer) = oneshot::channel();
-        let ticket = self.submit(Task::Run(Job { work, reply, follower, queued: Instant::now() }))?;
+        let task = Task::Run(Job { work, reply, follower, queued: Instant::now() });
+        let ticket =
+            if had_a_place { self.0.queue.readmit(task).map_err(|_| stopped())? } else { self.submit(task)? };
         Ok((ticket, answer))
     }
 
@@ -274,7 +287,8 @@ impl Thread {
         let reply_to = &reply;
         // The caller's own part is in there too: what it does and drops may panic as well.
         let result = catch_unwind(AssertUnwindSafe(move || -> Result<Outcome> {
-            let Follower { mut on_progress, drafts } = follower;
+            let Follower { mut on_progress, drafts, begun } = follower;
+            begun.notify_one();
             let mut progress = |done: usize, total: usize| {
                 desk.status.set(Phase::Working);
                 if reply_to.is_closed() || desk.queue.is_closed() {

@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::models::vqvae::PARTS;
 use crate::motion::{Motion, Pose};
 pub use edit::EditRequest;
+use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ pub const MAX_FRAMES: usize = 300;
 pub const FRAMES_PER_TOKEN: usize = 4;
 
 /// Everything that decides a result; with an edit, how its new part is made. Built only by `engine::request`, which validates ranges.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GenerateRequest {
     /// The sentence, 1..=1000 characters, no control characters.
     pub prompt: String,
@@ -50,7 +51,7 @@ pub struct GenerateRequest {
 }
 
 /// One generated clip.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
     /// 0-based.
     pub index: usize,
@@ -66,8 +67,17 @@ pub struct Sample {
 }
 
 /// The token maps of a pair, about four bytes a token.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<u32>")]
 pub struct Tokens(Vec<u32>);
+
+impl TryFrom<Vec<u32>> for Tokens {
+    type Error = &'static str;
+
+    fn try_from(ids: Vec<u32>) -> std::result::Result<Self, Self::Error> {
+        Self::new(ids).ok_or("not the tokens of a pair")
+    }
+}
 
 impl Tokens {
     /// Ids of person 1 then person 2, part-major, 10L of them; `None` where the length is not that.
@@ -94,7 +104,7 @@ impl Sample {
 }
 
 /// Where the time went.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Timings {
     /// Tokenising and the text tower.
     pub text: Duration,
@@ -105,7 +115,7 @@ pub struct Timings {
 }
 
 /// How a prompt stands to the sentences that the model was taught.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Familiarity {
     /// Near enough to be told apart from what the model never heard of.
     pub near: bool,
@@ -116,7 +126,7 @@ pub struct Familiarity {
 }
 
 /// A finished request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Generated {
     /// As many as were asked for, in order.
     pub samples: Vec<Sample>,

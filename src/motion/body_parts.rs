@@ -3,9 +3,10 @@
 use super::JOINTS;
 use super::skeleton::children;
 use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
 
 /// A set of body parts. The pelvis and hips belong to legs and torso together: they move where both are chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BodyParts {
     /// Knees, ankles, feet.
     pub legs: bool,

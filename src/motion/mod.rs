@@ -39,6 +39,8 @@ pub use frame::Features;
 pub use raw::RawPerson;
 pub use stats::Stats;
 
+use serde::{Deserialize, Serialize};
+
 /// Joints of the SMPL-like body that InterHuman uses.
 pub const JOINTS: usize = 22;
 /// Numbers per person and frame in the InterHuman representation (InterMask spec §1).
@@ -55,7 +57,7 @@ pub type Pose = [Vec3; JOINTS];
 pub type Rotations = [[f32; 6]; JOINTS - 1];
 
 /// One person's motion.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Person {
     /// Joint positions, one [`Pose`] a frame.
     pub positions: Vec<Pose>,
@@ -64,7 +66,7 @@ pub struct Person {
 }
 
 /// Two people in one common frame, 30 frames a second, both of the same length.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Motion {
     /// Person 1 and person 2.
     pub persons: [Person; 2],

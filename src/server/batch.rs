@@ -6,7 +6,7 @@ use super::keys::Share;
 use super::motions::{self, off_thread};
 use super::problem::Problem;
 use super::{AppState, body, negotiate, preferences};
-use crate::engine::{Admitted, ValidRequest, batch};
+use crate::engine::{Admitted, Asked, ValidRequest, batch};
 use crate::error::{Error, ErrorKind};
 use axum::body::{Body, Bytes};
 use axum::extract::{Extension, Request, State};
@@ -59,7 +59,7 @@ pub async fn batch(
     let body = body::read_json(request, body::MAX_BATCH_BYTES, state.times.body).await?;
     let members = batch::read(&body)?;
     let share = caller.admit()?;
-    let members = begun(&state, members)?;
+    let members = begun(&state, &caller, members)?;
     let desk = Arc::new(Desk { state, caller, time, _share: share });
     let made = stream::iter(members.into_iter().enumerate())
         .map(move |(index, member)| {
@@ -75,12 +75,16 @@ fn wants_lines(headers: &HeaderMap) -> bool {
 }
 
 /// Let the first member in before anything is answered, so that a server without room says so for the whole batch.
-fn begun(state: &AppState, members: Vec<Result<ValidRequest, Error>>) -> Result<Vec<Member>, Problem> {
+fn begun(
+    state: &AppState,
+    caller: &Caller,
+    members: Vec<Result<ValidRequest, Error>>,
+) -> Result<Vec<Member>, Problem> {
     let mut members: Vec<_> =
         members.into_iter().map(|member| member.map_or_else(Member::Refused, Member::Asked)).collect();
     for member in &mut members {
         let Member::Asked(request) = member else { continue };
-        match state.engine.submit(request.clone().into()) {
+        match state.engine.submit(asked(request, caller)) {
             Ok(admitted) => {
                 *member = Member::LetIn(admitted);
                 break;
@@ -92,6 +96,10 @@ fn begun(state: &AppState, members: Vec<Result<ValidRequest, Error>>) -> Result<
         }
     }
     Ok(members)
+}
+
+fn asked(request: &ValidRequest, caller: &Caller) -> Asked {
+    Asked::from(request.clone()).owned_by(caller.name())
 }
 
 impl Desk {
@@ -126,7 +134,7 @@ impl Desk {
     /// Waits for room: the batch has begun and others may have filled the queue meanwhile.
     async fn let_in(&self, request: &ValidRequest) -> Result<Admitted, Error> {
         loop {
-            match self.state.engine.submit(request.clone().into()) {
+            match self.state.engine.submit(asked(request, &self.caller)) {
                 Err(error) if error.kind() == ErrorKind::Busy => tokio::time::sleep(LOOK_AGAIN).await,
                 let_in => return let_in,
             }

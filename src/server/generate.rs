@@ -55,6 +55,7 @@ pub async fn answer(
     let Question { headers, form, body } = question;
     let form = *form;
     form.holds(asked.samples())?;
+    let asked = asked.owned_by(caller.name());
     let prefer = Prefer::of(headers);
     let idempotency = preferences::idempotency(headers, body)?;
     if !prefer.respond_async && idempotency.is_none() {
@@ -72,13 +73,15 @@ pub async fn answer(
     };
     let job = submit(state, caller, asked, order)?;
     if prefer.respond_async {
+        // What is answered now outlives the process, where jobs do.
+        job.begun().await;
         // Running out of patience is no failure: the job goes on.
         let _ = tokio::time::timeout(prefer.wait, job.ended()).await;
         return jobs::accepted(state, &job);
     }
     job.ended().await;
     match job.state(&state.engine) {
-        JobState::Succeeded(id) => motion(state.engine.find(&id.to_string())?, form).await,
+        JobState::Succeeded(id) => motion(state.engine.fetch(&id.to_string()).await?, form).await,
         JobState::Failed(error) => Err(Problem::from(&*error)),
         _ => Err(Problem::new(StatusCode::CONFLICT, "job_cancelled", "this generation was cancelled")),
     }

@@ -123,6 +123,7 @@ pub async fn cancel(
     let Ok(Path(id)) = path else { return Err(problem::not_found().await) };
     let job = find(&app, &caller, &id)?;
     job.cancel();
+    job.settled().await;
     respond(StatusCode::OK, &app, &job)
 }
 

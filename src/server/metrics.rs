@@ -1,7 +1,7 @@
 //! `GET /metrics`: what Prometheus reads. Base units, and labels from closed sets only: routes, codes, models, stages.
 
 use super::AppState;
-use crate::engine::{Finished, Phase};
+use crate::engine::{Figures, Finished, Phase};
 use crate::error::{Error, Result};
 use crate::generate::FRAMES_PER_TOKEN;
 use axum::extract::State;
@@ -41,6 +41,11 @@ struct Reason {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Operation {
+    operation: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Model {
     model: String,
 }
@@ -68,6 +73,10 @@ pub struct Metrics {
     restarts: Family<Model, Counter>,
     jobs_unfinished: Gauge,
     jobs_known: Gauge,
+    kept: Gauge,
+    kept_bytes: Gauge,
+    evicted: Family<Reason, Counter>,
+    keep_failures: Family<Operation, Counter>,
     memory: Gauge,
 }
 
@@ -93,6 +102,10 @@ impl Metrics {
             restarts: Family::default(),
             jobs_unfinished: Gauge::default(),
             jobs_known: Gauge::default(),
+            kept: Gauge::default(),
+            kept_bytes: Gauge::default(),
+            evicted: Family::default(),
+            keep_failures: Family::default(),
             memory: Gauge::default(),
         };
         registry.register(
@@ -131,6 +144,14 @@ impl Metrics {
         );
         registry.register("jobs_unfinished", "Jobs that wait or run", it.jobs_unfinished.clone());
         registry.register("jobs_known", "Jobs that can be asked about", it.jobs_known.clone());
+        registry.register("archive_results", "Results on disk", it.kept.clone());
+        registry.register_with_unit("archive_size", "Results on disk", Unit::Bytes, it.kept_bytes.clone());
+        registry.register("archive_evicted", "Results that left the disk", it.evicted.clone());
+        registry.register(
+            "archive_failures",
+            "What could not be written to disk or read from it",
+            it.keep_failures.clone(),
+        );
         registry.register_with_unit(
             "resident_memory",
             "Memory of the process",
@@ -182,6 +203,18 @@ impl Metrics {
         self.clips.get_or_create(&model).inc_by(samples);
     }
 
+    /// How the results on disk are now.
+    fn archive(&self, figures: &Figures) {
+        self.kept.set(figures.kept as i64);
+        self.kept_bytes.set(figures.bytes as i64);
+        for (reason, count) in figures.evicted {
+            self.evicted.get_or_create(&Reason { reason }).inner().store(count, Relaxed);
+        }
+        for (operation, count) in figures.failed {
+            self.keep_failures.get_or_create(&Operation { operation }).inner().store(count, Relaxed);
+        }
+    }
+
     fn text(&self) -> Result<String> {
         let mut text = String::new();
         encode(&mut text, &self.registry).map_err(|source| {
@@ -207,6 +240,9 @@ pub async fn metrics(
     let (unfinished, known) = state.jobs.count();
     metrics.jobs_unfinished.set(unfinished as i64);
     metrics.jobs_known.set(known as i64);
+    if let Some(figures) = state.engine.kept() {
+        metrics.archive(&figures);
+    }
     if let Some(bytes) = resident_bytes() {
         metrics.memory.set(bytes);
     }

@@ -9,6 +9,7 @@ mod body;
 mod cache;
 mod docs;
 mod edit;
+mod gallery;
 mod generate;
 mod guard;
 mod health;
@@ -152,6 +153,11 @@ impl AppState {
         })
     }
 
+    /// Take up the jobs of an earlier process, where some are kept: once, inside a tokio runtime, before anything is served.
+    pub async fn resume(&self) {
+        self.jobs.resume(&self.engine).await;
+    }
+
     /// From now on the server is not ready: it is about to stop.
     pub fn stopping(&self) {
         self.stopping.store(true, std::sync::atomic::Ordering::Relaxed);
@@ -167,6 +173,7 @@ fn guarded() -> Vec<(&'static str, MethodRouter<AppState>)> {
         ("/edit", post(edit::edit)),
         ("/jobs/{id}", get(jobs::job).delete(jobs::cancel)),
         ("/jobs/{id}/events", get(jobs::events)),
+        ("/motions", get(gallery::motions)),
         ("/motions/{id}", get(motions::motion)),
         ("/motions/{id}/{file}", get(motions::file)),
         ("/models", get(about::models)),

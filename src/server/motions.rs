@@ -25,7 +25,7 @@ pub async fn motion(
     headers: HeaderMap,
 ) -> Answered {
     let Ok(Path(id)) = path else { return Err(problem::not_found().await) };
-    let finished = state.engine.find(&id)?;
+    let finished = state.engine.fetch(&id).await?;
     let form = Form::of(&uri, &headers)?;
     form.holds(finished.generated.samples.len())?;
     let mut response = match form {
@@ -54,7 +54,7 @@ pub async fn file(
     headers: HeaderMap,
 ) -> Answered {
     let Ok(Path((id, name))) = path else { return Err(problem::not_found().await) };
-    let finished = state.engine.find(&id)?;
+    let finished = state.engine.fetch(&id).await?;
     let Some(file) = ResultFile::of(&finished).find(|file| file.name("") == name) else {
         let is_film = !cfg!(feature = "mp4") && name.ends_with("_motion.mp4");
         return Err(if is_film { mp4_not_built().into() } else { problem::not_found().await });

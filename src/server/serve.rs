@@ -17,6 +17,8 @@ use tokio::sync::Semaphore;
 const HEADER_TIME: Duration = Duration::from_secs(20);
 /// Bytes of request line and headers, at most.
 const HEADER_BYTES: usize = 32 << 10;
+/// For jobs to stop at the end.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Pause after a failed accept, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -115,6 +117,11 @@ pub async fn serve(
     };
     if tokio::time::timeout(state.times.drain, rest).await.is_err() {
         tracing::warn!("some requests did not finish in time and were dropped");
+        // Jobs that are cut short say so on the disk, where they are kept, and are done after the next start.
+        state.engine.stop();
+        if tokio::time::timeout(LAST_WORDS, state.jobs.drained()).await.is_err() {
+            tracing::warn!("some jobs did not stop in time");
+        }
     }
     Ok(())
 }

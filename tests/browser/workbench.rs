@@ -87,12 +87,25 @@ fn seeds_stand_side_by_side_and_what_was_made_comes_back() {
     ));
     browser.visit("about:blank");
     browser.visit(&page);
-    browser.wait("the earlier result", 60 * SECONDS, |b| (count(b, "#earlier button") == 1).then_some(()));
+    // The server lists the one that it keeps, which this browser now takes for another.
+    browser.wait("the earlier results", 60 * SECONDS, |b| (count(b, "#earlier button") == 2).then_some(()));
     browser.wait("the page", 60 * SECONDS, |b| (!b.text("#title").is_empty()).then_some(()));
     browser.click("#earlier button");
     browser.wait("the motion made again", 120 * SECONDS, |b| (b.text("#title") == PROMPT).then_some(()));
     let (again, same) = shown(&browser, &server);
     assert_ne!(again, id);
     assert!(made == same, "the same seeds make the same motions");
-    assert_eq!(count(&browser, "#earlier button"), 1, "it took the place of the one that was forgotten");
+    assert_eq!(count(&browser, "#earlier button"), 2, "it took the place of the one that was forgotten");
+
+    // A browser that knows nothing shows what the server keeps.
+    browser.run("localStorage.clear()");
+    browser.visit("about:blank");
+    browser.visit(&page);
+    browser.wait("the server's results", 60 * SECONDS, |b| (count(b, "#earlier button") == 2).then_some(()));
+    browser.wait("the page", 60 * SECONDS, |b| (!b.text("#title").is_empty()).then_some(()));
+    browser.click("#earlier li:last-child button");
+    browser.wait("the first result", 60 * SECONDS, |b| (b.text("#title") == PROMPT).then_some(()));
+    let (listed, first) = shown(&browser, &server);
+    assert_eq!(listed, id);
+    assert!(first == made);
 }

@@ -1,6 +1,7 @@
 //! The real server on a port of its own, and the plainest of HTTP clients.
 
 use super::small_model::duet;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -15,10 +16,16 @@ pub struct Server {
 }
 
 impl Server {
-    /// Start it with the models of a folder and wait until it is ready.
+    /// Start it with the models of a folder and wait until it is ready. Nothing outlives it.
     pub fn start(models: &Path) -> Self {
+        Self::start_with(models, &[])
+    }
+
+    /// The same with more flags.
+    pub fn start_with(models: &Path, flags: &[&OsStr]) -> Self {
         let mut child = duet(models)
             .args(["serve", "--port", "0"])
+            .args(flags)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

@@ -43,6 +43,7 @@ pub fn duet(models: &Path) -> Command {
     for (variable, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("DUET_")) {
         command.env_remove(variable);
     }
-    command.env("DUET_MODELS", models).env("DUET_MODEL", "small").stdin(Stdio::null());
+    command.env("DUET_MODELS", models).env("DUET_MODEL", "small").env("DUET_NO_DATA", "true");
+    command.stdin(Stdio::null());
     command
 }

@@ -6,7 +6,7 @@ mod resolve;
 pub use raw::{RawKey, RawSettings};
 #[cfg(test)]
 use resolve::Origin;
-pub use resolve::Settings;
+pub use resolve::{Data, Settings};
 
 use crate::error::Result;
 use clap::parser::ValueSource;

@@ -6,7 +6,7 @@ use crate::nn::precision::Precision;
 use clap::Args;
 use serde::Deserialize;
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Longest settings file that is read, bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -55,6 +55,23 @@ pub struct RawSettings {
     /// Memory for results that can be fetched again, in MiB; the least recently used ones leave first [default: 64]
     #[arg(long, env = "DUET_KEEP", value_name = "MIB")]
     pub keep: Option<u64>,
+    /// Folder for results and jobs that outlive the server; made where it is missing, used by one server at a time [default: duet/results in
+    /// the user's data folder]
+    #[arg(long, env = "DUET_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Keep results and jobs in memory only, so that nothing outlives the server [default: false]
+    #[arg(long, env = "DUET_NO_DATA", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", value_parser = clap::builder::BoolishValueParser::new())]
+    pub no_data: Option<bool>,
+    /// Results in that folder; the oldest leave first [default: 10000]
+    #[arg(long, env = "DUET_DATA_COUNT", value_name = "N")]
+    pub data_count: Option<u64>,
+    /// Room for results in that folder, in MiB; the oldest leave first [default: 2048]
+    #[arg(long, env = "DUET_DATA_SIZE", value_name = "MIB")]
+    pub data_size: Option<u64>,
+    /// Days that a result stays in that folder at most; when not set, as long as there is room
+    #[arg(long, env = "DUET_DATA_DAYS", value_name = "DAYS")]
+    pub data_days: Option<u64>,
     /// Seconds that requests and jobs may take to finish once the server is asked to stop [default: 10]
     #[arg(long, env = "DUET_DRAIN", value_name = "SECONDS")]
     pub drain: Option<u64>,

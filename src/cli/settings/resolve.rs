@@ -1,7 +1,7 @@
 //! The one place where the settings' ranges and defaults are: raw values in, [`Settings`] out.
 
 use super::{RawKey, RawSettings, SettingsArgs};
-use crate::engine::{JobLimits, Limits};
+use crate::engine::{ArchiveLimits, JobLimits, Limits};
 use crate::error::{Error, Result};
 use crate::nn::precision::Precision;
 use crate::server::{Key, Origins, TimeLimits};
@@ -28,6 +28,8 @@ pub struct Settings {
     pub origins: Origins,
     /// Queue and kept results.
     pub limits: Limits,
+    /// Where results and jobs are kept on disk; `None` = nowhere.
+    pub data: Option<Data>,
     /// Known jobs.
     pub jobs: JobLimits,
     /// How long things may take.
@@ -36,6 +38,20 @@ pub struct Settings {
     pub connections: usize,
     /// Who may ask; nobody in particular when empty.
     pub keys: Vec<Key>,
+}
+
+/// A folder for what outlives the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Data {
+    /// Where.
+    pub folder: PathBuf,
+    /// How much.
+    pub limits: ArchiveLimits,
+}
+
+/// `duet/results` in the user's data folder, where there is a user with one.
+fn usual_folder() -> Option<PathBuf> {
+    directories::ProjectDirs::from("", "", "duet").map(|dirs| dirs.data_dir().join("results"))
 }
 
 /// Where a value comes from, the strongest first.
@@ -99,6 +115,11 @@ pub(super) fn resolve(args: &SettingsArgs, file: &RawSettings) -> Result<(Settin
     let jobs = number!(jobs, 256, 1..=10_000);
     let job_age = number!(job_age, 3600, 1..=YEAR);
     let keep = number!(keep, 64, 1..=65_536);
+    let data_dir = desk.pick("data_dir", given.data_dir.clone(), file.data_dir.clone());
+    let no_data = desk.or("no_data", given.no_data, file.no_data, false);
+    let count = number!(data_count, 10_000, 1..=10_000_000);
+    let size = number!(data_size, 2048, 1..=16_777_216);
+    let days = desk.optional("data_days", given.data_days, file.data_days, 1..=36_500)?;
     let drain = number!(drain, 10, 0..=3600);
     let stall = number!(stall, 120, 1..=86_400);
     let connections = number!(connections, 512, 1..=100_000);
@@ -118,6 +139,14 @@ pub(super) fn resolve(args: &SettingsArgs, file: &RawSettings) -> Result<(Settin
             results: usize::MAX,
             result_bytes: (keep as usize).saturating_mul(1 << 20),
         },
+        data: if no_data { None } else { data_dir.or_else(usual_folder) }.map(|folder| Data {
+            folder,
+            limits: ArchiveLimits {
+                count,
+                bytes: size << 20,
+                age: days.map(|days| Duration::from_secs(days * 86_400)),
+            },
+        }),
         jobs: JobLimits { count: jobs as usize, age: Duration::from_secs(job_age) },
         times: TimeLimits {
             answer: Duration::from_secs(timeout),
@@ -174,6 +203,22 @@ impl Desk<'_> {
         range: RangeInclusive<u64>,
     ) -> Result<u64> {
         let value = self.or(name, given, file, default);
+        self.within(name, value, range)
+    }
+
+    /// A number that need not be set.
+    fn optional(
+        &mut self,
+        name: &'static str,
+        given: Option<u64>,
+        file: Option<u64>,
+        range: RangeInclusive<u64>,
+    ) -> Result<Option<u64>> {
+        let value = self.pick(name, given, file);
+        value.map(|value| self.within(name, value, range)).transpose()
+    }
+
+    fn within(&self, name: &str, value: u64, range: RangeInclusive<u64>) -> Result<u64> {
         if range.contains(&value) {
             return Ok(value);
         }

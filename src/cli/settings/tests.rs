@@ -94,7 +94,7 @@ fn the_manual_tells_the_true_defaults() {
     }
 }
 
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 24] = [
     "host",
     "port",
     "model",
@@ -114,6 +114,11 @@ const NAMES: [&str; 19] = [
     "log_format",
     "keys",
     "ports",
+    "data_dir",
+    "no_data",
+    "data_count",
+    "data_days",
+    "data_bytes",
 ];
 
 proptest! {
@@ -131,4 +136,17 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn data_goes_where_it_is_told_to_or_nowhere() {
+    let day = std::time::Duration::from_secs(86_400);
+    let data = |text: &str, flags: &[&str]| with_file(text, flags).unwrap().0.data;
+    let told = data("data_dir = \"a\"\ndata_days = 3", &["--data-count", "7"]).unwrap();
+    assert_eq!((told.folder.as_path(), told.limits.count), ("a".as_ref(), 7));
+    assert_eq!((told.limits.bytes, told.limits.age), (2 << 30, Some(3 * day)));
+    assert_eq!(data("data_dir = \"a\"", &["--no-data"]), None);
+    assert_eq!(data("no_data = true", &["--data-dir", "a"]), None);
+    assert!(data("no_data = true", &["--data-dir", "a", "--no-data=false"]).is_some());
+    assert_eq!(with_file("data_days = 0", &[]).unwrap_err().code(), "invalid_setting");
 }

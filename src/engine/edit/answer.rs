@@ -2,10 +2,11 @@
 
 use crate::engine::random::MotionId;
 use crate::generate::edit::{Between, Move, React, Task, Window};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// How a result came from another.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Edited {
     /// The result that was edited; `None` where the motion came from files.
     pub parent: Option<MotionId>,
@@ -23,6 +24,18 @@ impl Edited {
             members.insert("sample".to_owned(), self.sample.into());
         }
         value
+    }
+
+    /// What kind of edit it was, as its request spells it.
+    pub fn kind(&self) -> &'static str {
+        match self.task {
+            Task::Window(_) => "window",
+            Task::React(_) => "react",
+            Task::Between(_) => "between",
+            Task::Extend(_) => "extend",
+            Task::Vary(_) => "vary",
+            Task::Move(_) => "move",
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod shift;
 use super::{FRAMES_PER_TOKEN, GenerateRequest, Generated, MAX_FRAMES, Tokens};
 use crate::error::Result;
 use crate::motion::{BodyParts, Motion};
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ pub const LONGEST: usize = 1800;
 pub const RECEPTIVE_FIELD: usize = 32;
 
 /// A motion to be changed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Source {
     /// Both people.
     pub motion: Motion,
@@ -30,7 +31,7 @@ pub struct Source {
 }
 
 /// Everything that decides an edit's result. Built only by `engine`, which validates ranges.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EditRequest {
     /// How new motion is made, and the length of the result.
     pub how: GenerateRequest,
@@ -41,7 +42,7 @@ pub struct EditRequest {
 }
 
 /// What can be done with a motion.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Task {
     /// Some frames anew.
     Window(Window),
@@ -58,7 +59,7 @@ pub enum Task {
 }
 
 /// Frames to make anew.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     /// Within the clip, whole tokens.
     pub frames: Range<usize>,
@@ -71,7 +72,7 @@ pub struct Window {
 }
 
 /// Who stays and who is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct React {
     /// The person of the source who stays, 0 or 1.
     pub kept: usize,
@@ -80,7 +81,7 @@ pub struct React {
 }
 
 /// What stays and what is made, in frames, whole tokens each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Between {
     /// Kept at the beginning.
     pub first: usize,
@@ -91,7 +92,7 @@ pub struct Between {
 }
 
 /// One piece of a timeline.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stretch {
     /// What happens in it.
     pub prompt: String,
@@ -100,7 +101,7 @@ pub struct Stretch {
 }
 
 /// Where a person goes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Move {
     /// 0 or 1.
     pub person: usize,

@@ -25,6 +25,16 @@ pub fn motion() -> Value {
     })
 }
 
+/// A page of the list.
+pub fn motions() -> Value {
+    json!({
+        "motions": [{"id": MOTION_ID, "created": "2026-11-21T23:14:50.123Z", "model": "duet-mini",
+            "prompt": "two people dance salsa", "frames": 120, "seconds": 4.0, "samples": 1, "seed": 7,
+            "motion": format!("/motions/{MOTION_ID}")}],
+        "next": format!("/motions?limit=1&before={MOTION_ID}"),
+    })
+}
+
 /// A job in this state.
 pub fn job(state: &str) -> Value {
     let mut job = json!({

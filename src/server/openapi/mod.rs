@@ -3,6 +3,7 @@
 
 mod batch;
 mod examples;
+mod gallery;
 mod paths;
 mod problems;
 mod schemas;

@@ -1,7 +1,7 @@
 //! The addresses: what each does, takes and gives.
 
 use super::examples::{self, JOB_ID, MOTION_ID};
-use super::{batch, problems};
+use super::{batch, gallery, problems};
 use crate::engine::MAX_PREVIEW_STEPS;
 use serde_json::{Map, Value, json};
 
@@ -104,6 +104,7 @@ pub fn paths() -> Value {
     put("/generate", "post", generate());
     put("/generate/batch", "post", batch::batch());
     put("/edit", "post", edit());
+    put("/motions", "get", gallery::motions());
     put("/motions/{id}", "get", motion());
     put("/motions/{id}/{file}", "get", file());
     put("/jobs/{id}", "get", job("job", "How a job goes", "").guarded());
@@ -233,7 +234,7 @@ fn motion() -> Value {
         "motion",
         "motion",
         "The same answer again",
-        "While the result is kept: the least recently used leave first.",
+        "While the result is kept: on disk the oldest leave first, in memory the least recently used.",
     )
     .id("id", MOTION_ID)
     .answer(200, "The motion", "application/json", reference("Motion"), examples::motion())

@@ -39,6 +39,8 @@ const PROBLEMS: &[(u16, &str, &str)] = &[
     (400, "invalid_requests", "a list of 1 to 32 requests, of at most 64 samples in all"),
     (400, "invalid_format", "json, npz or glb; files hold one sample"),
     (400, "invalid_preview", "1 to 64 steps"),
+    (400, "invalid_limit", "1 to 100 results on a page"),
+    (400, "invalid_before", "the id of a result"),
     (400, "invalid_body", "the body broke off"),
     (400, "invalid_camera", "a camera is AZIMUTH,ELEVATION or AZIMUTH,ELEVATION,DISTANCE"),
     (400, "camera_out_of_range", "degrees around, 0 to 90 degrees above level, 0.5 to 50 m away"),
@@ -78,6 +80,8 @@ const PROBLEMS: &[(u16, &str, &str)] = &[
 /// Those of files alone: an operation has them where it names them.
 const OF_FILES: [&str; 5] =
     ["invalid_camera", "camera_out_of_range", "no_camera", "mp4_not_built", "too_many_pictures"];
+/// Those of the list alone.
+const OF_LISTS: [&str; 2] = ["invalid_limit", "invalid_before"];
 
 /// Codes with this status that an operation answers with: those named, and those that any may.
 fn codes(status: u16) -> Vec<(String, &'static str)> {
@@ -102,12 +106,12 @@ pub fn is_known(status: u16, code: &str) -> bool {
     codes(status).iter().any(|(known, _)| known == code)
 }
 
-/// The response of an operation for a status; `only` leaves the codes that it can give (when empty all but those of files).
+/// The response of an operation for a status; `only` leaves the codes that it can give (when empty all but those of files and lists).
 pub fn response(status: u16, only: &[&str]) -> (String, Value) {
     let codes: Vec<_> = codes(status)
         .into_iter()
         .filter(|(code, _)| match only {
-            [] => !OF_FILES.contains(&code.as_str()),
+            [] => !OF_FILES.contains(&code.as_str()) && !OF_LISTS.contains(&code.as_str()),
             _ => only.contains(&code.as_str()),
         })
         .collect();

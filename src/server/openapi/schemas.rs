@@ -1,6 +1,6 @@
 //! The shapes of what goes in and comes out.
 
-use super::batch;
+use super::{batch, gallery};
 use crate::engine::{
     DEFAULT_FRAMES, DEFAULT_GUIDANCE, DEFAULT_STEPS, DEFAULT_TOP_K_RATIO, MAX_GUIDANCE, MAX_PROMPT,
     MAX_SAMPLES, MAX_STEPS, MAX_TEMPERATURE, MIN_TEMPERATURE,
@@ -9,7 +9,7 @@ use crate::generate::{MAX_FRAMES, MIN_FRAMES};
 use crate::motion::{FPS, JOINTS};
 use serde_json::{Value, json};
 
-const ID: &str = "^[0-9a-f]{32}$";
+pub const ID: &str = "^[0-9a-f]{32}$";
 
 pub fn schemas() -> Value {
     json!({
@@ -20,6 +20,8 @@ pub fn schemas() -> Value {
         "EditRequest": edit(),
         "Settings": settings(),
         "Motion": motion(),
+        "Motions": gallery::page(),
+        "Listed": gallery::listed(),
         "Sample": sample(),
         "Job": job(),
         "Preview": preview(),
@@ -33,13 +35,13 @@ pub fn schemas() -> Value {
 }
 
 /// All members are there, and no others.
-fn object(properties: Value) -> Value {
+pub fn object(properties: Value) -> Value {
     let required: Vec<_> =
         properties.as_object().map(|map| map.keys().cloned().collect()).unwrap_or_default();
     json!({"type": "object", "additionalProperties": false, "required": required, "properties": properties})
 }
 
-fn with_optional(mut object: Value, optional: Value) -> Value {
+pub fn with_optional(mut object: Value, optional: Value) -> Value {
     if let Some(more) = optional.as_object() {
         for (name, schema) in more {
             object["properties"][name] = schema.clone();
@@ -48,23 +50,23 @@ fn with_optional(mut object: Value, optional: Value) -> Value {
     object
 }
 
-fn reference(name: &str) -> Value {
+pub fn reference(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
-fn list(items: Value, words: &str) -> Value {
+pub fn list(items: Value, words: &str) -> Value {
     json!({"type": "array", "items": items, "description": words})
 }
 
-fn text(words: &str) -> Value {
+pub fn text(words: &str) -> Value {
     json!({"type": "string", "description": words})
 }
 
-fn count(words: &str) -> Value {
+pub fn count(words: &str) -> Value {
     json!({"type": "integer", "minimum": 0, "description": words})
 }
 
-fn number(words: &str) -> Value {
+pub fn number(words: &str) -> Value {
     json!({"type": "number", "description": words})
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use std::sync::atomic::Ordering::SeqCst;
 use tower::ServiceExt;
 
+mod archive;
 mod batch;
 mod edits;
 mod forms;
@@ -69,8 +70,7 @@ impl House {
 
     fn under(policy: Policy, limits: Limits) -> Self {
         let control = Arc::new(Control::default());
-        let models = vec![control.spec("mini"), control.spec("other")];
-        let engine = Arc::new(Engine::start(models, None, limits).unwrap());
+        let engine = Arc::new(engine(&control, limits));
         let app = app(AppState::new(engine.clone(), policy).unwrap());
         Self { app, engine, control }
     }
@@ -100,6 +100,11 @@ impl House {
     async fn prompt(&self, prompt: &str) -> Answer {
         self.generate(json!({ "prompt": prompt }).to_string()).await
     }
+}
+
+/// Two models that this hand is on.
+fn engine(control: &Arc<Control>, limits: Limits) -> Engine {
+    Engine::start(vec![control.spec("mini"), control.spec("other")], None, limits).unwrap()
 }
 
 /// Loopback, no keys, the usual limits.

@@ -1,0 +1,167 @@
+//! Values as bytes that tell whether they are whole: a magic number, a version, the length, postcard under zstd, SHA-256.
+//!
+//! postcard rather than JSON because every bit of a number has to come back: what is made from a result after a restart
+//! is what was made from it before, byte for byte. A change to any type that is kept here is a new [`VERSION`].
+
+use crate::error::{Error, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+const MAGIC: &[u8; 8] = b"duetkept";
+/// Of the types that are kept; a test holds their bytes fast.
+const VERSION: u8 = 1;
+/// Fast; most of what it finds are the rotations that plain and foot-fixed motion share.
+const LEVEL: i32 = 3;
+/// Longest value, uncompressed: the longest edit in eight samples takes 44 MiB.
+const MAX_BYTES: usize = 256 << 20;
+/// Magic number, version, length.
+const HEAD: usize = 8 + 1 + 8;
+const DIGEST: usize = 32;
+
+/// The bytes of a value.
+///
+/// # Errors
+/// Internal ones only: whatever is given here can be written.
+pub(super) fn seal<T: Serialize>(value: &T) -> Result<Vec<u8>> {
+    let fault = || Error::internal("archive_write", "a value could not be turned into bytes");
+    let plain = postcard::to_stdvec(value).map_err(|source| fault().with_source(source))?;
+    let packed = zstd::bulk::compress(&plain, LEVEL).map_err(|source| fault().with_source(source))?;
+    let mut bytes = Vec::with_capacity(HEAD + packed.len() + DIGEST);
+    bytes.extend_from_slice(MAGIC);
+    bytes.push(VERSION);
+    bytes.extend_from_slice(&(plain.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(&packed);
+    let digest = Sha256::digest(&bytes);
+    bytes.extend_from_slice(&digest);
+    Ok(bytes)
+}
+
+/// The value of bytes that [`seal`] made.
+///
+/// # Errors
+/// `archive_version` for those of another version, `archive_damaged` for anything else.
+pub(super) fn unseal<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    let damaged = || Error::corrupt("archive_damaged", "what was kept on disk is damaged");
+    let (signed, digest) = bytes.split_last_chunk::<DIGEST>().ok_or_else(damaged)?;
+    let (head, packed) = signed.split_first_chunk::<HEAD>().ok_or_else(damaged)?;
+    if &head[..8] != MAGIC || Sha256::digest(signed)[..] != digest[..] {
+        return Err(damaged());
+    }
+    if head[8] != VERSION {
+        let message =
+            format!("what was kept on disk has the version {}, this program reads {VERSION}", head[8]);
+        return Err(Error::new(crate::ErrorKind::Unsupported, "archive_version", message));
+    }
+    let mut length = [0; 8];
+    length.copy_from_slice(&head[9..]);
+    let length = usize::try_from(u64::from_le_bytes(length)).ok().filter(|length| *length <= MAX_BYTES);
+    let length = length.ok_or_else(damaged)?;
+    let plain = zstd::bulk::decompress(packed, length).map_err(|source| damaged().with_source(source))?;
+    match postcard::take_from_bytes(&plain) {
+        Ok((value, [])) if plain.len() == length => Ok(value),
+        Ok(_) => Err(damaged()),
+        Err(source) => Err(damaged().with_source(source)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::edit::Edited;
+    use crate::engine::worker::Work;
+    use crate::engine::{Finished, MotionId, fake};
+    use crate::generate::edit::{Between, EditRequest, Move, React, Source, Stretch, Task, Window};
+    use crate::generate::{Familiarity, GenerateRequest, Tokens};
+    use crate::motion::BodyParts;
+    use std::sync::Arc;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    /// Every type that is kept, each field with a value of its own.
+    fn everything() -> (Finished, Vec<Work>) {
+        let mut finished = fake::finished(16, 1);
+        finished.id = MotionId::from([7; 16]);
+        finished.owner = Some("farm".into());
+        finished.created = UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
+        finished.request = GenerateRequest {
+            prompt: "bow".into(),
+            frames: 16,
+            seed: u64::MAX - 1,
+            samples: 1,
+            steps: 9,
+            guidance: 0.1,
+            top_k_ratio: 0.1,
+            temperature: 1.5,
+            foot_fix: true,
+            rigid: false,
+        };
+        finished.edit =
+            Some(Edited { parent: Some(MotionId::from([1; 16])), sample: 3, task: Task::Vary(0.1 + 0.2) });
+        finished.generated.prompt_truncated = true;
+        finished.generated.familiarity =
+            Some(Familiarity { near: true, similarity: 0.7, nearest: "they bow".into() });
+        finished.generated.samples[0].tokens = Tokens::new((0..40).collect());
+        finished.generated.timings.tokens = Duration::from_nanos(123_456_789);
+        finished.total = Duration::from_nanos(1_000_000_001);
+        let sample = &finished.generated.samples[0];
+        let (motion, foot_fixed, tokens) =
+            (sample.motion.clone(), sample.foot_fixed.clone(), sample.tokens.clone());
+        let source = Arc::new(Source { motion, foot_fixed, tokens });
+        let parts = BodyParts { legs: true, torso: false, arms: true };
+        let tasks = [
+            Task::Window(Window { frames: 4..8, persons: [true, false], parts, blend: 12 }),
+            Task::React(React { kept: 1, role: 0 }),
+            Task::Between(Between { first: 4, middle: 8, last: 4 }),
+            Task::Extend(vec![Stretch { prompt: "jump".into(), frames: 16 }]),
+            Task::Vary(1.0 / 3.0),
+            Task::Move(Move { person: 1, shift: [0.1, -0.2], turn: 0.3, frames: 0..0 }),
+        ];
+        let how = finished.request.clone();
+        let edits = tasks.map(|task| EditRequest { how: how.clone(), source: source.clone(), task });
+        let work = edits.into_iter().map(Work::Edit).chain([Work::Generate(how.clone())]).collect();
+        (finished, work)
+    }
+
+    #[test]
+    fn every_bit_comes_back() {
+        let (finished, work) = everything();
+        assert_eq!(unseal::<Finished>(&seal(&finished).unwrap()).unwrap(), finished);
+        assert_eq!(unseal::<Vec<Work>>(&seal(&work).unwrap()).unwrap(), work);
+        let odd = [f32::MIN_POSITIVE / 2.0, -0.0, f32::MAX, 0.1];
+        let back: [f32; 4] = unseal(&seal(&odd).unwrap()).unwrap();
+        assert_eq!(back.map(f32::to_bits), odd.map(f32::to_bits));
+    }
+
+    /// Fails when a type that is kept has changed: then files of before cannot be read. Raise `VERSION` with the digest.
+    #[test]
+    fn the_bytes_of_this_version_stay() {
+        let plain = postcard::to_stdvec(&everything()).unwrap();
+        let digest: String = Sha256::digest(plain).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!((VERSION, &digest[..16]), (1, "b7f9833fd0e8739c"));
+    }
+
+    #[test]
+    fn damage_is_seen() {
+        let bytes = seal(&fake::finished(16, 1)).unwrap();
+        let code = |bytes: &[u8]| unseal::<Finished>(bytes).unwrap_err().code();
+        for place in [0, 8, 9, 16, 17, bytes.len() / 2, bytes.len() - 1] {
+            let mut bad = bytes.clone();
+            bad[place] ^= 1;
+            assert_eq!(code(&bad), "archive_damaged", "byte {place}");
+        }
+        for length in [0, 1, HEAD, HEAD + DIGEST, bytes.len() - 1] {
+            assert_eq!(code(&bytes[..length]), "archive_damaged", "{length} bytes");
+        }
+        assert_eq!(code(&seal(&7u8).unwrap()), "archive_damaged", "another value");
+        // Whole, but of a version to come, or with a length that no memory holds.
+        let forged = |place: usize, byte: u8| {
+            let mut bad = bytes[..bytes.len() - DIGEST].to_vec();
+            bad[place] = byte;
+            let digest = Sha256::digest(&bad);
+            bad.extend_from_slice(&digest);
+            bad
+        };
+        assert_eq!(code(&forged(8, VERSION + 1)), "archive_version");
+        assert_eq!(code(&forged(16, 0xff)), "archive_damaged");
+    }
+}
