@@ -31,7 +31,8 @@ def middle_and_reach(armatures, frame):
     bpy.context.scene.frame_set(frame)
     heads = [armature.matrix_world @ bone.head for armature in armatures for bone in armature.pose.bones]
     low, high = (Vector(choose(point[axis] for point in heads) for axis in range(3)) for choose in (min, max))
-    return (low + high) / 2, (high - low).length / 2
+    # Joints end at the top of the neck and at the toes; heads go on.
+    return (low + high) / 2 + Vector((0, 0, 0.1)), (high - low).length / 2
 
 
 def stage(middle, reach, side):
@@ -55,7 +56,7 @@ def stage(middle, reach, side):
     lens = bpy.data.cameras.new("camera")
     camera = bpy.data.objects.new("camera", lens)
     lens.lens = 50
-    away = 3.6 * reach
+    away = 5.6 * reach
     around = math.radians(side)
     camera.location = middle + Vector((math.sin(around) * away, -math.cos(around) * away, 0.22 * away))
     camera.rotation_euler = (middle - camera.location).to_track_quat("-Z", "Y").to_euler()
@@ -75,17 +76,17 @@ def render(path):
     bpy.ops.render.render(write_still=True)
 
 
-def bodies_of_bones(armature, colour):
-    """Sticks where a BVH's bones are: a render shows no armatures, a viewport does."""
+def sticks(armature, colour):
+    """Cones where the bones of a BVH are: a viewport shows armatures, a render does not."""
     paint = bpy.data.materials.new(armature.name)
     paint.use_nodes = True
     paint.node_tree.nodes["Principled BSDF"].inputs["Base Color"].default_value = (*colour, 1)
     for bone in armature.pose.bones:
-        head, tail = (armature.matrix_world @ point for point in (bone.head, bone.tail))
-        length = (tail - head).length
-        if length < 0.02:
+        if bone.parent is None:
             continue
-        bpy.ops.mesh.primitive_cone_add(vertices=4, radius1=0.12 * length, radius2=0.02 * length, depth=length)
+        head, tail = (armature.matrix_world @ joint.head for joint in (bone.parent, bone))
+        length = (tail - head).length
+        bpy.ops.mesh.primitive_cone_add(vertices=4, radius1=0.035, radius2=0.015, depth=length)
         stick = bpy.context.object
         stick.location = (head + tail) / 2
         stick.rotation_euler = (tail - head).to_track_quat("Z", "Y").to_euler()
@@ -117,7 +118,7 @@ def main():
         # BVH begins with frame 1, GLB with frame 0.
         shot = middle_and_reach(armatures, args.frame + 1)
         for armature, colour in zip(armatures, [(0.78, 0.3, 0.02), (0.02, 0.3, 0.33)]):
-            bodies_of_bones(armature, colour)
+            sticks(armature, colour)
         stage(*shot, args.side)
         pictures.append(Path(folder) / "bvh.png")
         render(pictures[-1])
