@@ -6,7 +6,7 @@ import { Composer } from "./composer.js";
 import { Details } from "./details.js";
 import { byId } from "./dom.js";
 import { Downloads } from "./downloads.js";
-import { DropError, readDropped } from "./dropped.js";
+import { DropError, onDrop, readDropped } from "./dropped.js";
 import { Edits } from "./edits.js";
 import { History } from "./history.js";
 import { listen } from "./keys.js";
@@ -285,23 +285,8 @@ byId("help").addEventListener("click", (event) => {
 byId("undo").addEventListener("click", () => edits.step(-1));
 byId("redo").addEventListener("click", () => edits.step(1));
 
-// Files dropped onto the page are looked at; nothing of them is sent until an edit of them is asked for.
-for (const name of ["dragenter", "dragover"]) {
-  document.addEventListener(name, (event) => {
-    if (!event.dataTransfer?.types.includes("Files")) return;
-    event.preventDefault();
-    document.body.toggleAttribute("data-drop", true);
-  });
-}
-document.addEventListener("dragleave", (event) => {
-  if (!event.relatedTarget) document.body.toggleAttribute("data-drop", false);
-});
-document.addEventListener("drop", async (event) => {
-  if (!event.dataTransfer?.files.length) return;
-  event.preventDefault();
-  document.body.toggleAttribute("data-drop", false);
-  view(event.dataTransfer.files);
-});
+// Files are looked at; nothing of them is sent until an edit of them is asked for.
+onDrop(view);
 byId("open-files").addEventListener("change", (event) => view(event.target.files));
 
 async function view(files) {

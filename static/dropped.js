@@ -70,3 +70,23 @@ export async function readDropped(files) {
   const sources = sorted.map((file) => ({ name: file.name, base64: () => base64(file) }));
   return { ...readReply(reply, sorted.length), dropped: true, sources };
 }
+
+/** `take(files)` is called with the files that are dropped onto the page; while they hover over it, it says so. */
+export function onDrop(take) {
+  for (const name of ["dragenter", "dragover"]) {
+    document.addEventListener(name, (event) => {
+      if (!event.dataTransfer?.types.includes("Files")) return;
+      event.preventDefault();
+      document.body.toggleAttribute("data-drop", true);
+    });
+  }
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) document.body.toggleAttribute("data-drop", false);
+  });
+  document.addEventListener("drop", (event) => {
+    if (!event.dataTransfer?.files.length) return;
+    event.preventDefault();
+    document.body.toggleAttribute("data-drop", false);
+    take(event.dataTransfer.files);
+  });
+}
