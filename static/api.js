@@ -79,5 +79,15 @@ export const fetchMotion = (id, signal) => ask(`/motions/${encodeURIComponent(id
 export const listMotions = (limit) =>
   ask(`/motions?limit=${limit}`).then((page) => (Array.isArray(page.motions) ? page.motions : []), () => []);
 
+/** Whether the server still keeps a reply, whatever the browser may have kept of it; null where the server does not say. */
+export async function isKept(id) {
+  try {
+    const { ok, status } = await fetch(`/motions/${encodeURIComponent(id)}`, { method: "HEAD", cache: "no-store" });
+    return ok || (status === 404 ? false : null);
+  } catch {
+    return null;
+  }
+}
+
 /** The clip that plays on the first visit; null where the page comes without one. */
 export const fetchIntro = () => ask("/static/intro.json").catch(() => null);

@@ -1,12 +1,12 @@
 // Ties the page together: the stage, the transport under it, the prompt line, the panels, and what the server answers.
 
-import { ApiError, fetchIntro, listMotions } from "./api.js";
+import { ApiError, fetchIntro, isKept, listMotions } from "./api.js";
 import { Bench } from "./bench.js";
 import { Composer } from "./composer.js";
 import { Details } from "./details.js";
 import { byId } from "./dom.js";
 import { Downloads } from "./downloads.js";
-import { DropError, readDropped } from "./dropped.js";
+import { DropError, onDrop, readDropped } from "./dropped.js";
 import { Edits } from "./edits.js";
 import { History, MOST } from "./history.js";
 import { listen } from "./keys.js";
@@ -14,7 +14,7 @@ import { Looks } from "./looks.js";
 import { change, make, recall, remake } from "./maker.js";
 import { UnreadableMotion, readReply } from "./motion.js";
 import { Player } from "./player.js";
-import { addressOf, fromAddress, requestOf, requestOfSample } from "./recipe.js";
+import { addressOf, fromAddress, requestOf, requestOfSample, stretchesOf } from "./recipe.js";
 import { NoWebGl } from "./renderer.js";
 import { Stage } from "./stage.js";
 import { Transport } from "./transport.js";
@@ -26,8 +26,9 @@ const VARIATIONS = 4;
 const player = new Player();
 let stage = null;
 let running = null;
-/** What makes the result on the stage: {request, edits}; null for clips that no server made. */
-let recipe = null;
+/** What makes a result, {request, edits, files}; clips that no server made have none. */
+const recipes = new WeakMap();
+const recipeNow = () => recipes.get(bench.result) ?? null;
 
 // Making --------------------------------------------------------------------------------------------------------------
 
@@ -45,7 +46,7 @@ async function work(deed) {
     await deed(mine.signal);
   } catch (error) {
     if (error.name === "AbortError") say("Stopped. Nothing was changed.", { seconds: 4 });
-    else if (error instanceof ApiError || error instanceof UnreadableMotion) complain(error.message);
+    else if ([ApiError, DropError, UnreadableMotion].some((kind) => error instanceof kind)) complain(error.message);
     else {
       complain("This page failed to show the answer. Reload it and try again.");
       throw error;
@@ -62,11 +63,10 @@ async function work(deed) {
 
 /** Puts a result that a server made on the stage, into the address and into the history. */
 function keep(result, made, { instead = null, ...how } = {}) {
-  recipe = made;
+  recipes.set(result, made);
   bench.show(result, { spread: result.samples.length > 1, ...how });
   earlier.add({ result, recipe: made, picture: stage?.picture(144, 144) ?? "" }, instead);
   edits.load(bench.clip, earlier.lineOf(result.id));
-  history.replaceState(null, "", addressOf(made, result.id));
   if (result.promptTruncated) {
     say("The prompt is longer than the model reads, so its end was left out.", { seconds: 8 });
   } else if (result.unlike) {
@@ -85,6 +85,7 @@ async function emerge(wanted, signal) {
   let drafts = 0;
   const watch = {
     onStep: ({ progress }) => composer.steps(progress),
+    onGone: (gone) => say(gone ? "The server does not answer. Waiting for it to come back…" : ""),
     onDraft: (clip) => bench.draft(clip, { first: drafts++ === 0 }),
   };
   try {
@@ -98,29 +99,56 @@ async function emerge(wanted, signal) {
 /** More seeds of the clip on the stage, side by side, the first its own; of an edited clip, of what the edits began with. */
 function vary(clip) {
   if (!clip?.id || running) return;
+  const recipe = recipeNow();
+  if (recipe?.files?.length) {
+    edits.offer("react");
+    say("This motion began with your own files. Choose how many samples, then press Make it.", { seconds: 8 });
+    return;
+  }
   submit({ ...(clip.edit && recipe ? recipe.request : requestOfSample(clip)), samples: VARIATIONS });
 }
 
 const submitEdit = (wanted) =>
   work(async (signal) => {
-    const { request, edits: before } = recipe;
+    const { sources } = bench.result;
+    if (sources) {
+      const files = sources.map(({ name }) => name);
+      const result = await change({ files: await Promise.all(sources.map((file) => file.base64())) }, wanted, signal);
+      keep(result, { request: requestOf(result), edits: [wanted], files });
+      return;
+    }
+    const { edits: before, ...begin } = recipeNow();
     const result = await changeShown(wanted, signal);
-    keep(result, { request, edits: [...before, wanted] }, { keepCamera: true, keepTime: true });
+    keep(result, { ...begin, edits: [...before, wanted] }, { keepCamera: true, keepTime: true });
   });
 
 /** Edits the result on the stage, which is made again first where the server has forgotten it. */
 async function changeShown(wanted, signal) {
   const parent = bench.result;
   try {
-    return await change(parent.id, wanted, signal);
+    return await change({ parent: parent.id }, wanted, signal);
   } catch (error) {
     if (error.code !== "unknown_motion") throw error;
     say("The server no longer keeps this motion. Making it again first…");
+    const recipe = recipes.get(parent);
     const again = await remake(recipe, signal);
     earlier.add({ result: again, recipe, picture: "" }, earlier.find(parent.id));
     say("");
-    return change(again.id, wanted, signal);
+    return change({ parent: again.id }, wanted, signal);
   }
+}
+
+/** Makes the result on the stage again where the server has forgotten it, so that its files are there to take. */
+async function renew() {
+  const { result } = bench;
+  const recipe = recipeNow();
+  if (!result?.id || !recipe || (await isKept(result.id)) !== false || running || bench.result !== result) return;
+  work(async (signal) => {
+    if (!recipe.files?.length) say("The server no longer keeps this motion. Making it again…");
+    const again = await remake(recipe, signal);
+    keep(again, recipe, { instead: earlier.find(result.id), keepCamera: true, keepTime: true, index: bench.index, play: player.playing });
+    say("Made again, the same from the same seed. Its files are ready.", { seconds: 5 });
+  });
 }
 
 /** Shows an entry of the history: as it is here, as the server still has it, or made again. */
@@ -141,7 +169,7 @@ function bring(entry) {
       }
       return;
     }
-    if (!kept) say("Making it again, the same from the same seed…");
+    if (!kept && !entry.recipe.files?.length) say("Making it again, the same from the same seed…");
     keep(kept ?? (await remake(entry.recipe, signal)), entry.recipe, { ...how, instead: entry });
     if (!kept) say("Made again, the same from the same seed.", { seconds: 4 });
   });
@@ -149,9 +177,9 @@ function bring(entry) {
 
 /** What the address of the page asks for; else the clip that comes with it. */
 async function start() {
-  const { request, edits: told, id } = fromAddress(location.hash);
+  const { request, edits: told, files, id } = fromAddress(location.hash);
   composer.fill(request);
-  const wanted = { request, edits: told };
+  const wanted = { request, edits: told, files };
   const complete = Number.isSafeInteger(request.seed) && (request.frames || request.seconds) && request.prompt;
   if (id || complete) {
     await work(async (signal) => {
@@ -159,7 +187,7 @@ async function start() {
       if (kept) {
         keep(kept, complete ? wanted : { request: requestOf(kept), edits: [] });
       } else if (complete) {
-        say("The server no longer keeps this result. Making it again…");
+        if (files.length === 0) say("The server no longer keeps this result. Making it again…");
         keep(await remake(wanted, signal), wanted, { instead: earlier.find(id) });
         say("");
       } else say("The server no longer keeps this result. Press Generate to make it again.");
@@ -189,11 +217,16 @@ const details = new Details({
     byId("prompt").focus();
   },
   vary,
-  recipe: () => recipe ?? { request: requestOfSample(bench.clip), edits: [] },
+  recipe: () => recipeNow() ?? { request: requestOfSample(bench.clip), edits: [] },
   tell: (words) => say(words, { seconds: 5 }),
   opened: () => closeOthers(details),
 });
-const downloads = new Downloads({ opened: () => closeOthers(downloads) });
+const downloads = new Downloads({
+  opened: () => {
+    closeOthers(downloads);
+    renew();
+  },
+});
 const composer = new Composer({
   submit,
   cancel: () => running?.abort(),
@@ -206,6 +239,8 @@ const edits = new Edits({
   submit: submitEdit,
   cancel: () => running?.abort(),
   complain,
+  chosen: (chosen) => stage?.choose(chosen),
+  nudged: (nudged) => stage?.nudge(nudged),
   windowChanged: (range) => {
     transport.timeline.window = range;
     transport.refresh();
@@ -216,24 +251,38 @@ const edits = new Edits({
 const earlier = new History(byId("earlier"), bring);
 
 /** A press on the stage: beside others a cell comes to the front; while editing a figure says who and what. */
-function tapped({ cell, person, joint }) {
+function tapped({ cell, person, joint, adds }) {
   if (bench.spread && cell >= 0) bench.pick(cell);
-  else if (edits.isOpen && person >= 0) edits.choose(person, joint);
+  else if (edits.isOpen && person >= 0) edits.choose(person, joint, adds);
 }
 
 try {
-  stage = new Stage(byId("stage"), player, () => transport.refresh(), tapped);
+  stage = new Stage(byId("stage"), player, {
+    onTick: () => transport.refresh(),
+    onTap: tapped,
+    onGrab: () => edits.carries && !bench.spread,
+    onCarry: (person, by) => edits.carry(person, by),
+  });
 } catch (error) {
   if (!(error instanceof NoWebGl)) throw error;
   byId("no-stage").hidden = false;
 }
-const looks = new Looks(stage, () => closeOthers(looks));
+/** Turns to a named view. Who looks may see nobody, so it is said whose eyes these are. */
+function look(name) {
+  stage?.look(name);
+  if (name.startsWith("eyes")) say(`Through the eyes of person ${name.at(-1)}. Drag, or press F, to step out.`, { seconds: 5 });
+}
+const looks = new Looks(stage, { look, opened: () => closeOthers(looks) });
 const bench = new Bench({
   player, stage, transport, details, downloads,
   shown: (clip) => {
     edits.load(clip, earlier.lineOf(clip.id));
     earlier.mark(clip.id);
     bench.tellCompared();
+    const recipe = recipeNow();
+    transport.timeline.tell(recipe ? stretchesOf(recipe, clip.frames) : []);
+    // The address names what is on the stage, and no other motion.
+    if (recipe || clip.dropped) history.replaceState(null, "", recipe ? addressOf(recipe, clip.id) : location.pathname);
   },
 });
 
@@ -245,35 +294,24 @@ byId("help").addEventListener("click", (event) => {
 byId("undo").addEventListener("click", () => edits.step(-1));
 byId("redo").addEventListener("click", () => edits.step(1));
 
-// Files dropped onto the page are looked at, not sent.
-for (const name of ["dragenter", "dragover"]) {
-  document.addEventListener(name, (event) => {
-    if (!event.dataTransfer?.types.includes("Files")) return;
-    event.preventDefault();
-    document.body.toggleAttribute("data-drop", true);
-  });
-}
-document.addEventListener("dragleave", (event) => {
-  if (!event.relatedTarget) document.body.toggleAttribute("data-drop", false);
-});
-document.addEventListener("drop", async (event) => {
-  if (!event.dataTransfer?.files.length) return;
-  event.preventDefault();
-  document.body.toggleAttribute("data-drop", false);
-  view(event.dataTransfer.files);
-});
+// Files are looked at; nothing of them is sent until an edit of them is asked for.
+onDrop(view);
 byId("open-files").addEventListener("change", (event) => view(event.target.files));
 
 async function view(files) {
   try {
     const dropped = await readDropped(files);
-    recipe = null;
+    running?.abort();
     bench.show(dropped);
-    say("This motion is only shown here; nothing was sent to the server.", { seconds: 6 });
+    if (dropped.sources.length === 1) {
+      edits.offer("react");
+      say("This is one person. Say what the two do and press Make it: the server finds a partner.", { seconds: 10 });
+    } else say("This motion is only shown here; nothing was sent to the server.", { seconds: 6 });
   } catch (error) {
     if (error instanceof DropError) complain(error.message);
-    else if (error instanceof UnreadableMotion) complain(error.message.replace("The server's answer", "This file"));
-    else throw error;
+    else if (error instanceof UnreadableMotion) {
+      complain(`${error.message.replace("The server's answer", "This file")} Drop npy or BVH files, or the JSON that Download gives.`);
+    } else throw error;
   }
 }
 
@@ -284,7 +322,6 @@ const nudge = (deed) => {
   deed(stage.camera);
   stage.wake();
 };
-const look = (name) => stage?.look(name);
 
 listen({
   " ": () => transport.toggle(),

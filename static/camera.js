@@ -53,6 +53,16 @@ export class Camera {
     return { back, right, up: cross(back, right) };
   }
 
+  /** Metres [x, z] on the floor that a drag by shares of the canvas's height means: what is dragged stays under the pointer. */
+  alongFloor(dx, dy) {
+    const { right } = this.axes(this.now);
+    const reach = 2 * Math.tan(FIELD / 2) * this.now.distance;
+    // Seen from low down, depth is foreshortened beyond use.
+    const depth = 1 / Math.max(Math.sin(this.now.tilt), 0.35);
+    const ahead = [-Math.sin(this.now.yaw), -Math.cos(this.now.yaw)];
+    return [right[0] * dx * reach - ahead[0] * dy * reach * depth, right[2] * dx * reach - ahead[1] * dy * reach * depth];
+  }
+
   /** Faces the pair from a named view; `along` points from person 1 to person 2 on the floor. */
   look(name, along) {
     this.eyes = -1;
@@ -126,8 +136,11 @@ export class Camera {
 
   /** The same through somebody's eyes. */
   shotFrom({ eye, ahead }) {
-    const view = lookAt(eye, add(eye, ahead), [0, 1, 0]);
-    return { eye, view: multiply(perspective(EYES_FIELD, this.aspect, 0.03, 120), view) };
+    const view = multiply(perspective(EYES_FIELD, this.aspect, 0.03, 120), lookAt(eye, add(eye, ahead), [0, 1, 0]));
+    // What is looked at sits in the middle of the part that no controls cover: y moves by a share of w.
+    const lift = this.margins.bottom - this.margins.top;
+    for (let column = 0; column < 4; column++) view[4 * column + 1] += lift * view[4 * column + 3];
+    return { eye, view };
   }
 }
 
@@ -135,12 +148,14 @@ export class Camera {
 const SLIP = 5;
 
 /**
- * Pointer, wheel and pinch on `canvas` move `camera`; `changed` is called after each move, `tapped(x, y)` with the place of
- * a press that moved nothing, in CSS pixels.
+ * Pointer, wheel and pinch on `canvas` move `camera`; `changed()` is called after each move, `tapped(x, y, adds)` with the place of
+ * a press that moved nothing, in CSS pixels, and whether Shift was held. `grabbed(x, y)` may give a function that takes the drag
+ * from there in place of the camera: it is called with shares of the canvas's height.
  */
-export function steer(canvas, camera, changed, tapped) {
+export function steer(canvas, camera, { changed, tapped, grabbed }) {
   const pointers = new Map();
   let tap = null;
+  let carry = null;
   const middle = () => {
     const all = [...pointers.values()];
     return [all.reduce((s, p) => s + p.x, 0) / all.length, all.reduce((s, p) => s + p.y, 0) / all.length];
@@ -154,6 +169,8 @@ export function steer(canvas, camera, changed, tapped) {
     pointers.set(event.pointerId, { x: event.clientX, y: event.clientY, button: event.button });
     canvas.focus({ preventScroll: true });
     tap = pointers.size === 1 && event.button === 0 ? [event.clientX, event.clientY] : null;
+    const box = canvas.getBoundingClientRect();
+    carry = tap && !event.shiftKey ? grabbed(tap[0] - box.left, tap[1] - box.top) : null;
   });
   canvas.addEventListener("pointermove", (event) => {
     const pointer = pointers.get(event.pointerId);
@@ -167,7 +184,9 @@ export function steer(canvas, camera, changed, tapped) {
     const dy = event.clientY - pointer.y;
     pointer.x = event.clientX;
     pointer.y = event.clientY;
-    if (two) {
+    if (carry && !two) {
+      carry(dx / size, dy / size);
+    } else if (two) {
       const at = middle();
       camera.pan((at[0] - before.at[0]) / size, (at[1] - before.at[1]) / size);
       camera.zoom(clamp(before.spread / Math.max(spread(), 1), 0.5, 2));
@@ -183,7 +202,7 @@ export function steer(canvas, camera, changed, tapped) {
     release(event);
     if (!tap) return;
     const box = canvas.getBoundingClientRect();
-    tapped(tap[0] - box.left, tap[1] - box.top);
+    tapped(tap[0] - box.left, tap[1] - box.top, event.shiftKey);
     tap = null;
   });
   canvas.addEventListener("pointercancel", release);

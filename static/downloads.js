@@ -9,6 +9,7 @@ const KINDS = [
   [/_sheet\.png$/, () => ["Contact sheet", "PNG, eight moments from the front and the side"]],
   [/_motion\.glb$/, () => ["Both people, animated bodies", "GLB for Blender, Unity, Unreal, the web"]],
   [/_person([12])\.bvh$/, ([, n]) => [`Person ${n}, skeleton`, "BVH for animation tools, metres"]],
+  [/_person([12])\.amass\.npz$/, ([, n]) => [`Person ${n}, rotations`, "AMASS-style npz for SMPL bodies, z up"]],
   [/_motion\.npz$/, () => ["Both people, all arrays", "npz for NumPy, with prompt and seed"]],
   [/^ik_.*_([01])\.npy$/, ([, n]) => [`Person ${Number(n) + 1}, keypoints`, "npy as InterMask writes it, feet fixed"]],
   [/_([01])\.npy$/, ([, n]) => [`Person ${Number(n) + 1}, raw keypoints`, "npy as InterMask writes it"]],

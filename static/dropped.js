@@ -1,4 +1,4 @@
-// Files dropped onto the page: a motion to look at, which never leaves the browser.
+// Files dropped onto the page: a motion to look at. It stays in the browser unless the person asks the server to go on from it.
 
 import { readBvh } from "./bvh.js";
 import { JOINTS, PARENTS, readReply } from "./motion.js";
@@ -21,6 +21,16 @@ function keypoints({ shape, values }) {
     Array.from({ length: JOINTS }, (_, j) => [0, 1, 2].map((i) => values[f * width + j * per + i])));
 }
 
+/** The bytes of a file as the server takes them. Throws DropError where the file has gone meanwhile. */
+function base64(file) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.addEventListener("load", () => resolve(reader.result.slice(reader.result.indexOf(",") + 1)));
+    reader.addEventListener("error", () => reject(new DropError(`${file.name} cannot be read any more. Drop it again.`)));
+    reader.readAsDataURL(file);
+  });
+}
+
 async function person(file) {
   const name = file.name.toLowerCase();
   try {
@@ -30,10 +40,13 @@ async function person(file) {
   } catch (error) {
     throw new DropError(`${file.name} cannot be shown: ${error.message}.`);
   }
-  throw new DropError(`${file.name} is neither npy nor BVH. Drop two such files, one for each person, or a JSON of Duet.`);
+  throw new DropError(`${file.name} is no motion that can be read here. Drop npy or BVH files, one for each person, or a JSON of Duet.`);
 }
 
-/** A result to show from dropped files: two of npy or BVH, the first name person 1, or one JSON. Throws DropError. */
+/**
+ * A result to show from dropped files: one or two of npy or BVH, the first name person 1, or one JSON. `sources` are the files
+ * that a server could go on from, {name, base64()} in the order of the persons. Throws DropError.
+ */
 export async function readDropped(files) {
   const sorted = [...files].sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
   if (sorted.length === 1 && sorted[0].name.toLowerCase().endsWith(".json")) {
@@ -45,12 +58,35 @@ export async function readDropped(files) {
     }
     // What the file says of the server's own files may be long gone.
     const samples = reply?.samples?.map?.((sample) => ({ ...sample, files: {} }));
-    return { ...readReply({ ...reply, id: "", samples }), dropped: true };
+    return { ...readReply({ ...reply, id: "", samples }), dropped: true, sources: [] };
   }
-  if (sorted.length !== 2) throw new DropError("Drop two npy or BVH files at once, one for each person.");
-  const people = [await person(sorted[0]), await person(sorted[1])];
+  if (sorted.length > 2) throw new DropError(`These are ${sorted.length} files. Drop one or two npy or BVH files, one for each person.`);
+  const people = [];
+  for (const file of sorted) people.push(await person(file));
   const frames = Math.min(...people.map(({ positions }) => positions.length));
   const persons = people.map(({ positions }) => ({ positions: positions.slice(0, frames) }));
   const prompt = sorted.map((file) => file.name).join(" and ");
-  return { ...readReply({ fps: people[0].fps, frames, prompt, parents: PARENTS, samples: [{ persons }] }), dropped: true };
+  const reply = { fps: people[0].fps, frames, prompt, parents: PARENTS, samples: [{ persons }] };
+  const sources = sorted.map((file) => ({ name: file.name, base64: () => base64(file) }));
+  return { ...readReply(reply, sorted.length), dropped: true, sources };
+}
+
+/** `take(files)` is called with the files that are dropped onto the page; while they hover over it, it says so. */
+export function onDrop(take) {
+  for (const name of ["dragenter", "dragover"]) {
+    document.addEventListener(name, (event) => {
+      if (!event.dataTransfer?.types.includes("Files")) return;
+      event.preventDefault();
+      document.body.toggleAttribute("data-drop", true);
+    });
+  }
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) document.body.toggleAttribute("data-drop", false);
+  });
+  document.addEventListener("drop", (event) => {
+    if (!event.dataTransfer?.files.length) return;
+    event.preventDefault();
+    document.body.toggleAttribute("data-drop", false);
+    take(event.dataTransfer.files);
+  });
 }

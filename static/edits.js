@@ -10,15 +10,18 @@ const PROMPTED = ["window", "react", "between", "vary"];
 /** Longest timeline of a continuation. */
 const MOST_STRETCHES = 12;
 
-const ticked = (ids) => ids.filter((id) => byId(id).checked);
+/** What a field of a number holds while it is typed into. */
+const soFar = (id) => Number(byId(id).value.replace(",", ".")) || 0;
 
 export class Edits {
   /**
    * `submit(edit)` is called with an edit as POST /edit takes it, without its parent; `cancel()`; `windowChanged(range)` when
-   * the window [from, to] of frames moves, null when there is none; `opened()`; `go(entry)` shows another version.
+   * the window [from, to] of frames moves, null when there is none; `chosen({persons, parts})` when what is made anew changes and
+   * `nudged({person, shift, turn, window})` when a person moves, both null when there is no such thing; `opened()`;
+   * `go(entry)` shows another version.
    */
-  constructor({ submit, cancel, complain, windowChanged, opened, go }) {
-    Object.assign(this, { submit, cancel, complain, windowChanged, opened, go });
+  constructor({ submit, cancel, complain, windowChanged, chosen, nudged, opened, go }) {
+    Object.assign(this, { submit, cancel, complain, windowChanged, chosen, nudged, opened, go });
     this.panel = byId("edit");
     this.opener = byId("edit-open");
     this.clip = null;
@@ -26,9 +29,8 @@ export class Edits {
     this.opener.addEventListener("click", () => this.toggle());
     byId("edit-close").addEventListener("click", () => this.toggle(false));
     byId("edit-kind").addEventListener("change", () => this.arrange());
-    for (const id of ["edit-from", "edit-to"]) byId(id).addEventListener("input", () => this.tellWindow());
+    byId("edit-form").addEventListener("input", () => this.tell());
     byId("edit-add").addEventListener("click", () => this.addStretch());
-    byId("edit-share").addEventListener("input", () => this.tellShare());
     byId("edit-form").addEventListener("submit", (event) => {
       event.preventDefault();
       if (this.busy) this.cancel();
@@ -55,7 +57,15 @@ export class Edits {
       this.opened();
       byId("edit-kind").focus({ preventScroll: true });
     } else if (inside) this.opener.focus();
-    this.tellWindow();
+    this.tell();
+  }
+
+  /** Opens with a kind chosen, ready for the words. */
+  offer(kind) {
+    byId("edit-kind").value = kind;
+    this.arrange();
+    this.toggle(true);
+    byId("edit-prompt").focus({ preventScroll: true });
   }
 
   /** Shows the fields of the chosen kind. */
@@ -64,11 +74,16 @@ export class Edits {
     for (const part of this.panel.querySelectorAll("[data-kinds]")) {
       part.hidden = !part.dataset.kinds.split(" ").includes(kind);
     }
-    this.tellWindow();
+    this.tell();
+  }
+
+  /** Whether the server can go on from what is on the stage: a result of its own, or files that it can be sent. */
+  get isEditable() {
+    return this.clip !== null && (this.clip.id !== "" || this.clip.sources?.length > 0);
   }
 
   load(clip, line) {
-    const other = this.clip?.id !== clip.id;
+    const other = clip.id === "" || this.clip?.id !== clip.id;
     this.clip = clip;
     for (const id of ["edit-from", "edit-to"]) byId(id).max = String(clip.frames);
     if (other) {
@@ -77,11 +92,29 @@ export class Edits {
       const [from, to] = edit?.kind === "window" ? [edit.from, edit.to] : [third, Math.min(clip.frames, 2 * third)];
       this.setWindow([Math.min(from, clip.frames - 4), Math.min(to, clip.frames)]);
       byId("edit-first").value = byId("edit-last").value = String(Math.max(1, Math.round(clip.frames / 4)));
-      byId("edit-prompt").placeholder = clip.prompt;
+      byId("edit-prompt").placeholder = clip.id ? clip.prompt : "What the two people do";
+      for (const id of ["edit-x", "edit-z", "edit-turn"]) byId(id).value = "0";
     }
+    this.limit(clip.sources?.length === 1);
     byId("edit-note").hidden = clip.id !== "";
-    byId("edit-make").disabled = clip.id === "";
+    byId("edit-note").textContent = this.isEditable
+      ? "Make it sends your files to the server, which keeps what it makes of them as a new result."
+      : "This motion is not on the server. Generate one, then edit it.";
+    byId("edit-make").disabled = !this.isEditable;
     this.drawVersions(line);
+    this.tell();
+  }
+
+  /** Of somebody alone there is one thing to make: a partner, and the one in the file is who stays. */
+  limit(alone) {
+    for (const option of byId("edit-kind").options) option.disabled = alone && option.value !== "react";
+    for (const option of byId("edit-who").options) option.disabled = alone && option.value !== "1";
+    if (!alone) return;
+    byId("edit-who").value = "1";
+    if (this.kind !== "react") {
+      byId("edit-kind").value = "react";
+      this.arrange();
+    }
   }
 
   // The window ----------------------------------------------------------------------------------------------------------
@@ -94,22 +127,61 @@ export class Edits {
   setWindow([from, to]) {
     byId("edit-from").value = String(from + 1);
     byId("edit-to").value = String(to);
-    this.tellWindow();
+    this.tell();
   }
 
-  tellWindow() {
-    this.windowChanged(this.isOpen && this.kind === "window" ? this.window : null);
-  }
-
-  tellShare() {
+  /** Shows elsewhere on the page what the fields say. */
+  tell() {
     byId("edit-share-words").textContent = `${Math.round(Number(byId("edit-share").value) * 100)} %`;
+    const { kind, isOpen } = this;
+    const bends = kind === "move" && byId("edit-bend").checked;
+    byId("edit-window").hidden = kind !== "window" && !bends;
+    this.windowChanged(isOpen && (kind === "window" || bends) ? this.window : null);
+    this.chosen(isOpen && kind === "window" ? { persons: this.persons, parts: this.parts } : null);
+    this.nudged(isOpen && kind === "move" && this.clip ? {
+      person: Number(byId("edit-who").value) - 1, shift: [soFar("edit-x"), soFar("edit-z")], turn: soFar("edit-turn"),
+      window: bends ? this.window : null,
+    } : null);
   }
 
-  /** Chooses a person and a part of the body, as by pressing on the figure. */
-  choose(person, joint) {
-    for (const n of [1, 2]) byId(`edit-person${n}`).checked = n === person + 1;
-    for (const part of PARTS) byId(`edit-${part}`).checked = part === partOf(joint);
-    byId("edit-who").value = String(person + 1);
+  get persons() {
+    return [1, 2].filter((n) => byId(`edit-person${n}`).checked);
+  }
+
+  get parts() {
+    return PARTS.filter((part) => byId(`edit-${part}`).checked);
+  }
+
+  /** Chooses a person and a part of the body, as by pressing on the figure; `adds` keeps what is chosen, and takes it back at a second press. */
+  choose(person, joint, adds) {
+    byId("edit-who").value = this.clip.sources?.length === 1 ? "1" : String(person + 1);
+    const part = partOf(joint);
+    const had = byId(`edit-person${person + 1}`).checked && byId(`edit-${part}`).checked;
+    for (const n of [1, 2]) byId(`edit-person${n}`).checked = n === person + 1 || (adds && byId(`edit-person${n}`).checked);
+    for (const other of PARTS) byId(`edit-${other}`).checked = other === part ? !(adds && had) : adds && byId(`edit-${other}`).checked;
+    this.tell();
+  }
+
+  /** Whether a drag of a figure is to carry the person. */
+  get carries() {
+    return this.isOpen && this.kind === "move" && this.isEditable && !this.busy;
+  }
+
+  /** Moves a person by metres [x, z], as by dragging the figure; another one than before begins anew. */
+  carry(person, [x, z]) {
+    if (byId("edit-who").value !== String(person + 1)) {
+      byId("edit-who").value = String(person + 1);
+      for (const id of ["edit-x", "edit-z", "edit-turn"]) byId(id).value = "0";
+      this.carried = null;
+    }
+    // What is shown is rounded; what a slow drag adds up to is not.
+    const [shownX, shownZ] = [soFar("edit-x"), soFar("edit-z")];
+    const before = this.carried && Math.abs(this.carried[0] - shownX) < 0.01 && Math.abs(this.carried[1] - shownZ) < 0.01
+      ? this.carried : [shownX, shownZ];
+    this.carried = [before[0] + x, before[1] + z];
+    byId("edit-x").value = this.carried[0].toFixed(2);
+    byId("edit-z").value = this.carried[1].toFixed(2);
+    this.tell();
   }
 
   // The stretches of a continuation -------------------------------------------------------------------------------------
@@ -131,7 +203,8 @@ export class Edits {
   stretches() {
     return [...byId("edit-stretches").children].map((item) => {
       const [prompt, seconds] = item.querySelectorAll("input");
-      const words = prompt.value.trim() || this.clip.prompt;
+      const words = prompt.value.trim() || (this.clip.id ? this.clip.prompt : "");
+      if (words === "") throw new FieldError(prompt, "Say what the two people do in each stretch.");
       return { prompt: words, seconds: number(seconds, "Seconds of a stretch", 0.6, 8) };
     });
   }
@@ -139,7 +212,7 @@ export class Edits {
   // Sending -------------------------------------------------------------------------------------------------------------
 
   send() {
-    if (!this.clip?.id) return;
+    if (!this.isEditable) return;
     for (const marked of this.panel.querySelectorAll("[aria-invalid]")) marked.removeAttribute("aria-invalid");
     try {
       this.submit(this.read());
@@ -154,10 +227,13 @@ export class Edits {
   /** The edit as the fields have it. Throws FieldError. */
   read() {
     const { kind, clip } = this;
-    const edit = { kind, sample: clip.sample.index };
+    const edit = clip.id ? { kind, sample: clip.sample.index } : { kind };
     const whole = { whole: true };
     if (kind === "window") Object.assign(edit, this.readWindow());
-    if (kind === "react") Object.assign(edit, { person: Number(byId("edit-who").value) });
+    if (kind === "react") {
+      edit.person = Number(byId("edit-who").value);
+      if (byId("edit-role").value !== "") edit.role = Number(byId("edit-role").value);
+    }
     if (kind === "between") {
       edit.first = number(byId("edit-first"), "Frames kept at the start", 1, clip.frames - 1, whole);
       edit.last = number(byId("edit-last"), "Frames kept at the end", 1, clip.frames - edit.first, whole);
@@ -170,10 +246,14 @@ export class Edits {
         shift: [number(byId("edit-x"), "Metres along x", -20, 20), number(byId("edit-z"), "Metres along z", -20, 20)],
         turn: number(byId("edit-turn"), "Degrees", -360, 360),
       });
+      if (byId("edit-bend").checked) Object.assign(edit, this.readFrames());
       return edit;
     }
     const prompt = byId("edit-prompt").value.trim();
     if (prompt && PROMPTED.includes(kind)) edit.prompt = prompt;
+    if (!prompt && !clip.id && PROMPTED.includes(kind)) {
+      throw new FieldError(byId("edit-prompt"), "Say what the two people do: the files do not tell.");
+    }
     edit.seed = byId("edit-seed").value.trim() === ""
       ? Math.floor(Math.random() * 1_000_000)
       : number(byId("edit-seed"), "Seed", 0, Number.MAX_SAFE_INTEGER, whole);
@@ -182,15 +262,18 @@ export class Edits {
     return edit;
   }
 
-  readWindow() {
+  readFrames() {
     const { frames } = this.clip;
     const from = number(byId("edit-from"), "First frame", 1, frames - 3, { whole: true }) - 1;
-    const to = number(byId("edit-to"), "Last frame", from + 4, frames, { whole: true });
-    const persons = [1, 2].filter((n) => byId(`edit-person${n}`).checked);
+    return { from, to: number(byId("edit-to"), "Last frame", from + 4, frames, { whole: true }) };
+  }
+
+  readWindow() {
+    const window = this.readFrames();
+    const { persons, parts } = this;
     if (persons.length === 0) throw new FieldError(byId("edit-person1"), "Choose person 1, person 2 or both.");
-    const parts = ticked(PARTS.map((part) => `edit-${part}`)).map((id) => id.slice("edit-".length));
     if (parts.length === 0) throw new FieldError(byId("edit-legs"), "Choose at least one part of the body.");
-    return { from, to, persons, parts, blend: number(byId("edit-blend"), "Blend", 0, 32, { whole: true }) };
+    return { ...window, persons, parts, blend: number(byId("edit-blend"), "Blend", 0, 32, { whole: true }) };
   }
 
   working(on) {

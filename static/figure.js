@@ -39,8 +39,11 @@ export class Cones {
   }
 }
 
-/** Writes the cones of one person in `pose` and returns how many. `tones` holds linear colours {body, left, right, face}. */
-export function drawPerson(out, first, pose, body, tones) {
+/**
+ * Writes the cones of one person in `pose` and returns how many. `wear` holds linear colours {body, left, right, face} for each of
+ * {legs, torso, arms}.
+ */
+export function drawPerson(out, first, pose, body, wear) {
   const cones = new Cones(out, first * STRIDE);
   const k = body.scale;
   const p = (index) => pose[index];
@@ -50,12 +53,12 @@ export function drawPerson(out, first, pose, body, tones) {
   const spine = unit(sub(p(J.neck), p(J.spine2)));
   const chestFront = unit(cross(chestLeft, spine), [0, 0, 1]);
 
-  torso(cones, p, k, tones, hipLeft, chestLeft, chestFront, spine);
-  head(cones, p, k, tones, chestLeft, spine);
-  arm(cones, p(J.leftShoulder), p(J.leftElbow), p(J.leftWrist), k, tones.left, chestFront);
-  arm(cones, p(J.rightShoulder), p(J.rightElbow), p(J.rightWrist), k, tones.right, chestFront);
-  leg(cones, p(J.leftHip), p(J.leftKnee), p(J.leftAnkle), p(J.leftFoot), k, body.ankle, tones.left, hipLeft);
-  leg(cones, p(J.rightHip), p(J.rightKnee), p(J.rightAnkle), p(J.rightFoot), k, body.ankle, tones.right, hipLeft);
+  torso(cones, p, k, wear.torso, hipLeft, chestLeft, chestFront, spine);
+  head(cones, p, k, wear.torso, chestLeft, spine);
+  arm(cones, p(J.leftShoulder), p(J.leftElbow), p(J.leftWrist), k, wear.arms.left, chestFront);
+  arm(cones, p(J.rightShoulder), p(J.rightElbow), p(J.rightWrist), k, wear.arms.right, chestFront);
+  leg(cones, p(J.leftHip), p(J.leftKnee), p(J.leftAnkle), p(J.leftFoot), k, body.ankle, wear.legs.left, hipLeft);
+  leg(cones, p(J.rightHip), p(J.rightKnee), p(J.rightAnkle), p(J.rightFoot), k, body.ankle, wear.legs.right, hipLeft);
   return cones.at / STRIDE - first;
 }
 

@@ -1,5 +1,6 @@
 // Results of this visit and earlier ones, newest first, each a small picture that brings it back. The browser keeps how
-// each was made, not its motion: what the server has forgotten is made again, the same from the same seed.
+// each was made, not its motion: what the server has forgotten is made again, the same from the same seed. Windows of one
+// browser share it.
 
 import { button, element } from "./dom.js";
 import { read, write } from "./storage.js";
@@ -13,18 +14,35 @@ export class History {
     this.list = list;
     this.show = show;
     const kept = read(KEY);
-    this.entries = (Array.isArray(kept) ? kept : []).filter(isEntry).slice(0, MOST);
+    this.entries = entriesOf(kept);
+    /** Ids whose place others have taken; another window may still write them. */
+    this.gone = new Set();
     this.current = "";
+    window.addEventListener("storage", ({ key }) => {
+      if (key !== KEY) return;
+      this.merge();
+      this.draw();
+    });
     this.draw();
+  }
+
+  /** Takes in what other windows have kept. */
+  merge() {
+    const known = new Set(this.entries.map((entry) => entry.id));
+    const others = entriesOf(read(KEY)).filter((entry) => !known.has(entry.id) && !this.gone.has(entry.id));
+    this.entries = [...this.entries, ...others].sort((a, b) => (b.made ?? 0) - (a.made ?? 0)).slice(0, MOST);
   }
 
   /** Remembers a result, or puts a new one in the place of the entry it makes again. */
   add({ result, recipe, picture }, instead = null) {
-    const entry = { id: result.id, parent: result.parent, recipe, prompt: result.prompt, picture, result };
+    this.merge();
+    const entry = { id: result.id, parent: result.parent, recipe, prompt: result.prompt, picture, result, made: Date.now() };
     const at = instead ? this.entries.indexOf(instead) : this.entries.findIndex((old) => old.id === entry.id);
     if (at >= 0) {
-      for (const other of this.entries) if (other.parent === this.entries[at].id) other.parent = entry.id;
-      this.entries[at] = { ...entry, picture: picture || this.entries[at].picture };
+      const old = this.entries[at];
+      for (const other of this.entries) if (other.parent === old.id) other.parent = entry.id;
+      if (old.id !== entry.id) this.gone.add(old.id);
+      this.entries[at] = { ...entry, picture: picture || old.picture, made: old.made };
     } else {
       this.entries.unshift(entry);
     }
@@ -98,6 +116,8 @@ export class History {
     this.list.hidden = this.entries.length === 0 || (this.entries.length === 1 && this.entries[0].id === this.current);
   }
 }
+
+const entriesOf = (kept) => (Array.isArray(kept) ? kept : []).filter(isEntry).slice(0, MOST);
 
 function isEntry(entry) {
   const { id, prompt, recipe, picture } = entry ?? {};

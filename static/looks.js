@@ -8,8 +8,8 @@ const KEY = "duet.look";
 const SWITCHES = ["skeleton", "trails", "prints"];
 
 export class Looks {
-  /** `stage` may be null; `opened()` is called when the menu opens. */
-  constructor(stage, opened) {
+  /** `stage` may be null; `look(name)` turns to a view; `opened()` is called when the menu opens. */
+  constructor(stage, { look, opened }) {
     this.stage = stage;
     this.panel = byId("looks");
     this.opener = byId("looks-open");
@@ -23,7 +23,7 @@ export class Looks {
       box.addEventListener("change", () => this.apply());
     }
     for (const button of document.querySelectorAll("[data-view]")) {
-      button.addEventListener("click", () => stage?.look(button.dataset.view));
+      button.addEventListener("click", () => look(button.dataset.view));
     }
     byId("frame-both").addEventListener("click", () => stage?.frameBoth());
     document.addEventListener("pointerdown", ({ target }) => {

@@ -25,18 +25,21 @@ async function patiently(ask, signal) {
   }
 }
 
-const unwatched = { onStep() {}, onDraft() {} };
+const unwatched = { onStep() {}, onDraft() {}, onGone() {} };
 
-/** A new result of a request. `watch.onStep` is given the job, `watch.onDraft` a clip of what the motion is like so far. */
+/**
+ * A new result of a request. `watch.onStep` is given the job, `watch.onDraft` a clip of what the motion is like so far,
+ * `watch.onGone` whether the server has gone.
+ */
 export function make(request, signal, watch = unwatched) {
   const onDraft = (draft) => watch.onDraft(readDraft(draft));
   return patiently(() => generateWatched(request, signal, { ...watch, onDraft }), signal);
 }
 
-/** A new version of the result `parent`; `wanted` is an edit without its parent. */
-export async function change(parent, wanted, signal) {
+/** What an edit of the motion `of` gives, {parent: id} or {files: [base64]}; `wanted` is the edit without either. */
+export async function change(of, wanted, signal) {
   try {
-    return await patiently(() => edit({ parent, ...wanted }, signal), signal);
+    return await patiently(() => edit({ ...of, ...wanted }, signal), signal);
   } catch (error) {
     if (error.code !== "not_found") throw error;
     throw new ApiError("This server cannot edit yet. Update duet and start it again.", { code: "no_edits" });
@@ -54,9 +57,14 @@ export async function recall(id, signal) {
   }
 }
 
-/** The result of a recipe {request, edits}, from its first request on. */
-export async function remake({ request, edits = [] }, signal) {
+/** The result of a recipe {request, edits, files}, from its first request on. */
+export async function remake({ request, edits = [], files = [] }, signal) {
+  if (files.length > 0) {
+    throw new ApiError(
+      `The server no longer keeps this result. It was made from ${files.join(" and ")}: drop ${files.length > 1 ? "them" : "it"} onto the page and make it again.`,
+      { code: "needs_files" });
+  }
   let result = await make(request, signal);
-  for (const wanted of edits) result = await change(result.id, wanted, signal);
+  for (const wanted of edits) result = await change({ parent: result.id }, wanted, signal);
   return result;
 }

@@ -67,8 +67,8 @@ function ownLinks(files) {
   return links;
 }
 
-/** Checks the reply and packs it. Throws UnreadableMotion. */
-export function readReply(reply) {
+/** Checks the reply and packs it; `people` is how many must be in it. Throws UnreadableMotion. */
+export function readReply(reply, people = 2) {
   if (reply === null || typeof reply !== "object") refuse("it is not an object");
   const { fps, frames } = reply;
   if (!Number.isFinite(fps) || fps < 1 || fps > 240) refuse("its frame rate makes no sense");
@@ -77,7 +77,7 @@ export function readReply(reply) {
   if (reply.parents.some((parent, i) => i > 0 && parent !== PARENTS[i])) refuse("its skeleton is not the 22-joint body");
   if (!Array.isArray(reply.samples) || reply.samples.length === 0) refuse("it holds no motion");
   const samples = reply.samples.map((sample, index) => {
-    if (!Array.isArray(sample?.persons) || sample.persons.length !== 2) refuse("it does not hold two people");
+    if (!Array.isArray(sample?.persons) || sample.persons.length !== people) refuse("it does not hold two people");
     const persons = sample.persons.map((person) => pack(person?.positions, frames));
     return { index, seed: sample.seed, persons, files: ownLinks(sample.files), ...measure(persons, frames, fps) };
   });
@@ -203,6 +203,7 @@ const TOUCHING = [
 
 /** Stretches of frames in which the two bodies, as capsules, come within 2 cm of each other. */
 function touchRuns(persons, frames) {
+  if (persons.length < 2) return [];
   const capsules = persons.map((person) => (frame) =>
     TOUCHING.map(([from, to, radius, beyond]) => {
       let a = joint(person, frame, from);

@@ -5,13 +5,13 @@ import { JOINTS } from "./motion.js";
 /** How far a body reaches beyond its joints, metres. */
 const FLESH = 0.12;
 
-/** The middle between the two pelvises on the floor, frame by frame, smoothed over about a second. */
+/** The middle between the pelvises on the floor, frame by frame, smoothed over about a second. */
 export function middlePath(clip) {
   const { sample, frames, fps } = clip;
-  const [one, two] = sample.persons;
+  const { persons } = sample;
   const raw = Array.from({ length: frames }, (_, f) => {
     const at = f * JOINTS * 3;
-    return [(one[at] + two[at]) / 2, (one[at + 2] + two[at + 2]) / 2];
+    return [0, 2].map((axis) => persons.reduce((sum, person) => sum + person[at + axis], 0) / persons.length);
   });
   const sigma = 0.5 * fps;
   const radius = Math.ceil(2.5 * sigma);

@@ -1,4 +1,5 @@
-// How a result is made again: the request behind it, the edits since, and both as a link, a line for a shell, a script.
+// How a result is made again: the request behind it, the edits since, and both as a link, a line for a shell, a script. What
+// began with files of a person's own names those in place of a request; only who has them can make it again.
 
 /** Settings that a request may hold, by their names in the interface. */
 const SETTINGS = ["steps", "guidance", "top_k_ratio", "temperature", "foot_fix", "rigid"];
@@ -21,16 +22,17 @@ export function requestOfSample(clip) {
   return request;
 }
 
-/** The address of a recipe {request, edits}: all it takes to make it again, and where the result may still be. */
-export function addressOf({ request, edits = [] }, id) {
+/** The address of a recipe {request, edits, files}: all it takes to make it again, and where the result may still be. */
+export function addressOf({ request, edits = [], files = [] }, id) {
   const fields = new URLSearchParams();
   for (const [key, value] of Object.entries(request)) fields.set(key, String(value));
   if (edits.length > 0) fields.set("edits", JSON.stringify(edits));
+  for (const name of files) fields.append("file", name);
   if (id) fields.set("id", id);
   return `#${fields}`;
 }
 
-/** The recipe in an address, {request, edits, id}; what makes no sense is left out, and the server judges the rest. */
+/** The recipe in an address, {request, edits, files, id}; what makes no sense is left out, and the server judges the rest. */
 export function fromAddress(hash) {
   const fields = new URLSearchParams(hash.slice(1));
   const request = {};
@@ -50,12 +52,26 @@ export function fromAddress(hash) {
   } catch {
     // A link that was cut short still names the motion it began with.
   }
-  return { request, edits, id: fields.get("id") ?? "" };
+  const files = fields.getAll("file").slice(0, 2).map((name) => name.slice(0, 200));
+  return { request, edits, files, id: fields.get("id") ?? "" };
 }
 
-/** Requests as the server takes them one after another: [path, body]; an edit's parent is the answer before it. */
-const calls = ({ request, edits = [] }) =>
-  [["/generate", request], ...edits.map((edit) => ["/edit", edit])];
+/** Frames that a stretch of so many seconds comes to: whole tokens of 4, 30 a second. */
+const framesOf = ({ frames, seconds }) => Math.floor((frames ?? Math.round(seconds * 30)) / 4) * 4;
+
+/** What happens when in a clip of a recipe: [{from, to, prompt}], a stretch for the beginning and one for each continuation. */
+export function stretchesOf({ request, edits = [], files = [] }, frames) {
+  const added = edits.flatMap((edit) => (edit.kind === "extend" ? edit.timeline : []));
+  let from = frames - added.reduce((sum, stretch) => sum + framesOf(stretch), 0);
+  // A link may tell what its result is not.
+  if (from <= 0) return [];
+  const begin = { from: 0, to: from, prompt: files.length > 0 ? edits[0]?.prompt ?? files.join(" and ") : request.prompt };
+  return [begin, ...added.map((stretch) => ({ from, to: (from += framesOf(stretch)), prompt: stretch.prompt }))];
+}
+
+/** Requests as the server takes them one after another: [path, body]; an edit's parent is the answer before it, or files. */
+const calls = ({ request, edits = [], files = [] }) =>
+  [...(files.length > 0 ? [] : [["/generate", request]]), ...edits.map((edit) => ["/edit", edit])];
 
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
@@ -63,10 +79,18 @@ const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 export function asCurl(recipe) {
   const head = "-H 'content-type: application/json'";
   const all = calls(recipe);
+  const files = recipe.files ?? [];
   return all.map(([path, body], i) => {
-    const parent = i === 0 ? "" : '{"parent":"\'$id\'",';
-    const data = i === 0 ? quoted(JSON.stringify(body)) : quoted(JSON.stringify(body)).replace("{", () => parent);
-    const line = `curl -s ${location.origin}${path} ${head} -d ${data}`;
+    const json = JSON.stringify(body);
+    let line = `curl -s ${location.origin}${path} ${head} -d `;
+    if (i > 0) line += quoted(json).replace("{", () => '{"parent":"\'$id\'",');
+    else if (files.length === 0) line += quoted(json);
+    else {
+      // Files are longer than an argument may be, so they go through a pipe.
+      const form = quoted(json.replaceAll("%", "%%").replaceAll("\\", "\\\\"))
+        .replace("{", () => `{"files":[${files.map(() => '"%s"').join(",")}],`);
+      line = `printf ${form} ${files.map((name) => `"$(base64 < ${quoted(name)} | tr -d '\\n')"`).join(" ")} | ${line}@-`;
+    }
     return i + 1 < all.length ? `id=$(${line} | sed 's/^{"id":"\\([^"]*\\)".*/\\1/')` : line;
   }).join("\n");
 }
@@ -85,17 +109,22 @@ function literal(value) {
 
 /** A Python script, standard library only, that makes the same motion. */
 export function asPython(recipe) {
+  const files = recipe.files ?? [];
+  const first = files.length > 0 ? `{"files": [${files.map((name) => `file(${literal(name)})`).join(", ")}], ` : "{";
   const steps = calls(recipe).map(([path, body], i) =>
-    i === 0 ? `motion = ask("${path}", ${literal(body)})`
-      : `motion = ask("${path}", ${literal(body).replace("{", '{"parent": motion["id"], ')})`);
-  return `import json
+    `motion = ask("${path}", ${literal(body).replace("{", () => (i === 0 ? first : '{"parent": motion["id"], '))})`);
+  const reader = `
+def file(name):
+    return b64encode(open(name, "rb").read()).decode()
+`;
+  return `import json${files.length > 0 ? "\nfrom base64 import b64encode" : ""}
 from urllib.request import Request, urlopen
 
 def ask(path, body):
     request = Request("${location.origin}" + path, json.dumps(body).encode(), {"content-type": "application/json"})
     with urlopen(request) as answer:
         return json.load(answer)
-
+${files.length > 0 ? reader : ""}
 ${steps.join("\n")}
 person1, person2 = (person["positions"] for person in motion["samples"][0]["persons"])
 print(motion["id"], len(person1), "frames")  # positions: [frame][22 joints][x, y, z] in metres, y up

@@ -9,7 +9,7 @@ import { areaOf, middlePath, reachAround } from "./paths.js";
 import { STILL_LIMIT } from "./quality.js";
 import { MOST, PRINT, Renderer, TRAIL } from "./renderer.js";
 import { drawSkeleton } from "./skeleton.js";
-import { PEOPLE, onTheme, stageTheme } from "./theme.js";
+import { onTheme, stageTheme, wearOf } from "./theme.js";
 import { putPrints, putTrails } from "./traces.js";
 
 const WHOLE = [0, 0, 1, 1];
@@ -42,12 +42,27 @@ class Cell {
   }
 }
 
+/** A pose moved over the floor and turned about the vertical through `pivot`, as POST /edit does it (kind "move"). */
+function carried(pose, { shift, turn, window }, pivot, position) {
+  let share = 1;
+  if (window) {
+    const x = Math.min(Math.max((position - window[0]) / (window[1] - window[0]), 0), 1);
+    share = x * x * (3 - 2 * x);
+  }
+  const [s, c] = [Math.sin((share * turn * Math.PI) / 180), Math.cos((share * turn * Math.PI) / 180)];
+  return pose.map(([x, y, z]) => {
+    const [dx, dz] = [x - pivot[0], z - pivot[2]];
+    return [pivot[0] + c * dx + s * dz + share * shift[0], y, pivot[2] - s * dx + c * dz + share * shift[1]];
+  });
+}
+
 export class Stage {
   /**
    * Throws NoWebGl where the browser cannot draw. `onTick` is called before each drawn frame, `onTap({cell, person,
-   * joint})` when a cell is pressed on; person and joint are -1 beside the people.
+   * joint, adds})` when a cell is pressed on; person and joint are -1 beside the people. `onGrab({person})` answers whether a drag
+   * that begins there carries the person, who then moves by `onCarry(person, [x, z])` metres on the floor.
    */
-  constructor(canvas, player, onTick, onTap) {
+  constructor(canvas, player, { onTick, onTap, onGrab, onCarry }) {
     this.canvas = canvas;
     this.player = player;
     this.onTick = onTick;
@@ -56,6 +71,10 @@ export class Stage {
     this.cells = [];
     /** A clip drawn palely over the first cell's, or null. */
     this.ghost = null;
+    /** What an edit makes anew, {persons, parts}: all else is drawn drained. Null: all in colour. */
+    this.chosen = null;
+    /** A person moved as an edit would: {person, shift: [x, z], turn, window}, or null. */
+    this.nudged = null;
     /** How people are drawn, and what they leave behind. */
     this.look3d = { skeleton: false, trails: false, prints: false };
     this.fade = 0;
@@ -69,7 +88,15 @@ export class Stage {
       this.wake();
     });
     new ResizeObserver(() => this.wake()).observe(canvas);
-    steer(canvas, this.camera, () => this.wake(), (x, y) => onTap(this.hit(x, y)));
+    steer(canvas, this.camera, {
+      changed: () => this.wake(),
+      tapped: (x, y, adds) => onTap({ ...this.hit(x, y), adds }),
+      grabbed: (x, y) => {
+        const { person } = this.hit(x, y);
+        if (person < 0 || this.camera.eyes >= 0 || !onGrab({ person })) return null;
+        return (dx, dy) => onCarry(person, this.camera.alongFloor(dx, dy));
+      },
+    });
   }
 
   get clip() {
@@ -102,6 +129,18 @@ export class Stage {
     this.wake();
   }
 
+  /** Drains all colour but that of {persons, parts}; null gives all of it back. */
+  choose(chosen) {
+    this.chosen = chosen;
+    this.wake();
+  }
+
+  /** Shows a person elsewhere, {person, shift, turn, window}; null takes them back. */
+  nudge(nudged) {
+    this.nudged = nudged;
+    this.wake();
+  }
+
   /** Changes how things are drawn: some of {skeleton, trails, prints}. */
   draw(look) {
     Object.assign(this.look3d, look);
@@ -112,7 +151,7 @@ export class Stage {
   look(name) {
     if (!this.clip) return;
     if (name === "eyes1" || name === "eyes2") {
-      this.camera.eyes = Number(name.at(-1)) - 1;
+      this.camera.eyes = Math.min(Number(name.at(-1)), this.clip.sample.persons.length) - 1;
       this.wake();
       return;
     }
@@ -147,9 +186,10 @@ export class Stage {
     return cell.middle(this.still.matches ? cell.path.length >> 1 : this.player.position);
   }
 
-  /** From person 1 to person 2 on the floor, now. */
+  /** From person 1 to person 2 on the floor, now; of somebody alone from the right hip to the left one. */
   along() {
-    const [a, b] = this.cells[0].poses(this.player.position).map((pose) => pose[J.pelvis]);
+    const poses = this.cells[0].poses(this.player.position);
+    const [a, b] = poses.length > 1 ? poses.map((pose) => pose[J.pelvis]) : [poses[0][J.rightHip], poses[0][J.leftHip]];
     const d = [b[0] - a[0], 0, b[2] - a[2]];
     const l = Math.hypot(d[0], d[2]);
     return l > 0.05 ? [d[0] / l, 0, d[2] / l] : [1, 0, 0];
@@ -229,20 +269,31 @@ export class Stage {
     };
   }
 
+  /** Where everybody is now, with one person nudged. */
+  poses(cell) {
+    const poses = cell.poses(this.player.position);
+    const { nudged } = this;
+    if (nudged && cell === this.cells[0] && poses[nudged.person]) {
+      const pivot = cell.poses(nudged.window?.[0] ?? 0)[nudged.person][J.pelvis];
+      poses[nudged.person] = carried(poses[nudged.person], nudged, pivot, this.player.position);
+    }
+    return poses;
+  }
+
   /** What a cell looks like now. */
   cast(cell) {
     const { position } = this.player;
-    const poses = cell.poses(position);
+    const poses = this.poses(cell);
     const draw = this.look3d.skeleton ? drawSkeleton : drawPerson;
-    const put = (clip, poses, count) => {
+    const put = (clip, poses, count, chosen) => {
       const from = count;
       poses.forEach((pose, i) => {
-        count += draw(cell.cones, count, pose, clip.sample.bodies[i], PEOPLE[i]);
+        count += draw(cell.cones, count, pose, clip.sample.bodies[i], wearOf(i, chosen));
       });
       return count - from;
     };
-    const solid = put(cell.clip, poses, 0);
-    const ghost = this.ghost && cell === this.cells[0] ? put(this.ghost.clip, this.ghost.poses(position), solid) : 0;
+    const solid = put(cell.clip, poses, 0, cell === this.cells[0] && this.cells.length === 1 ? this.chosen : null);
+    const ghost = this.ghost && cell === this.cells[0] ? put(this.ghost.clip, this.ghost.poses(position), solid, null) : 0;
     const { shot, target } = this.shoot(cell, poses);
     cell.view = shot.view;
     return {
@@ -257,7 +308,7 @@ export class Stage {
   shoot(cell, poses) {
     const { camera } = this;
     if (camera.eyes >= 0 && this.cells.length === 1) {
-      return { shot: camera.shotFrom(eyesOf(poses[camera.eyes])), target: camera.now.target };
+      return { shot: camera.shotFrom(eyesOf(poses[Math.min(camera.eyes, poses.length - 1)])), target: camera.now.target };
     }
     let { target } = camera.now;
     if (cell !== this.cells[0]) {
@@ -277,7 +328,7 @@ export class Stage {
     if (!cell?.view) return found;
     const [left, top, width, height] = cell.rect;
     let nearest = HIT;
-    cell.poses(this.player.position).forEach((pose, person) => pose.forEach((point, joint) => {
+    this.poses(cell).forEach((pose, person) => pose.forEach((point, joint) => {
       const at = project(cell.view, point);
       if (!at) return;
       const px = (left + ((at[0] + 1) / 2) * width) * this.canvas.clientWidth;
@@ -293,10 +344,10 @@ export class Stage {
 
   /** A small picture of the first cell as it is, as a data URL; the people in the middle. */
   picture(width, height) {
-    const { fade } = this;
-    this.fade = 0;
+    const { fade, fadeGoal, chosen, nudged } = this;
+    Object.assign(this, { fade: 0, fadeGoal: 0, chosen: null, nudged: null });
     this.render();
-    this.fade = fade;
+    Object.assign(this, { fade, fadeGoal, chosen, nudged });
     const small = document.createElement("canvas");
     small.width = width;
     small.height = height;

@@ -15,6 +15,20 @@ export const PEOPLE = [
   { body: linear("#12929b"), left: linear("#74dcd6"), right: linear("#067a86"), face: linear("#a5e8e2") },
 ];
 
+/** A colour drained of most of what it is, for what an edit leaves alone. */
+const drained = (rgb) => {
+  const grey = 0.55 * (0.2126 * rgb[0] + 0.7152 * rgb[1] + 0.0722 * rgb[2]) + 0.14;
+  return rgb.map((c) => grey + (c - grey) * 0.16);
+};
+const DRAINED = PEOPLE.map((tones) => Object.fromEntries(Object.entries(tones).map(([name, rgb]) => [name, drained(rgb)])));
+const PARTS = ["legs", "torso", "arms"];
+
+/** Colours {legs, torso, arms} of a person, 0 or 1; `chosen` {persons, parts} keeps the colours of those alone, null of all. */
+export const wearOf = (person, chosen) => Object.fromEntries(PARTS.map((part) => {
+  const bright = !chosen || (chosen.persons.includes(person + 1) && chosen.parts.includes(part));
+  return [part, (bright ? PEOPLE : DRAINED)[person]];
+}));
+
 const DARK = {
   high: linear("#14171c"),
   low: linear("#101216"),

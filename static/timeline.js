@@ -1,5 +1,6 @@
 // The strip under the stage: a ruler, when each foot stands, when the two touch, the loop region, the window of an edit, and
-// the playhead. Drag on the ruler for a loop region, elsewhere for the playhead; handles move ends.
+// the playhead, and what happens when where that is several things. Drag on the ruler for a loop region, elsewhere for the
+// playhead; handles move ends.
 
 import { clamp } from "./math.js";
 
@@ -8,6 +9,10 @@ const PAD = 8;
 const RULER = 14;
 /** How near to an end a pointer takes hold of it. */
 const GRIP = 7;
+/** The same for a finger. */
+const TOUCH_GRIP = 18;
+/** Height of the band that says what happens when. */
+const BAND = 15;
 /** Least width of a second's label. */
 const LABEL = 34;
 
@@ -24,6 +29,8 @@ export class Timeline {
     /** [from, to] in frames, or null: what is looped, and what an edit makes anew. */
     this.region = null;
     this.window = null;
+    /** What happens when, [{from, to, prompt}]; empty where it is one thing. */
+    this.stretches = [];
     this.hover = -1;
     this.position = 0;
     this.drawn = "";
@@ -52,12 +59,13 @@ export class Timeline {
   at(event) {
     const box = this.canvas.getBoundingClientRect();
     const share = (event.clientX - box.left - PAD) / Math.max(1, box.width - 2 * PAD);
-    return { frame: clamp(share, 0, 1) * this.last, x: event.clientX - box.left, y: event.clientY - box.top };
+    const reach = event.pointerType === "touch" ? TOUCH_GRIP : GRIP;
+    return { frame: clamp(share, 0, 1) * this.last, x: event.clientX - box.left, y: event.clientY - box.top, reach };
   }
 
   /** What a pointer at `at` takes hold of: a function that moves it to a frame. */
-  grip({ frame, x, y }) {
-    const near = (at) => Math.abs(this.x(at) - x) <= GRIP;
+  grip({ frame, x, y, reach }) {
+    const near = (at) => Math.abs(this.x(at) - x) <= reach;
     const ends = (range, tell, least) => {
       const [from, to] = range;
       if (near(to)) return (to2) => tell([from, Math.max(Math.round(to2), from + least)]);
@@ -77,6 +85,19 @@ export class Timeline {
     return (this.window && ends(this.window, this.deeds.window, 4)) || ((to) => this.deeds.seek(to));
   }
 
+  /** Whether a pointer at `at` would take hold of an end. */
+  overEnd({ x, y, reach }) {
+    const range = y <= RULER ? this.region : this.window;
+    return range !== null && range.some((end) => Math.abs(this.x(end) - x) <= reach);
+  }
+
+  /** Says what happens when; one thing needs no words here. */
+  tell(stretches) {
+    this.stretches = stretches.length > 1 ? stretches : [];
+    this.canvas.toggleAttribute("data-stretches", this.stretches.length > 0);
+    this.drawn = "";
+  }
+
   press(event) {
     if (!this.clip || event.button !== 0) return;
     this.canvas.setPointerCapture(event.pointerId);
@@ -91,6 +112,7 @@ export class Timeline {
     if (this.canvas.hasPointerCapture(event.pointerId)) this.held?.(at.frame);
     else if (event.pointerType === "mouse") {
       this.hover = Math.round(at.frame);
+      this.canvas.toggleAttribute("data-end", this.overEnd(at));
       this.draw(this.position);
     }
   }
@@ -117,12 +139,14 @@ export class Timeline {
     canvas.height = Math.round(height * ratio);
     c.scale(ratio, ratio);
     const ink = (name) => style.getPropertyValue(name).trim();
-    if (this.window) this.band(this.window, RULER, height - RULER, ink("--window"), ink("--accent"));
+    const floor = height - (this.stretches.length > 0 ? BAND : 0);
+    if (this.window) this.band(this.window, RULER, floor - RULER, ink("--window"), ink("--accent"));
     if (this.region) this.band(this.region, 0, RULER, ink("--field"), ink("--ink"));
     this.ruler(style);
-    this.tracks((RULER + height) / 2, ink);
+    this.tracks((RULER + floor) / 2, ink);
+    this.words(floor, style);
     c.fillStyle = ink("--ink");
-    c.fillRect(this.x(position) - 1, 3, 2, height - 6);
+    c.fillRect(this.x(position) - 1, 3, 2, floor - 6);
     c.beginPath();
     c.arc(this.x(position), 5, 4, 0, Math.PI * 2);
     c.fill();
@@ -165,6 +189,24 @@ export class Timeline {
     c.fillText(words, left + 4, 2);
   }
 
+  /** What happens when, in words as far as there is room. */
+  words(top, style) {
+    const { context: c } = this;
+    c.font = `10px ${style.fontFamily}`;
+    for (const { from, to, prompt } of this.stretches) {
+      const [left, right] = [this.x(from) + 1, this.x(to) - 1];
+      c.fillStyle = style.getPropertyValue("--track");
+      c.beginPath();
+      c.roundRect(left, top + 1, Math.max(2, right - left), BAND - 2, 3);
+      c.fill();
+      c.save();
+      c.clip();
+      c.fillStyle = style.getPropertyValue("--ink");
+      c.fillText(prompt, left + 4, top + 3);
+      c.restore();
+    }
+  }
+
   tracks(middle, ink) {
     const { context: c, clip } = this;
     const bar = (from, to, y, colour) => {
@@ -176,7 +218,7 @@ export class Timeline {
     for (const [person, top] of [[0, middle - 12], [1, middle + 5]]) {
       for (const [side, y] of [["left", top], ["right", top + 4]]) {
         bar(0, clip.frames - 1, y, ink("--track"));
-        for (const step of clip.sample.steps[person]) {
+        for (const step of clip.sample.steps[person] ?? []) {
           if (step.side === side) bar(step.start, step.end - 1, y, ink(`--person${person + 1}-${side}`));
         }
       }

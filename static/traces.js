@@ -18,7 +18,7 @@ const LIMBS = [["left", J.leftWrist], ["right", J.rightWrist], ["left", J.leftFo
 export function putPrints(out, clip, now, stay) {
   let count = 0;
   for (let person = 0; person < 2; person++) {
-    for (const step of clip.sample.steps[person]) {
+    for (const step of clip.sample.steps[person] ?? []) {
       const age = (now - step.end) / clip.fps;
       if (count >= MOST.prints || (!stay && (step.start > now || age > PRINT_FADES))) continue;
       const fresh = Math.min(1, Math.max(0, (now - step.start) / clip.fps / 0.2));

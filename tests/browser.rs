@@ -1,10 +1,15 @@
-//! The page in a real browser, served by the real binary: type a prompt, watch, pause, step, scrub, orbit, take home.
+//! The page in a real browser, served by the real binary: type a prompt, watch, pause, step, scrub, orbit, edit, drop files, take
+//! home.
 //!
 //! Needs Chromium and chromedriver on the PATH. Without them the test says so and passes, except where CI=true.
-//! `DUET_PICTURES=<folder>` keeps what was seen.
+//! `DUET_PICTURES=<folder>` keeps what was seen. `DUET_AXE=<file>` names axe-core's script (npm) for the test of contrast and labels.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot set itself up has to stop")]
 
+#[path = "browser/access.rs"]
+mod access;
+#[path = "browser/editing.rs"]
+mod editing;
 #[path = "support/server.rs"]
 mod server;
 #[path = "support/small_model.rs"]
@@ -15,6 +20,7 @@ mod webdriver;
 mod workbench;
 
 use image::RgbImage;
+use serde_json::json;
 use server::Server;
 use small_model::models;
 use std::io::Write;
@@ -135,30 +141,37 @@ fn a_person_makes_a_motion_and_plays_with_it() {
     assert!(difference(&later, &turned) > 0.01, "orbiting changes the view: {}", difference(&later, &turned));
     assert_eq!(frame(&browser), scrubbed);
 
-    // Both people's files, to take home.
+    // Both people's files, to take home: each format by its link in the menu, the bytes those of the server.
+    let home = tempfile::tempdir().unwrap();
+    let behaviour = json!({ "behavior": "allow", "downloadPath": home.path() });
+    browser.devtools("Browser.setDownloadBehavior", &behaviour);
     browser.click("#downloads-open");
     let links = browser
         .run("return [...document.querySelectorAll('#downloads a')].map((a) => a.getAttribute('href'))");
-    let links: Vec<&str> = links.as_array().unwrap().iter().map(|link| link.as_str().unwrap()).collect();
-    let files: Vec<_> = links.iter().filter(|link| link.ends_with(".npy")).collect();
-    assert!(files.len() >= 2, "{links:?}");
-    for file in files {
-        let (status, body) = server.get(file);
-        assert_eq!(status, 200, "{file}");
-        assert_eq!(duet::formats::npy::read_person(&body).unwrap().positions.len(), 60);
-    }
-    for (end, start) in [
-        (".glb", &b"glTF"[..]),
+    let links: Vec<String> = serde_json::from_value(links).unwrap();
+    let id = browser.run("return new URLSearchParams(location.hash.slice(1)).get('id')");
+    let id = id.as_str().unwrap();
+    let formats: [(&str, &[u8]); 8] = [
+        (".glb", b"glTF"),
         ("1.bvh", b"HIERARCHY"),
         ("2.bvh", b"HIERARCHY"),
-        (".npz", b"PK"),
+        ("motion.npz", b"PK"),
+        ("1.amass.npz", b"PK"),
         (".gif", b"GIF89a"),
-    ] {
-        let link = links.iter().find(|link| link.ends_with(end)).expect("a link to each format");
-        let (status, body) = server.get(link);
-        assert!(status == 200 && body.starts_with(start), "{link}");
+        ("_0.npy", b"\x93NUMPY"),
+        // The JSON has the address of the result itself.
+        (id, b"{"),
+    ];
+    for (end, start) in formats {
+        let href = links.iter().find(|href| href.ends_with(end)).expect(end);
+        browser.run(&format!("document.querySelector('#downloads a[href=\"{href}\"]').click()"));
+        let body = browser.wait(href, 60 * SECONDS, |_| downloaded(home.path()));
+        assert!(body.starts_with(start), "{href}");
+        assert!(server.get(href) == (200, body), "{href} is not what the server gives");
     }
-    assert!(links.iter().any(|link| link.starts_with("/motions/") && !link.contains('.')), "{links:?}");
+    let keypoints = links.iter().find(|href| href.ends_with("/00_0.npy")).unwrap();
+    let keypoints = duet::formats::npy::read_person(&server.get(keypoints).1).unwrap();
+    assert_eq!(keypoints.positions.len(), 60);
     // By keyboard: the first file has the focus, down goes to the next, escape closes and gives the focus back.
     let focus = |browser: &Browser| {
         browser.run("return document.activeElement.getAttribute('href') ?? document.activeElement.id")
@@ -170,15 +183,39 @@ fn a_person_makes_a_motion_and_plays_with_it() {
     browser.keys("#downloads a", "\u{E00C}");
     assert_eq!(focus(&browser), "downloads-open");
 
+    quiet(&browser, &server);
+}
+
+/// The one file that was downloaded into a folder, once it is whole; it is taken away.
+fn downloaded(folder: &Path) -> Option<Vec<u8>> {
+    std::fs::read_dir(folder).unwrap().find_map(|entry| {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        // Until then it has another name, beside an empty file of its own.
+        let whole = !name.starts_with('.') && !name.ends_with(".crdownload");
+        let body = std::fs::read(entry.path()).ok().filter(|body| whole && !body.is_empty())?;
+        std::fs::remove_file(entry.path()).unwrap();
+        Some(body)
+    })
+}
+
+/// Nothing went wrong that only developers see: errors, broken rules of the page's own policy, other hosts.
+fn quiet(browser: &Browser, server: &Server) {
     let has_intro = Path::new(env!("CARGO_MANIFEST_DIR")).join("static/intro.json").exists();
-    let errors: Vec<_> = browser
-        .console()
-        .into_iter()
-        .filter(|(level, message)| {
-            level == "SEVERE" && (has_intro || !message.contains("/static/intro.json"))
-        })
-        .collect();
+    let of_note = |(level, message): &(String, String)| {
+        level == "SEVERE" && (has_intro || !message.contains("/static/intro.json"))
+    };
+    let errors: Vec<_> = browser.console().into_iter().filter(of_note).collect();
     assert!(errors.is_empty(), "{errors:?}");
+    let home = format!("http://{}/", server.address);
+    let asked = browser.requests();
+    assert!(asked.iter().any(|address| address.starts_with(&home)), "requests are seen");
+    let elsewhere = |address: &&String| {
+        !address.starts_with(&home)
+            && !["data:", "blob:", "about:"].iter().any(|own| address.starts_with(own))
+    };
+    let others: Vec<_> = asked.iter().filter(elsewhere).collect();
+    assert!(others.is_empty(), "{others:?}");
 }
 
 /// The stage once the camera has come to rest: two pictures in a row that are the same.

@@ -26,18 +26,19 @@ Files, for each sample:
   ..._motion.glb                         both people with bodies, one animation: Blender, Unity, Unreal, the web
   ..._person1.bvh  ..._person2.bvh       a skeleton a person, in the same world
   ..._motion.npz                         arrays for NumPy, with the prompt and settings
+  ..._person1.amass.npz  ..._person2...  a person's rotations as AMASS has them, z up: tools around SMPL bodies
   ..._motion.gif   ..._motion.mp4        a film, from two sides or from --camera (MP4: programs built with it)
   ..._sheet.png                          a contact sheet
 Foot-fixed keypoints are taken where there are some. docs/exports.md says what to choose when importing.";
 
-/// Write results on disk as GLB, BVH, npz, videos or pictures.
+/// Write results on disk as GLB, BVH, npz, AMASS, videos or pictures.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct ExportArgs {
     /// A folder that `duet generate` wrote, or two npy files: of person 1, then of person 2
     #[arg(required = true, num_args = 1..=2, value_name = "RESULT")]
     sources: Vec<PathBuf>,
-    /// Formats, with commas between them: glb, bvh, npz, gif, png, and mp4 where it was built in
+    /// Formats, with commas between them: glb, bvh, npz, amass, gif, png, and mp4 where it was built in
     #[arg(
         long,
         visible_alias = "format",
@@ -52,7 +53,7 @@ pub struct ExportArgs {
     /// Unit of length in BVH files: m or cm
     #[arg(long, value_name = "UNIT", default_value = "m")]
     units: Unit,
-    /// Frames a second of GLB and BVH files, 1 to 240 [default: 30, as generated]
+    /// Frames a second of GLB, BVH and AMASS files, 1 to 240 [default: 30, as generated]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     fps: Option<f64>,
     /// Where MP4 and GIF look from instead of from two sides: degrees around the pair (0: person 1 left, person 2 right),
@@ -89,7 +90,7 @@ impl TryFrom<ExportArgs> for Asked {
         if args.to.contains(&Format::Npy) {
             return Err(Error::invalid("already_npy", "the result is npy already; choose another format"));
         }
-        let keeps_its_rate = |format: &&Format| !matches!(format, Format::Glb | Format::Bvh);
+        let keeps_its_rate = |format: &&Format| !matches!(format, Format::Glb | Format::Bvh | Format::Amass);
         if let Some(format) = args.to.iter().find(keeps_its_rate).filter(|_| rate != FrameRate::OWN) {
             let message = format!("{format} keeps the motion's own frame rate; leave --fps or {format} away");
             let code = if *format == Format::Npz { "npz_keeps_its_rate" } else { "format_keeps_its_rate" };
@@ -302,7 +303,8 @@ mod tests {
         let mut to = Format::ALL.to_vec();
         to.retain(|format| *format != Format::Npy && (*format != Format::Mp4 || cfg!(feature = "mp4")));
         let told = run(args(&[made.path()], &to, Some(out.path()))).unwrap();
-        assert_eq!(fs::read_dir(out.path()).unwrap().count(), 2 * (to.len() + 1), "{told}");
+        // Of each sample two BVH and two AMASS files.
+        assert_eq!(fs::read_dir(out.path()).unwrap().count(), 2 * (to.len() + 2), "{told}");
         for entry in fs::read_dir(out.path()).unwrap() {
             let name = entry.unwrap().file_name();
             assert_eq!(fs::read(out.path().join(&name)).unwrap(), fs::read(made.path().join(&name)).unwrap());

@@ -25,6 +25,7 @@ With --format, of the motion with the foot fix where there is one:
   infer_..._SS_motion.glb       both people with bodies, for Blender, game engines and the web
   infer_..._SS_person1.bvh      a skeleton a person, for animation tools       ..._person2.bvh
   infer_..._SS_motion.npz       arrays for NumPy with the prompt, seed and settings
+  infer_..._SS_person1.amass.npz  a person's rotations as AMASS has them  ..._person2.amass.npz
   infer_..._SS_motion.gif       a film from two sides, with the prompt
   infer_..._SS_motion.mp4       the same as a video, in programs built with it
   infer_..._SS_sheet.png        a contact sheet
@@ -60,7 +61,7 @@ pub struct GenerateArgs {
     /// Folder to write to; made if it is not there
     #[arg(long, value_name = "DIR", default_value = "out")]
     out: PathBuf,
-    /// Formats, with commas between them: npy, npz, bvh, glb, gif, png, and mp4 where it was built in
+    /// Formats, with commas between them: npy, npz, amass, bvh, glb, gif, png, and mp4 where it was built in
     #[arg(long, value_name = "FORMATS", value_delimiter = ',', default_value = "npy")]
     format: Vec<Format>,
     /// Write even if the folder holds another result, which is thereby lost

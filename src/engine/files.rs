@@ -147,7 +147,9 @@ mod tests {
             let keypoints =
                 ["", "ik_"].map(|ik| [0, 1].map(|person| format!("{ik}{n}_{person}.npy"))).concat();
             let shown = ["npz", "glb", "mp4", "gif"].map(|end| format!("{n}_motion.{end}"));
-            let others = ["_person1.bvh", "_person2.bvh", "_sheet.png"].map(|end| format!("{n}{end}"));
+            let others =
+                ["_person1.amass.npz", "_person2.amass.npz", "_person1.bvh", "_person2.bvh", "_sheet.png"]
+                    .map(|end| format!("{n}{end}"));
             let mut all = [&keypoints[..], &shown, &others].concat();
             all.retain(|name| !name.ends_with("mp4") || cfg!(feature = "mp4"));
             all.sort_unstable();

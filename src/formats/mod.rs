@@ -1,5 +1,6 @@
 //! Files in and out: NumPy arrays, motion capture, animated bodies, videos. Nothing here executes what it reads.
 
+pub mod amass;
 pub mod bvh;
 pub mod glb;
 mod motion_file;
@@ -22,6 +23,8 @@ pub enum Format {
     Npy,
     /// Both people's arrays and what made them, for NumPy ([`npz`]).
     Npz,
+    /// One person's rotations in the layout of AMASS, for tools around SMPL bodies ([`amass`]).
+    Amass,
     /// The skeleton of one person, for animation tools ([`bvh`]).
     Bvh,
     /// Both people with bodies, for Blender, game engines and browsers ([`glb`]).
@@ -36,11 +39,21 @@ pub enum Format {
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 7] = [Self::Npy, Self::Npz, Self::Bvh, Self::Glb, Self::Mp4, Self::Gif, Self::Png];
+    pub const ALL: [Self; 8] =
+        [Self::Npy, Self::Npz, Self::Amass, Self::Bvh, Self::Glb, Self::Mp4, Self::Gif, Self::Png];
 
-    /// How names of such files end, without the dot; also what the format is called in flags.
+    /// What it is called in flags.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Amass => "amass",
+            _ => self.extension(),
+        }
+    }
+
+    /// How names of such files end, without the dot.
     pub fn extension(self) -> &'static str {
         match self {
+            Self::Amass => "amass.npz",
             Self::Npy => "npy",
             Self::Npz => "npz",
             Self::Bvh => "bvh",
@@ -54,23 +67,23 @@ impl Format {
 
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.extension())
+        f.write_str(self.name())
     }
 }
 
 impl FromStr for Format {
     type Err = Error;
 
-    /// By its extension.
+    /// By its name.
     ///
     /// # Errors
     /// `unknown_format`; `mp4_not_built`, so that nobody waits for a video that this program cannot make.
     fn from_str(name: &str) -> Result<Self> {
-        match Self::ALL.into_iter().find(|format| format.extension() == name) {
+        match Self::ALL.into_iter().find(|format| format.name() == name) {
             Some(Self::Mp4) if !cfg!(feature = "mp4") => Err(mp4_not_built()),
             Some(format) => Ok(format),
             None => {
-                let known = Self::ALL.map(Self::extension).join(", ");
+                let known = Self::ALL.map(Self::name).join(", ");
                 let message = format!("there is no format of this name; there is {known}");
                 Err(Error::invalid("unknown_format", message))
             }

@@ -1,7 +1,7 @@
 //! The files that a whole motion, both people of it, can be written as.
 
 use super::bvh::{self, Unit};
-use super::{Format, Origin, glb, npz, video};
+use super::{Format, Origin, amass, glb, npz, video};
 use crate::error::{Error, Result};
 use crate::motion::Motion;
 use crate::motion::animation::{Animation, FrameRate};
@@ -13,6 +13,8 @@ use crate::render::Views;
 pub enum MotionFile {
     /// Arrays for NumPy.
     Npz,
+    /// The rotations of a person, 0 or 1, as AMASS has them.
+    Amass(usize),
     /// The skeleton of a person, 0 or 1.
     Bvh(usize),
     /// Both people with bodies.
@@ -27,13 +29,23 @@ pub enum MotionFile {
 
 impl MotionFile {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Npz, Self::Bvh(0), Self::Bvh(1), Self::Glb, Self::Mp4, Self::Gif, Self::Png];
+    pub const ALL: [Self; 9] = [
+        Self::Npz,
+        Self::Amass(0),
+        Self::Amass(1),
+        Self::Bvh(0),
+        Self::Bvh(1),
+        Self::Glb,
+        Self::Mp4,
+        Self::Gif,
+        Self::Png,
+    ];
 
     /// What kind of file it is.
     pub fn format(self) -> Format {
         match self {
             Self::Npz => Format::Npz,
+            Self::Amass(_) => Format::Amass,
             Self::Bvh(_) => Format::Bvh,
             Self::Glb => Format::Glb,
             Self::Mp4 => Format::Mp4,
@@ -57,10 +69,12 @@ impl MotionFile {
         matches!(self, Self::Mp4 | Self::Gif | Self::Png)
     }
 
-    /// `<base>_person1.bvh`, `<base>_sheet.png`, `<base>_motion.glb` and so on.
+    /// `<base>_person1.bvh`, `<base>_person1.amass.npz`, `<base>_sheet.png`, `<base>_motion.glb` and so on.
     pub fn name(self, base: &str) -> String {
         match self {
-            Self::Bvh(person) => format!("{base}_person{}.bvh", person + 1),
+            Self::Bvh(person) | Self::Amass(person) => {
+                format!("{base}_person{}.{}", person + 1, self.format().extension())
+            }
             Self::Png => format!("{base}_sheet.png"),
             _ => format!("{base}_motion.{}", self.format()),
         }
@@ -72,7 +86,7 @@ impl MotionFile {
 pub struct Choices {
     /// Length in BVH files; the other formats have their own.
     pub unit: Unit,
-    /// Frames a second of BVH and GLB files; the other formats keep the frames of the motion.
+    /// Frames a second of BVH, GLB and AMASS files; the other formats keep the frames of the motion.
     pub rate: FrameRate,
     /// From where MP4 and GIF files look.
     pub views: Views,
@@ -125,17 +139,19 @@ impl<'a> Exporter<'a> {
         let Choices { unit, rate, views } = self.choices;
         match file {
             MotionFile::Npz => npz::write(self.motion, [a, b], self.origin),
-            MotionFile::Bvh(person) => {
-                let animation = self.animations.get(person).ok_or_else(|| {
-                    Error::internal("internal", "a motion has two people; another was asked for")
-                })?;
-                Ok(bvh::write(&animation.at(rate), unit).into_bytes())
-            }
+            MotionFile::Amass(person) => amass::write(&self.person(person)?.at(rate), self.origin),
+            MotionFile::Bvh(person) => Ok(bvh::write(&self.person(person)?.at(rate), unit).into_bytes()),
             MotionFile::Glb => glb::write([&a.at(rate), &b.at(rate)], self.origin),
             MotionFile::Mp4 => video::mp4(self.motion, self.origin, views),
             MotionFile::Gif => video::gif(self.motion, self.origin, views),
             MotionFile::Png => video::png(self.motion, self.origin),
         }
+    }
+
+    fn person(&self, person: usize) -> Result<&Animation> {
+        self.animations
+            .get(person)
+            .ok_or_else(|| Error::internal("internal", "a motion has two people; another was asked for"))
     }
 }
 
@@ -149,7 +165,9 @@ mod tests {
         let motion = Motion { persons: [walk(8), walk(8)] };
         let origin = Origin::default();
         let exporter = Exporter::new(&motion, &origin, Choices::default()).unwrap();
-        let starts: [&[u8]; 7] = [
+        let starts: [&[u8]; 9] = [
+            b"PK\x03\x04",
+            b"PK\x03\x04",
             b"PK\x03\x04",
             b"HIERARCHY",
             b"HIERARCHY",

@@ -31,7 +31,7 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 /// Only internal ones.
 pub fn write(motion: &Motion, animations: [&Animation; 2], origin: &Origin) -> Result<Vec<u8>> {
     let (frames, joints) = (motion.frames() as u64, JOINTS as u64);
-    let mut archive = Archive(ZipWriter::new(Cursor::new(Vec::new())));
+    let mut archive = Archive::new();
     let positions = motion.persons.iter().flat_map(|p| p.positions.iter().flatten().flatten()).copied();
     archive.add("positions", npy::write(&[2, frames, joints, 3], positions)?)?;
     let turns = animations.iter().flat_map(|a| a.turns.iter().flatten()).flat_map(|turn| turn.to_array());
@@ -44,23 +44,33 @@ pub fn write(motion: &Motion, animations: [&Animation; 2], origin: &Origin) -> R
     let parents = PARENTS.map(|parent| parent.map_or(-1, |joint| joint as i32));
     archive.add("parents", npy::write(&[joints], parents)?)?;
     archive.add("fps", npy::write(&[], [f64::from(FPS)])?)?;
-    let words = [("prompt", &origin.prompt), ("model", &origin.model), ("settings", &origin.settings)];
-    for (name, words) in words {
-        if let Some(words) = words {
-            archive.add(name, text(&[], &[words.as_str()])?)?;
-        }
-    }
-    if let Some(seed) = origin.seed {
-        archive.add("seed", npy::write(&[], [seed])?)?;
-    }
+    archive.add_origin(origin)?;
     archive.finish()
 }
 
 /// A zip archive in memory.
-struct Archive(ZipWriter<Cursor<Vec<u8>>>);
+pub(super) struct Archive(ZipWriter<Cursor<Vec<u8>>>);
 
 impl Archive {
-    fn add(&mut self, name: &str, npy: Vec<u8>) -> Result<()> {
+    pub(super) fn new() -> Self {
+        Self(ZipWriter::new(Cursor::new(Vec::new())))
+    }
+
+    /// What is known of where the motion comes from.
+    pub(super) fn add_origin(&mut self, origin: &Origin) -> Result<()> {
+        let words = [("prompt", &origin.prompt), ("model", &origin.model), ("settings", &origin.settings)];
+        for (name, words) in words {
+            if let Some(words) = words {
+                self.add(name, text(&[], &[words.as_str()])?)?;
+            }
+        }
+        match origin.seed {
+            Some(seed) => self.add("seed", npy::write(&[], [seed])?),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn add(&mut self, name: &str, npy: Vec<u8>) -> Result<()> {
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Stored)
             .last_modified_time(DateTime::default())
@@ -69,13 +79,13 @@ impl Archive {
         self.0.write_all(&npy).map_err(failed)
     }
 
-    fn finish(self) -> Result<Vec<u8>> {
+    pub(super) fn finish(self) -> Result<Vec<u8>> {
         Ok(self.0.finish().map_err(failed)?.into_inner())
     }
 }
 
 /// An array of NumPy's `str`: every entry as wide as the widest, four bytes a character.
-fn text(shape: &[u64], words: &[&str]) -> Result<Vec<u8>> {
+pub(super) fn text(shape: &[u64], words: &[&str]) -> Result<Vec<u8>> {
     // NumPy has no strings of width 0.
     let width = words.iter().map(|word| word.chars().count()).max().unwrap_or(0).max(1);
     let mut bytes = Vec::new();
@@ -95,13 +105,13 @@ fn failed(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error 
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::motion::kinematics::tests::walk;
     use std::io::Read;
     use zip::ZipArchive;
 
-    fn entry(bytes: &[u8], name: &str) -> Option<Vec<u8>> {
+    pub(in crate::formats) fn entry(bytes: &[u8], name: &str) -> Option<Vec<u8>> {
         let mut archive = ZipArchive::new(Cursor::new(bytes)).unwrap();
         let mut entry = archive.by_name(&format!("{name}.npy")).ok()?;
         let mut inside = Vec::new();
@@ -109,7 +119,7 @@ mod tests {
         Some(inside)
     }
 
-    fn words(bytes: &[u8], name: &str) -> Vec<String> {
+    pub(in crate::formats) fn words(bytes: &[u8], name: &str) -> Vec<String> {
         npyz::NpyFile::new(&entry(bytes, name).unwrap()[..]).unwrap().into_vec::<String>().unwrap()
     }
 

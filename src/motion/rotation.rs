@@ -181,6 +181,15 @@ impl Quat {
         Self::new(sign * w, sign * x, sign * y, sign * z).unwrap_or(Self::IDENTITY)
     }
 
+    /// The rotation vector: axis times angle, radians, at most π long.
+    pub fn to_vector(self) -> [f64; 3] {
+        let turn = if self.w < 0.0 { Self { w: -self.w, v: scale(self.v, -1.0) } } else { self };
+        let sine = norm(turn.v);
+        // Of a small angle the sine is half the angle, and no good to divide by.
+        let stretch = if sine < 1e-9 { 2.0 } else { 2.0 * sine.atan2(turn.w) / sine };
+        scale(turn.v, stretch)
+    }
+
     /// (w, x, y, z) in f32.
     pub fn to_array(self) -> [f32; 4] {
         [self.w as f32, self.v[0] as f32, self.v[1] as f32, self.v[2] as f32]
@@ -263,6 +272,9 @@ mod tests {
             prop_assert!(Quat::from_matrix(&q.to_matrix()).angle_to(q) < 1e-7);
             prop_assert!(close(q.after(r).rotate(p), q.rotate(r.rotate(p))));
             prop_assert!(close(q.inverse().rotate(q.rotate(p)), p));
+            let vector = q.to_vector();
+            prop_assert!(norm(vector) <= std::f64::consts::PI + 1e-9);
+            prop_assert!(Quat::about(vector, norm(vector)).angle_to(q) < 1e-7);
             prop_assert!((q.angle_to(r) - geodesic(&q.to_matrix(), &r.to_matrix())).abs() < 1e-5);
         }
 

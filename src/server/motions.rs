@@ -127,7 +127,7 @@ fn media_type(format: Format) -> &'static str {
         Format::Gif => "image/gif",
         Format::Png => "image/png",
         // The others have no registered type.
-        Format::Npy | Format::Npz | Format::Bvh => "application/octet-stream",
+        Format::Npy | Format::Npz | Format::Amass | Format::Bvh => "application/octet-stream",
     }
 }
 

@@ -8,8 +8,11 @@ first, as docs/exports.md says.
 
 import contextlib
 import os
+import re
+import shutil
 import sys
 import tempfile
+from pathlib import Path
 
 import bpy
 import numpy as np
@@ -51,6 +54,12 @@ def joints(armature, prefix, first, frames):
     return out
 
 
+def to_fbx():
+    """The lines that docs/exports.md gives for the way from GLB to FBX."""
+    text = (Path(__file__).parents[2] / "docs" / "exports.md").read_text()
+    return re.search(r'blender --background --python-expr "\n(.*?)"\n```', text, re.DOTALL).group(1)
+
+
 def main(folder):
     table = Table()
     print(f"Blender {bpy.app.version_string}")
@@ -78,12 +87,12 @@ def main(folder):
             found = joints(people[name], f"{name}_", first, frames)
             table.row(f"GLB in Blender, {name}, against npy", sample.name, found, expected[person], FIT)
             table.row(f"GLB in Blender, {name}, against skeleton", sample.name, found, skeletons[person], READING)
-        # The way to FBX that docs/exports.md gives.
-        with tempfile.TemporaryDirectory() as folder, quiet():
-            path = os.path.join(folder, "motion.fbx")
-            bpy.ops.export_scene.fbx(filepath=path, add_leaf_bones=False, bake_anim_simplify_factor=0.0)
+        # The way to FBX that docs/exports.md gives, word for word.
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), quiet():
+            shutil.copy(sample.glb, "motion.glb")
+            exec(to_fbx(), {})
             empty()
-            bpy.ops.import_scene.fbx(filepath=path)
+            bpy.ops.import_scene.fbx(filepath="motion.fbx")
         people = {thing.name: thing for thing in armatures()}
         for person in (0, 1):
             name = f"person{person + 1}"

@@ -39,11 +39,12 @@ def replay(pelvis, rotations, offsets, parents):
 
 @dataclass
 class Sample:
-    """The files of one sample of `duet generate --format npy,npz,bvh,glb,mp4,gif,png`."""
+    """The files of one sample of `duet generate --format npy,npz,amass,bvh,glb,mp4,gif,png`."""
 
     name: str
     keypoints: list  # of two paths
     npz: Path
+    amass: list  # of two paths
     bvh: list  # of two paths
     glb: Path
 
@@ -71,12 +72,13 @@ def samples(folder):
                 name=name,
                 keypoints=[folder / f"{prefix}{name}_{person}.npy" for person in (0, 1)],
                 npz=folder / f"{name}_motion.npz",
+                amass=[folder / f"{name}_person{person}.amass.npz" for person in (1, 2)],
                 bvh=[folder / f"{name}_person{person}.bvh" for person in (1, 2)],
                 glb=glb,
             )
         )
     if not found:
-        raise SystemExit(f"{folder} holds no result with GLB files; run duet generate with --format npy,npz,bvh,glb,mp4,gif,png")
+        raise SystemExit(f"{folder} holds no result with GLB files; run duet generate with --format npy,npz,amass,bvh,glb,mp4,gif,png")
     return found
 
 

@@ -6,7 +6,7 @@ if [ "${1:-}" = --cheap ]; then
     cheap=true
     shift
 fi
-result=$(realpath "${1:?name the folder of a result made with --format npy,npz,bvh,glb,mp4,gif,png}")
+result=$(realpath "${1:?name the folder of a result made with --format npy,npz,amass,bvh,glb,mp4,gif,png}")
 python=${2:-python3}
 cd "$(dirname "$0")"
 

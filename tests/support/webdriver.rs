@@ -57,7 +57,7 @@ impl Browser {
         let mut this = Self { driver, port, session: String::new(), _profile: profile };
         let profile = this._profile.path().display();
         let capabilities = json!({ "capabilities": { "alwaysMatch": {
-            "goog:loggingPrefs": { "browser": "ALL" },
+            "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
             "goog:chromeOptions": {
                 "binary": browser,
                 "args": [
@@ -172,11 +172,37 @@ impl Browser {
         );
     }
 
+    /// Clicks an element at (x, y) from its middle.
+    pub fn press(&self, css: &str, at: (i64, i64)) {
+        self.drag(css, at, (0, 0));
+    }
+
     /// A picture of the window.
     pub fn picture(&self) -> image::RgbImage {
         let encoded = self.get("/screenshot");
         let png = base64::prelude::BASE64_STANDARD.decode(encoded.as_str().unwrap()).unwrap();
         image::load_from_memory_with_format(&png, image::ImageFormat::Png).unwrap().into_rgb8()
+    }
+
+    /// A command of the browser's own protocol for developers.
+    pub fn devtools(&self, command: &str, parameters: &Value) -> Value {
+        self.post("/goog/cdp/execute", &json!({ "cmd": command, "params": parameters }))
+    }
+
+    /// The addresses that pages of servers have asked for since the last call; the browser's own first page asks for much.
+    pub fn requests(&self) -> Vec<String> {
+        let entries = self.post("/se/log", &json!({ "type": "performance" }));
+        let messages = entries
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| -> Value { serde_json::from_str(entry["message"].as_str().unwrap()).unwrap() });
+        messages
+            .filter(|told| told["message"]["method"] == "Network.requestWillBeSent")
+            .map(|mut told| told["message"]["params"].take())
+            .filter(|sent| sent["documentURL"].as_str().is_some_and(|page| page.starts_with("http")))
+            .map(|sent| sent["request"]["url"].as_str().unwrap().to_owned())
+            .collect()
     }
 
     /// What the page has written to the console since the last call: (level, message).

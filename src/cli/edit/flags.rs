@@ -174,7 +174,7 @@ pub(super) struct TargetArgs {
     /// Folder to write to; made if it is not there
     #[arg(long, value_name = "DIR", default_value = "out-edit")]
     pub(super) out: PathBuf,
-    /// Formats, with commas between them: npy, npz, bvh, glb, gif, png, and mp4 where it was built in
+    /// Formats, with commas between them: npy, npz, amass, bvh, glb, gif, png, and mp4 where it was built in
     #[arg(long, value_name = "FORMATS", value_delimiter = ',', default_value = "npy")]
     pub(super) format: Vec<Format>,
     /// Write even if the folder holds another result, which is thereby lost

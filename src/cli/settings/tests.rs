@@ -118,7 +118,7 @@ const NAMES: [&str; 24] = [
     "no_data",
     "data_count",
     "data_days",
-    "data_bytes",
+    "data_size",
 ];
 
 proptest! {

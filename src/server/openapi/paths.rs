@@ -252,7 +252,7 @@ fn file() -> Value {
         "motion",
         "file",
         "One of its files",
-        "npy, npz, BVH, GLB, MP4, GIF or PNG, under the names that the answer gives.",
+        "npy, npz, npz as AMASS has it, BVH, GLB, MP4, GIF or PNG, under the names that the answer gives.",
     )
     .id("id", MOTION_ID)
     .parameter("path", "file", "Name of the file", json!({"type": "string", "example": "00_motion.glb"}))

@@ -73,8 +73,9 @@ async fn results_and_their_files_stay() {
     let names: Vec<_> = files.keys().map(String::as_str).collect();
     let keypoints = ["00_0.npy", "00_1.npy", "ik_00_0.npy", "ik_00_1.npy"];
     let others = ["00_motion.glb", "00_motion.npz", "00_person1.bvh", "00_person2.bvh"];
+    let amass = ["00_person1.amass.npz", "00_person2.amass.npz"];
     let pictures = ["00_motion.mp4", "00_motion.gif", "00_sheet.png"];
-    let mut expected = [&keypoints[..], &others, &pictures].concat();
+    let mut expected = [&keypoints[..], &others, &amass, &pictures].concat();
     expected.retain(|name| !name.ends_with("mp4") || cfg!(feature = "mp4"));
     expected.sort_unstable();
     assert_eq!(names, expected);
