@@ -18,15 +18,15 @@ const SIZE = { width: 1120, height: 700 };
 const PATIENCE = 600_000;
 
 const WALK = {
-  prompt: "two people dance salsa",
-  seconds: 6,
+  prompt: "two people walk toward each other, shake right hands and step apart",
+  seconds: 4.5,
   seed: 1,
   /** Which of the four is compared with which, counted from 1. */
   compared: [2, 3],
   /** Frames, counted from 1, in which person 1's arms are made anew. */
   window: [61, 120],
   arms: "one person waves with the right hand",
-  after: [["both bow politely", 3.1], ["two people walk toward each other and shake hands", 3]],
+  after: [["both bow politely", 3.74], ["one person backs away from the other", 3.87]],
   editSeed: 5,
 };
 
