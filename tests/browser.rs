@@ -27,6 +27,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tempfile::TempDir;
 use webdriver::Browser;
 
 const SECONDS: Duration = Duration::from_secs(1);
@@ -48,6 +49,18 @@ fn browser() -> Option<Browser> {
         return None;
     };
     Some(Browser::open(programs, 1000, 720))
+}
+
+/// What a test keeps until its server and its browser are gone: its turn, and the models.
+type Held = (MutexGuard<'static, ()>, TempDir);
+
+/// A server and the browser, when it is this test's turn; None where there is no browser. What is last is gone first.
+fn opened() -> Option<(Held, Server, Browser)> {
+    let turn = alone();
+    let browser = browser()?;
+    let models = models();
+    let server = Server::start(models.path());
+    Some(((turn, models), server, browser))
 }
 
 /// The frame that the page says it shows, from 1.
@@ -82,10 +95,7 @@ fn people(picture: &RgbImage) -> [usize; 2] {
 
 #[test]
 fn a_person_makes_a_motion_and_plays_with_it() {
-    let _alone = alone();
-    let Some(browser) = browser() else { return };
-    let models = models();
-    let server = Server::start(models.path());
+    let Some((_held, server, browser)) = opened() else { return };
     browser.visit(&format!("http://{}/", server.address));
 
     // What cannot be asked for is said in words, before anything is sent.

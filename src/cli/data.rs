@@ -2,6 +2,7 @@
 
 mod compose;
 
+use super::say::{json, say};
 use crate::data::Recipe;
 use crate::data::prepare::{Step, Summary, prepare};
 use crate::error::{Error, Result};
@@ -9,8 +10,7 @@ use crate::formats::bvh::{BUILTIN_MAPPINGS, Bvh, Mapping};
 use crate::motion::FEATURES;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Prepare motion capture for training, and look at what was prepared.
 #[derive(Debug, Args)]
@@ -135,10 +135,7 @@ fn run_prepare(args: &PrepareArgs) -> Result<()> {
     bar.finish_and_clear();
     let summary = summary?;
     if args.json {
-        let text = serde_json::to_string_pretty(&summary).map_err(|error| {
-            Error::internal("json", "the summary could not be written").with_source(error)
-        })?;
-        return say(&format!("{text}\n"));
+        return say(&json(&summary)?);
     }
     say(&format!("{}written to {}\n", in_words(&summary), args.out.display()))
 }
@@ -171,14 +168,6 @@ fn in_words(summary: &Summary) -> String {
         summary.floored_channels
     ));
     lines.join("\n") + "\n"
-}
-
-/// To standard output; a reader that has gone away is an error like any other, which the caller may forgive.
-fn say(text: &str) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|source| Error::io("write to", Path::new("standard output"), source))
 }
 
 fn show_bvh(args: &BvhArgs) -> Result<()> {

@@ -3,6 +3,7 @@
 use super::adherence::{self, AdherenceArgs};
 use super::device;
 use super::joins::{self, JoinsArgs};
+use super::say::{json, say};
 use super::vq_at_hand::VqAtHand;
 use crate::data::folder::Reader;
 use crate::data::{Folder, RawPair, Split};
@@ -197,9 +198,7 @@ fn measure(args: &ReconstructArgs) -> Result<()> {
         generation,
     };
     if args.json {
-        let json = serde_json::to_string_pretty(&report)
-            .map_err(|e| Error::internal("report", "the report could not be written").with_source(e))?;
-        println!("{json}");
+        say(&json(&report)?)?;
     } else {
         table(&report);
     }

@@ -1,7 +1,8 @@
 //! `duet eval joins`: how much one sees of the joins that edits make.
 
 use super::device;
-use crate::error::{Error, Result};
+use super::say::{json, say};
+use crate::error::Result;
 use crate::eval::joins::{Joins, Spread, measure};
 use crate::generate::intermask::InterMask;
 use crate::package::{DEFAULT_MODEL, SearchPath};
@@ -51,9 +52,7 @@ pub fn run(args: &JoinsArgs) -> Result<()> {
         measure(&mut generator, usize::from(args.clips), args.seed, |done| bar.set_position(done as u64))?;
     bar.finish_and_clear();
     if args.json {
-        let json = serde_json::to_string_pretty(&told)
-            .map_err(|e| Error::internal("report", "the report could not be written").with_source(e))?;
-        println!("{json}");
+        say(&json(&told)?)?;
     } else {
         table(&told);
     }

@@ -17,6 +17,7 @@ mod models_at_hand;
 mod probe;
 mod put;
 mod results;
+mod say;
 mod serve;
 mod settings;
 pub mod train;

@@ -296,41 +296,43 @@ impl Losses {
         sum
     }
 
-    /// Sum of the penalties of how joints move relative to their pelvis from the row at `now` to that at `next`, in decimetres a
-    /// frame: what makes a wave a wave is small beside where the hand is. Adds `weight` times the derivative to `out`.
-    fn swing(&self, p: &[f32], g: &[f32], [now, next]: [usize; 2], weight: f64, out: &mut [f32]) -> f64 {
-        let off = |k: usize| {
-            let change = |x: &[f32]| f64::from(x[next + k]) - f64::from(x[now + k]);
-            (change(p) - change(g)) * f64::from(self.std[k]) * 10.0
-        };
-        let mut sum = 0.0;
-        for k in 3..POSITIONS {
-            let root = k % 3;
-            let d = off(k) - off(root);
-            sum += self.criterion.value(d);
-            let slope = weight * self.criterion.slope(d) * 10.0;
-            let (own, pelvis) =
-                ((slope * f64::from(self.std[k])) as f32, (slope * f64::from(self.std[root])) as f32);
-            out[next + k] += own;
-            out[now + k] -= own;
-            out[next + root] -= pelvis;
-            out[now + root] += pelvis;
-        }
-        sum
-    }
-
     /// Sum of the penalties of one frame's joints relative to their pelvis, in decimetres, where a code's error is large enough
     /// to be felt: on normalised numbers that spread over metres it is not. Adds `weight` times the derivative to `out`.
     fn local(&self, p: &[f32], g: &[f32], weight: f64, out: &mut [f32]) -> f64 {
-        let off = |k: usize| (f64::from(p[k]) - f64::from(g[k])) * f64::from(self.std[k]) * 10.0;
+        self.off_pelvis(|k| f64::from(p[k]) - f64::from(g[k]), weight, |k, slope| out[k] += slope)
+    }
+
+    /// Sum of the penalties of how joints move relative to their pelvis from the row at `now` to that at `next`, in decimetres a
+    /// frame: what makes a wave a wave is small beside where the hand is. Adds `weight` times the derivative to `out`.
+    fn swing(&self, p: &[f32], g: &[f32], [now, next]: [usize; 2], weight: f64, out: &mut [f32]) -> f64 {
+        let change = |x: &[f32], k: usize| f64::from(x[next + k]) - f64::from(x[now + k]);
+        self.off_pelvis(
+            |k| change(p, k) - change(g, k),
+            weight,
+            |k, slope| {
+                out[next + k] += slope;
+                out[now + k] -= slope;
+            },
+        )
+    }
+
+    /// Sum of the penalties of every joint's difference less that of the pelvis, in decimetres; `difference(k)` is that of number k, normalised.
+    /// Gives `add` the derivative by each, times `weight`.
+    fn off_pelvis(
+        &self,
+        difference: impl Fn(usize) -> f64,
+        weight: f64,
+        mut add: impl FnMut(usize, f32),
+    ) -> f64 {
+        let decimetres = |k: usize| f64::from(self.std[k]) * 10.0;
         let mut sum = 0.0;
         for k in 3..POSITIONS {
             let root = k % 3;
-            let d = off(k) - off(root);
+            let d = difference(k) * decimetres(k) - difference(root) * decimetres(root);
             sum += self.criterion.value(d);
-            let slope = weight * self.criterion.slope(d) * 10.0;
-            out[k] += (slope * f64::from(self.std[k])) as f32;
-            out[root] -= (slope * f64::from(self.std[root])) as f32;
+            let slope = weight * self.criterion.slope(d);
+            add(k, (slope * decimetres(k)) as f32);
+            add(root, -(slope * decimetres(root)) as f32);
         }
         sum
     }

@@ -3,9 +3,7 @@
 //! axe-core comes from npm and is never part of the project: `DUET_AXE` names its axe.min.js, else the one that
 //! `npm install --prefix tests/browser` puts there is taken. Without it the test says so and passes, except where CI=true.
 
-use super::{SECONDS, alone, browser, quiet};
-use crate::server::Server;
-use crate::small_model::models;
+use super::{SECONDS, opened, quiet};
 use crate::webdriver::Browser;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -50,10 +48,7 @@ fn emulate(browser: &Browser, scheme: &str, width: u32) {
 #[test]
 fn everybody_can_read_and_reach_it() {
     let Some(axe) = axe() else { return };
-    let _alone = alone();
-    let Some(browser) = browser() else { return };
-    let models = models();
-    let server = Server::start(models.path());
+    let Some((_held, server, browser)) = opened() else { return };
     for (scheme, width) in [("light", 1000), ("dark", 1000), ("light", 380)] {
         emulate(&browser, scheme, width);
         browser.visit(&format!("http://{}/", server.address));
@@ -77,10 +72,7 @@ fn everybody_can_read_and_reach_it() {
 
 #[test]
 fn the_keyboard_is_enough() {
-    let _alone = alone();
-    let Some(browser) = browser() else { return };
-    let models = models();
-    let server = Server::start(models.path());
+    let Some((_held, server, browser)) = opened() else { return };
     browser.visit(&format!("http://{}/", server.address));
     browser.wait("the page", 60 * SECONDS, |b| (!b.text("#frame").is_empty()).then_some(()));
     let focus = |browser: &Browser| -> Value { browser.run("return document.activeElement.id") };

@@ -1,8 +1,7 @@
 //! A window made anew with handles, figures and words; a person carried over the floor; files that are dropped and get a partner.
 
-use super::{PROMPT, SECONDS, alone, browser, quiet};
+use super::{PROMPT, SECONDS, opened, quiet};
 use crate::server::Server;
-use crate::small_model::models;
 use crate::webdriver::Browser;
 use base64::Engine as _;
 use serde_json::{Value, json};
@@ -61,10 +60,7 @@ fn amber(browser: &Browser) -> (i64, i64) {
 
 #[test]
 fn a_part_is_made_anew_and_a_person_carried() {
-    let _alone = alone();
-    let Some(browser) = browser() else { return };
-    let models = models();
-    let server = Server::start(models.path());
+    let Some((_held, server, browser)) = opened() else { return };
     browser.visit(&format!("http://{}/", server.address));
     browser.wait("the page", 60 * SECONDS, |b| (!b.text("#title").is_empty()).then_some(()));
     browser.fill("#prompt", PROMPT);
@@ -146,10 +142,7 @@ fn drop_files(browser: &Browser, files: &[(&str, &[u8])]) {
 
 #[test]
 fn dropped_files_are_shown_and_get_a_partner() {
-    let _alone = alone();
-    let Some(browser) = browser() else { return };
-    let models = models();
-    let server = Server::start(models.path());
+    let Some((_held, server, browser)) = opened() else { return };
     let body = json!({ "prompt": PROMPT, "seconds": 1, "seed": 7, "rigid": true }).to_string();
     let (status, answer) = server.send(&format!(
         "POST /generate HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-type: application/json\r\n\

@@ -1,8 +1,7 @@
 //! Seeds side by side, comparing, the loop region, and a history that outlives both the page and the server's memory.
 
-use super::{PROMPT, SECONDS, alone, browser};
+use super::{PROMPT, SECONDS, opened};
 use crate::server::Server;
-use crate::small_model::models;
 use crate::webdriver::Browser;
 use serde_json::Value;
 
@@ -40,10 +39,7 @@ fn shown(browser: &Browser, server: &Server) -> (String, Value) {
 
 #[test]
 fn seeds_stand_side_by_side_and_what_was_made_comes_back() {
-    let _alone = alone();
-    let Some(browser) = browser() else { return };
-    let models = models();
-    let server = Server::start(models.path());
+    let Some((_held, server, browser)) = opened() else { return };
     let page = format!("http://{}/", server.address);
     browser.visit(&page);
     browser.wait("the page", 60 * SECONDS, |b| (!b.text("#title").is_empty()).then_some(()));

@@ -1,6 +1,7 @@
 //! Reports, to files and to the terminal.
 
 use super::AdherenceArgs;
+use crate::cli::say::{json, say};
 use crate::error::{Error, Result};
 use crate::eval::adherence::ceiling::{Ceiling, Ceilings};
 use crate::eval::adherence::quality::Figures;
@@ -25,17 +26,16 @@ fn files_and_json(
     markdown: &str,
     tell: impl Fn(),
 ) -> Result<()> {
-    let json = serde_json::to_string_pretty(report)
-        .map_err(|e| Error::internal("report", "the report could not be written").with_source(e))?;
+    let json = json(report)?;
     if let Some(out) = &args.out {
         std::fs::create_dir_all(out).map_err(|e| Error::io("make the folder", out, e))?;
-        for (name, text) in [("report.md", markdown), ("report.json", format!("{json}\n").as_str())] {
+        for (name, text) in [("report.md", markdown), ("report.json", json.as_str())] {
             let path = out.join(name);
             std::fs::write(&path, text).map_err(|e| Error::io("write", &path, e))?;
         }
     }
     if args.json {
-        println!("{json}");
+        say(&json)?;
     } else {
         tell();
         if let Some(out) = &args.out {

@@ -1,6 +1,6 @@
 //! `duet data compose`: captures of single persons to a training folder of pairs.
 
-use super::say;
+use crate::cli::say::{json, say};
 use crate::data::compose::{ComposeRecipe, Inputs, Step, Summary, compose};
 use crate::error::{Error, Result};
 use clap::Args;
@@ -69,10 +69,7 @@ pub(super) fn run(args: &ComposeArgs) -> Result<()> {
     bar.finish_and_clear();
     let summary = summary?;
     if args.json {
-        let text = serde_json::to_string_pretty(&summary).map_err(|error| {
-            Error::internal("json", "the summary could not be written").with_source(error)
-        })?;
-        return say(&format!("{text}\n"));
+        return say(&json(&summary)?);
     }
     say(&format!("{}written to {}\n", in_words(&summary), args.out.display()))
 }
