@@ -267,6 +267,7 @@ fn vq_config(data: PathBuf) -> VqTrainConfig {
         },
         window: 16,
         stride: 8,
+        lively: 0.0,
         criterion: Default::default(),
         weights: Default::default(),
         code_temperature: 0.5,

@@ -47,6 +47,8 @@ Numbers:
   joint error   mean distance of a joint after encoding and decoding, both people in person 1's frame, whole clips
   pose error    the same with the pelvises put in one place
   path error    mean distance of the pelvis
+  without codes the same errors where latents are decoded as they are: what the encoder and decoder lose by themselves
+  codes used    codes that occur in these clips, and exp(entropy) of how often each does
   foot skating  share of frames in which the lower toe, less than 5 cm above the floor, slides faster than 0.5 m/s, now
                 and on average over five frames (after Guided Motion Diffusion, Karunratanakul et al. 2023)
 
@@ -253,6 +255,11 @@ fn table(report: &Report) {
     println!("joint error               {:6.2} cm", r.joint_error_cm);
     println!("  pose error              {:6.2} cm", r.pose_error_cm);
     println!("  path error              {:6.2} cm", r.path_error_cm);
+    println!(
+        "without codes             {:6.2} cm, pose {:.2} cm",
+        r.joint_error_without_codes_cm, r.pose_error_without_codes_cm
+    );
+    println!("codes used                {:>6}, perplexity {:.0}", r.codes_used, r.perplexity);
     println!("foot skating");
     for (name, ratio) in &report.skate_ratio {
         println!("  {name:<23} {:6.2} %", 100.0 * ratio);

@@ -7,13 +7,15 @@ use crate::error::{Error, Result};
 use crate::motion::canonical::canonicalise_pair;
 use crate::motion::contact::ContactRule;
 use crate::motion::mirror::{CaptionRule, mirror, mirror_caption};
-use crate::motion::{FEATURES, Features, Stats};
+use crate::motion::{FEATURES, FPS, Features, Pose, Stats};
 use std::collections::BTreeMap;
 
 /// Frames of a VQ-VAE window.
 pub const WINDOW: usize = 64;
 /// Frames from the start of one window to the start of the next.
 pub const WINDOW_STRIDE: usize = 10;
+/// Left and right wrist.
+const WRISTS: [usize; 2] = [20, 21];
 /// Frames of a transformer item; longer clips are cropped, shorter ones padded.
 pub const MAX_FRAMES: usize = 300;
 /// Clips with fewer raw frames are left out of the transformer's set.
@@ -36,6 +38,8 @@ pub fn four_motions(pair: &RawPair, rule: &ContactRule) -> Result<[Features; 4]>
 pub struct VqWindows {
     motions: Vec<Features>,
     indices: Vec<(usize, usize)>,
+    /// Of each window, m/s.
+    liveliness: Vec<f32>,
     size: usize,
 }
 
@@ -84,14 +88,18 @@ impl VqWindows {
 
     /// Windows over motions that are not normalised yet; `stride` of zero counts as one.
     pub fn new(mut motions: Vec<Features>, stats: &Stats, size: usize, stride: usize) -> Self {
-        let mut indices = Vec::new();
+        let (mut indices, mut liveliness) = (Vec::new(), Vec::new());
         for (index, motion) in motions.iter_mut().enumerate() {
-            stats.normalise_in_place(motion.data_mut());
             if let Some(last) = motion.frames().checked_sub(size) {
-                indices.extend((0..=last).step_by(stride.max(1)).map(|start| (index, start)));
+                let speeds = hand_speeds(&motion.positions());
+                for start in (0..=last).step_by(stride.max(1)) {
+                    indices.push((index, start));
+                    liveliness.push(rms(&speeds[start..start + size - 1]));
+                }
             }
+            stats.normalise_in_place(motion.data_mut());
         }
-        Self { motions, indices, size }
+        Self { motions, indices, liveliness, size }
     }
 
     /// Number of windows.
@@ -115,10 +123,34 @@ impl VqWindows {
         self.motions[motion].data().get(start * FEATURES..(start + self.size) * FEATURES)
     }
 
+    /// How fast the faster hand moves against the pelvis in a window, root mean square, m/s; none past the end.
+    pub fn liveliness(&self, index: usize) -> f32 {
+        self.liveliness.get(index).copied().unwrap_or(0.0)
+    }
+
     /// All motions, normalised, (T−1, 262) each: validation runs over whole clips.
     pub fn motions(&self) -> &[Features] {
         &self.motions
     }
+}
+
+/// Speed (m/s) of the faster wrist against the pelvis from each frame to the next.
+fn hand_speeds(poses: &[Pose]) -> Vec<f32> {
+    let against =
+        |pose: &Pose, joint: usize| -> [f32; 3] { std::array::from_fn(|a| pose[joint][a] - pose[0][a]) };
+    let speed = |from: &Pose, to: &Pose, joint: usize| {
+        let (from, to) = (against(from, joint), against(to, joint));
+        FPS as f32 * (0..3).map(|a| (to[a] - from[a]).powi(2)).sum::<f32>().sqrt()
+    };
+    poses
+        .iter()
+        .zip(poses.iter().skip(1))
+        .map(|(from, to)| WRISTS.map(|wrist| speed(from, to, wrist)).into_iter().fold(0.0, f32::max))
+        .collect()
+}
+
+fn rms(values: &[f32]) -> f32 {
+    (values.iter().map(|v| v * v).sum::<f32>() / values.len().max(1) as f32).sqrt()
 }
 
 fn clip_motions(pair: &RawPair) -> Result<[Features; 4]> {

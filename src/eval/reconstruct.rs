@@ -9,6 +9,7 @@ use crate::motion::contact::ContactRule;
 use crate::motion::export::post_process;
 use crate::motion::rigid::stiffen;
 use crate::motion::{FEATURES, Features, JOINTS, Motion, Pose, Stats};
+use crate::nn::dropout::Keep;
 use candle_core::{Device, Tensor};
 use serde::Serialize;
 
@@ -25,6 +26,14 @@ pub struct Reconstruction {
     pub pose_error_cm: f64,
     /// Mean distance of the pelvis (cm): the error of the path.
     pub path_error_cm: f64,
+    /// Joint error (cm) of latents that are decoded as they are: what is left to any codebook.
+    pub joint_error_without_codes_cm: f64,
+    /// Pose error (cm) without codes.
+    pub pose_error_without_codes_cm: f64,
+    /// Codes that occur, of all there are.
+    pub codes_used: usize,
+    /// exp(entropy) of how often each code occurs over all clips.
+    pub perplexity: f64,
     /// Skating of the real motion.
     pub skate_real: Skate,
     /// Skating of the decoded motion as a generation would be written: smoothed.
@@ -53,7 +62,8 @@ pub fn reconstruct(
     mut progress: impl FnMut(usize),
 ) -> Result<Reconstruction> {
     let mut report = Reconstruction::default();
-    let mut sums = Sums::default();
+    let (mut sums, mut without_codes) = (Sums::default(), Sums::default());
+    let mut counts = vec![0u64; vq.config().codes];
     for pair in pairs {
         let [first, second] = &pair.persons;
         let real = canonicalise_pair([first, second], &ContactRule::default())?.features;
@@ -61,12 +71,19 @@ pub fn reconstruct(
         if frames == 0 {
             continue;
         }
-        let made = decode(vq, stats, &real, frames, device)?;
-        for (real, made) in real.iter().zip(&made) {
-            let (real, made) = (real.positions(), made.positions());
+        let latents = latents(vq, stats, &real, frames, device)?;
+        let ids = vq.quantizer.nearest(&latents)?;
+        for id in ids.flatten_all()?.to_vec1::<u32>()? {
+            counts[id as usize] += 1;
+        }
+        let made = features(vq, stats, &vq.quantizer.lookup(&ids)?)?;
+        let free = features(vq, stats, &latents)?;
+        for ((real, made), free) in real.iter().zip(&made).zip(&free) {
+            let (real, made, free) = (real.positions(), made.positions(), free.positions());
             report.skate_real = report.skate_real.and(Skate::of(&real[..frames]));
-            for (real, made) in real.iter().zip(&made) {
+            for ((real, made), free) in real.iter().zip(&made).zip(&free) {
                 sums.add(real, made);
+                without_codes.add(real, free);
             }
         }
         let written = post_process([&made[0], &made[1]])?;
@@ -83,6 +100,10 @@ pub fn reconstruct(
     report.joint_error_cm = 100.0 * sums.joint / (frames * JOINTS as f64);
     report.pose_error_cm = 100.0 * sums.pose / (frames * JOINTS as f64);
     report.path_error_cm = 100.0 * sums.path / frames;
+    report.joint_error_without_codes_cm = 100.0 * without_codes.joint / (frames * JOINTS as f64);
+    report.pose_error_without_codes_cm = 100.0 * without_codes.pose / (frames * JOINTS as f64);
+    report.codes_used = counts.iter().filter(|n| **n > 0).count();
+    report.perplexity = perplexity(&counts);
     Ok(report)
 }
 
@@ -98,29 +119,43 @@ pub fn round_trip(vq: &VqVae, stats: &Stats, pair: &RawPair, device: &Device) ->
     if frames == 0 {
         return Err(Error::invalid("motion_too_short", "a motion to encode has at least four frames"));
     }
-    let [first, second] = decode(vq, stats, &real, frames, device)?;
+    let latents = latents(vq, stats, &real, frames, device)?;
+    let codes = vq.quantizer.lookup(&vq.quantizer.nearest(&latents)?)?;
+    let [first, second] = features(vq, stats, &codes)?;
     let (plain, fixed) = stiffen(&post_process([&first, &second])?.plain, true)?;
     Ok(fixed.unwrap_or(plain))
 }
 
-/// Both people through the autoencoder, denormalised.
-fn decode(
+/// Latents (2, PARTS·L, code_dim) of the first `frames` frames of both people.
+fn latents(
     vq: &VqVae,
     stats: &Stats,
     real: &[Features; 2],
     frames: usize,
     device: &Device,
-) -> Result<[Features; 2]> {
+) -> Result<Tensor> {
     let mut values = Vec::with_capacity(2 * frames * FEATURES);
     for person in real {
         values.extend_from_slice(&stats.normalise(person).data()[..frames * FEATURES]);
     }
     let motion = Tensor::from_vec(values, (2, frames, FEATURES), device)?;
-    let made = vq.reconstruct(&motion, GraphMode::PerClip)?.motion;
+    Ok(vq.latents(&motion, GraphMode::PerClip, &mut Keep, &mut ())?)
+}
+
+/// Both people's features, denormalised, of code vectors (2, PARTS·L, code_dim).
+fn features(vq: &VqVae, stats: &Stats, codes: &Tensor) -> Result<[Features; 2]> {
+    let made = vq.decode_codes(codes, GraphMode::PerClip, &mut Keep)?;
     let person = |i: usize| -> Result<Features> {
         Ok(stats.denormalise(&Features::new(made.get(i)?.flatten_all()?.to_vec1()?)?))
     };
     Ok([person(0)?, person(1)?])
+}
+
+/// exp(−Σ p ln p) of counts.
+fn perplexity(counts: &[u64]) -> f64 {
+    let total = counts.iter().sum::<u64>().max(1) as f64;
+    let shares = counts.iter().filter(|n| **n > 0).map(|n| *n as f64 / total);
+    shares.map(|p| -p * p.ln()).sum::<f64>().exp()
 }
 
 impl Sums {
@@ -142,6 +177,12 @@ fn distance(real: &[f32; 3], made: &[f32; 3], offset: [f32; 3]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn perplexity_counts_codes_that_are_used_alike() {
+        assert!((perplexity(&[5, 5, 0, 5, 5]) - 4.0).abs() < 1e-9);
+        assert!((perplexity(&[7, 0]) - 1.0).abs() < 1e-9);
+    }
 
     #[test]
     fn a_shifted_body_has_a_path_error_and_no_pose_error() {

@@ -130,6 +130,9 @@ pub struct VqTrainConfig {
     pub window: usize,
     /// Frames between the starts of neighbouring windows.
     pub stride: usize,
+    /// Share of each batch that is drawn by how fast hands move (ours); upstream draws all windows alike.
+    #[serde(default)]
+    pub lively: f64,
     /// Penalty of a difference.
     pub criterion: Criterion,
     /// Weight of each loss term.
@@ -176,6 +179,9 @@ impl VqTrainConfig {
                 "training_setting",
                 "--window must be a multiple of 4 in 8..=300 and --stride at least 1",
             ));
+        }
+        if !(0.0..=1.0).contains(&self.lively) {
+            return Err(Error::invalid("training_setting", "--lively must lie in 0..=1"));
         }
         if !(self.code_temperature >= 0.0 && (0.0..1.0).contains(&self.mu)) {
             return Err(Error::invalid(

@@ -67,6 +67,31 @@ impl Order {
     }
 }
 
+/// Draws clips with replacement, each as often as its weight says.
+pub struct Weighted {
+    /// Sums of the weights up to and with each clip.
+    sums: Vec<f64>,
+}
+
+impl Weighted {
+    /// One weight a clip; negative and not-a-number ones count as none.
+    pub fn new(weights: impl Iterator<Item = f32>) -> Self {
+        let mut sum = 0.0;
+        let sums = weights.map(|w| {
+            sum += f64::from(w.max(0.0));
+            sum
+        });
+        Self { sums: sums.collect() }
+    }
+
+    /// The clip at `uniform` in \[0, 1); `None` where there is nothing to draw.
+    pub fn at(&self, uniform: f32) -> Option<usize> {
+        let total = *self.sums.last()?;
+        let at = self.sums.partition_point(|sum| *sum <= f64::from(uniform) * total);
+        (total > 0.0).then(|| at.min(self.sums.len() - 1))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +123,14 @@ mod tests {
             })
             .collect();
         assert_eq!(all.len(), 64);
+    }
+
+    #[test]
+    fn clips_are_drawn_as_often_as_they_weigh() {
+        let weighted = Weighted::new([1.0, 0.0, 3.0, f32::NAN].into_iter());
+        assert_eq!([0.0, 0.24, 0.26, 0.999].map(|u| weighted.at(u)), [Some(0), Some(0), Some(2), Some(2)]);
+        assert_eq!(Weighted::new([0.0].into_iter()).at(0.5), None);
+        assert_eq!(Weighted::new(std::iter::empty()).at(0.5), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::dropout::CounterDropout;
 use super::journal::Journal;
 use super::losses::Losses;
 use super::optim::AdamW;
-use super::order::Order;
+use super::order::{Order, Weighted};
 use super::quantizer::{CodeNoise, Codebook};
 use super::run_folder::RunFolder;
 use super::stop::Stop;
@@ -41,6 +41,9 @@ pub trait Windows {
 
     /// Append window `index`, (frames, 262) row-major.
     fn append(&self, index: usize, out: &mut Vec<f32>);
+
+    /// How fast hands move in window `index`, m/s.
+    fn liveliness(&self, index: usize) -> f32;
 }
 
 impl Windows for VqWindows {
@@ -50,6 +53,10 @@ impl Windows for VqWindows {
 
     fn append(&self, index: usize, out: &mut Vec<f32>) {
         out.extend_from_slice(self.get(index).expect("callers ask for windows below len"));
+    }
+
+    fn liveliness(&self, index: usize) -> f32 {
+        VqWindows::liveliness(self, index)
     }
 }
 
@@ -253,6 +260,8 @@ pub fn train(
         ));
     }
     let mut order = Order::new(windows.len(), common.batch, trainer.rng.fork("order"));
+    let weighted = Weighted::new((0..windows.len()).map(|index| windows.liveliness(index)));
+    let drawn = (config.lively * common.batch as f64).round() as usize;
     let mut journal = Journal::open(&run.log(), trainer.steps(), common.steps)?;
     journal.say(&format!(
         "{} trainable numbers, {} windows of {} frames, {} steps an epoch, {} held-out windows",
@@ -266,7 +275,12 @@ pub fn train(
     let after_step = AfterStep { common, run, stop, held_out: !held_out.is_empty() };
     while trainer.steps() < common.steps {
         let step = trainer.steps() + 1;
-        let motion = gather(windows, &order.batch(step), config.window, &trainer.device)?;
+        let mut batch = order.batch(step);
+        let draws = trainer.rng.nth(step).fork("lively");
+        for (n, index) in batch.iter_mut().take(drawn).enumerate() {
+            *index = weighted.at(draws.uniform_at(n as u64)).unwrap_or(*index);
+        }
+        let motion = gather(windows, &batch, config.window, &trainer.device)?;
         let (pass, norm, rate) = trainer.step(&motion)?;
         journal.step(step, &format!("loss {:.4}  codes {:.0}", pass.total, pass.perplexity));
         if step.is_multiple_of(common.log_every) || step == 1 {

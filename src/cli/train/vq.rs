@@ -53,6 +53,10 @@ pub struct VqArgs {
     /// Frames between the starts of neighbouring windows [default: 10]
     #[arg(long)]
     stride: Option<usize>,
+    /// Share of each batch drawn by how fast hands move, 0 to 1: most windows of most data are of people who stand still. Upstream
+    /// draws all alike [default: 0]
+    #[arg(long)]
+    lively: Option<f64>,
     /// Penalty of a difference [default: l1_smooth]
     #[arg(long)]
     criterion: Option<Criterion>,
@@ -120,6 +124,7 @@ impl VqArgs {
             },
             window: 64,
             stride: 10,
+            lively: 0.0,
             criterion: Criterion::SmoothL1,
             weights: LossWeights::default(),
             code_temperature: 0.0,
@@ -137,6 +142,7 @@ impl VqArgs {
         set(&mut config.model.places, self.places);
         set(&mut config.window, self.window);
         set(&mut config.stride, self.stride);
+        set(&mut config.lively, self.lively);
         set(&mut config.criterion, self.criterion);
         set(&mut config.weights.commit, self.commit);
         set(&mut config.weights.explicit, self.explicit);
