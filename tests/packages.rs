@@ -339,6 +339,11 @@ fn a_package_that_lies_does_not_open() {
         assert!(matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported), "{to}: {error}");
         assert!(!error.to_string().contains(root.path().to_str().unwrap()), "{error}");
     }
+    // Weights of any kind have the same shapes, but a turn of these statistics is no turn.
+    let layout = "layout = \"interhuman\"\n";
+    assert!(text.contains(layout));
+    fs::write(&manifest, text.replace(layout, &format!("{layout}places = \"body\"\n"))).unwrap();
+    assert_eq!(Package::open(dir).unwrap().statistics().unwrap_err().code(), "statistics");
     fs::write(&manifest, vec![b'#'; 1 << 20]).unwrap();
     assert_eq!(Package::open(dir).unwrap_err().code(), "package_manifest");
     fs::write(&manifest, [0xff, 0xfe]).unwrap();

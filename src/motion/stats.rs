@@ -101,6 +101,14 @@ impl Stats {
         Self { mean, std }
     }
 
+    /// Whether a turn about the vertical stays a turn, as [`Stats::level`] makes it, to within rounding.
+    pub fn is_level(&self) -> bool {
+        let level = self.level();
+        let same =
+            |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-3 * b.abs().max(1e-3));
+        same(&self.std, &level.std) && same(&self.mean, &level.mean)
+    }
+
     /// Means, 262.
     pub fn mean(&self) -> &[f32] {
         &self.mean
@@ -174,6 +182,7 @@ mod tests {
         let stats = Stats::new(mean, (0..FEATURES).map(|c| 1.0 + (c % 5) as f32 * 0.1).collect()).unwrap();
         let level = stats.level();
         let again = level.level();
+        assert!(level.is_level() && !stats.is_level());
         for c in 0..FEATURES {
             assert!(
                 (level.std[c] - again.std[c]).abs() < 1e-6 && (level.mean[c] - again.mean[c]).abs() < 1e-6

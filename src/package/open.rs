@@ -4,6 +4,7 @@ use super::expected;
 use super::manifest::{FileEntry, MANIFEST, MAX_MANIFEST_BYTES, Manifest, Part};
 use super::weights::{self, Header, Tensors};
 use crate::error::{Error, ErrorKind, Result};
+use crate::models::config::Places;
 use crate::motion::Stats;
 use std::fs::File;
 use std::io::Read;
@@ -114,7 +115,14 @@ impl Package {
         }
         let tensors = self.tensors(Part::Statistics)?;
         let values = |name: &str| -> Result<Vec<f32>> { Ok(tensors[name].to_vec1::<f32>()?) };
-        statistics(values("mean")?, values("std")?).map(Some)
+        let stats = statistics(values("mean")?, values("std")?)?;
+        if self.manifest.vq.places == Places::Body && !stats.is_level() {
+            return Err(Error::corrupt(
+                "statistics",
+                "a model with places relative to the body needs statistics that are alike along both directions of the floor",
+            ));
+        }
+        Ok(Some(stats))
     }
 
     /// Read every byte of every part and check all that [`Package::tensors`] checks. `progress` is told each part
