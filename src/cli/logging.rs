@@ -7,6 +7,10 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry};
+
+/// What is told of what happens, to whomever.
+pub type Teller = Box<dyn Layer<Registry> + Send + Sync>;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Log")]
@@ -45,8 +49,8 @@ impl LogArgs {
         Self { log_level: self.log_level.or(level), log_format: self.log_format.or(format) }
     }
 
-    /// Start logging; from here on panics are logged too.
-    pub fn install(&self, default: LogLevel) {
+    /// Start logging, beside `others`; from here on panics are logged too.
+    pub fn install(&self, default: LogLevel, others: Vec<Teller>) {
         let level: LevelFilter = match self.log_level.unwrap_or(default) {
             LogLevel::Error => LevelFilter::ERROR,
             LogLevel::Warn => LevelFilter::WARN,
@@ -57,13 +61,13 @@ impl LogArgs {
         // Libraries below speak only of trouble.
         let targets = Targets::new().with_default(level.min(LevelFilter::WARN)).with_target("duet", level);
         let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-        let registry = tracing_subscriber::registry().with(targets);
-        match self.log_format.unwrap_or(LogFormat::Text) {
-            LogFormat::Text => {
-                registry.with(lines.with_ansi(std::io::stderr().is_terminal()).with_target(false)).init();
-            }
-            LogFormat::Json => registry.with(lines.json()).init(),
-        }
+        let lines: Teller = match self.log_format.unwrap_or(LogFormat::Text) {
+            LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).with_target(false).boxed(),
+            LogFormat::Json => lines.json().boxed(),
+        };
+        let mut tellers = others;
+        tellers.push(lines.with_filter(targets).boxed());
+        tracing_subscriber::registry().with(tellers).init();
         std::panic::set_hook(Box::new(|panic| {
             let words = panic.payload_as_str().unwrap_or("no message");
             // `print!` panics when nobody reads any more (`duet models list | head -1`): no fault, nothing to say.

@@ -103,8 +103,27 @@ pub fn main() -> ExitCode {
         },
         _ => (None, None),
     };
-    cli.log.or(level, format).install(default);
-    exit::report(cli.command.run())
+    #[cfg(feature = "otel")]
+    let traces = match &cli.command {
+        Command::Serve(_) => crate::server::traces::Traces::from_environment(),
+        _ => Ok(None),
+    };
+    #[cfg(feature = "otel")]
+    let (traces, others) = match traces {
+        Ok(traces) => {
+            let layer = traces.iter().map(crate::server::traces::Traces::layer).collect();
+            (traces, layer)
+        }
+        Err(error) => return exit::report(Err(error.into())),
+    };
+    #[cfg(not(feature = "otel"))]
+    let others = Vec::new();
+    cli.log.or(level, format).install(default, others);
+    let code = exit::report(cli.command.run());
+    // Sends the last of them.
+    #[cfg(feature = "otel")]
+    drop(traces);
+    code
 }
 
 /// `duet --port 9000` means `duet serve --port 9000`: `serve` is put in where flags come first and no command is named.

@@ -27,7 +27,7 @@ use std::time::Duration;
 ///   GET  /jobs/ID               how a job goes; /events as it goes; DELETE cancels
 ///   POST /edit                  {"parent": "ID", "kind": "window", "from": 30, "to": 60, "prompt": "they bow"}
 ///   GET  /motions               what has been made, the newest first
-///   GET  /motions/ID            the same answer again, while it is kept
+///   GET  /motions/ID            the same answer again, while it is kept; DELETE removes it
 ///   GET  /motions/ID/00_0.npy   keypoints of a person (the answer lists the files)
 ///   GET  /livez, /readyz        for supervisors; /metrics for Prometheus; /info, /models for people
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! What goes into a model's queue, whichever door and kind of request it came through.
 
+use super::queue::Turn;
 use super::worker::Work;
 use super::{Edited, ValidEdit, ValidRequest};
 
@@ -8,7 +9,7 @@ pub struct Asked {
     pub(super) model: Option<String>,
     pub(super) work: Work,
     pub(super) edit: Option<Edited>,
-    /// Whose the result will be.
+    /// Whose the result will be, and whose turn it takes in the queue.
     pub(super) owner: Option<String>,
 }
 
@@ -17,6 +18,15 @@ impl Asked {
     #[must_use]
     pub fn owned_by(self, owner: Option<&str>) -> Self {
         Self { owner: owner.map(str::to_owned), ..self }
+    }
+
+    /// Whose turn it takes, and how much of it: frames times decoding steps, over all samples.
+    pub(super) fn turn(&self) -> Turn {
+        let how = self.work.how();
+        let work = [how.frames, how.steps, how.samples]
+            .into_iter()
+            .fold(1, |work: u64, n| work.saturating_mul(n as u64));
+        Turn { lane: self.owner.clone(), work }
     }
 
     /// Results that it will have.

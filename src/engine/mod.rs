@@ -17,6 +17,8 @@ mod finished;
 mod gallery;
 mod health;
 mod jobs;
+mod kept;
+mod lanes;
 mod offer;
 mod queue;
 mod random;
@@ -57,7 +59,7 @@ use worker::{Follower, Outcome};
 /// How much the engine takes on.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Requests that may wait for one model.
+    /// Requests that may wait for one model; a few more where several owners share it.
     pub queue: usize,
     /// Results kept.
     pub results: usize,
@@ -163,7 +165,7 @@ impl Engine {
         self.admit(asked, Follower::of(Box::new(|_, _| ())), Entrance::New)
     }
 
-    /// How many requests will be served before this one; `None` once it is served itself.
+    /// How many requests will be served before this one if none comes; `None` once it is served itself.
     fn waiting_before(&self, place: Place) -> Option<usize> {
         self.models[place.model].worker.position(place.ticket)
     }
@@ -235,48 +237,6 @@ impl Engine {
         self.finish_blocking(self.admit(edit.into(), Follower::of(on_progress), Entrance::New)?)
     }
 
-    /// A kept result. May read a file, so it may take milliseconds: see [`Engine::fetch`].
-    ///
-    /// # Errors
-    /// `unknown_motion` when there is none of that name (any more).
-    pub fn find(&self, id: &str) -> Result<Arc<Finished>> {
-        let id = MotionId::parse(id).ok_or_else(unknown_motion)?;
-        if let Some(finished) = self.store.get(id) {
-            return Ok(finished);
-        }
-        let found = self.archive().and_then(|archive| archive.find(id));
-        let finished = Arc::new(found.ok_or_else(unknown_motion)?);
-        self.store.put(finished.clone());
-        Ok(finished)
-    }
-
-    /// [`Engine::find`] for async code.
-    ///
-    /// # Errors
-    /// As [`Engine::find`].
-    pub async fn fetch(&self, id: &str) -> Result<Arc<Finished>> {
-        let id = MotionId::parse(id).ok_or_else(unknown_motion)?;
-        if let Some(finished) = self.store.get(id) {
-            return Ok(finished);
-        }
-        let found = on_disk(self.archive(), move |archive| archive.find(id)).await.flatten();
-        let finished = Arc::new(found.ok_or_else(unknown_motion)?);
-        self.store.put(finished.clone());
-        Ok(finished)
-    }
-
-    /// Results of one owner, the newest first: those on disk, or in memory where nothing is kept on disk.
-    pub async fn browse(&self, browse: Browse) -> Page {
-        let (asked, limit) = (browse.clone(), browse.limit);
-        let entries = on_disk(self.archive(), move |archive| archive.browse(&asked)).await.flatten();
-        Page::of(entries.unwrap_or_else(|| self.store.browse(&browse)), limit)
-    }
-
-    /// How the results on disk are; `None` where none are to be kept there.
-    pub fn kept(&self) -> Option<Figures> {
-        self.keeping.figures()
-    }
-
     fn archive(&self) -> Option<&Arc<Archive>> {
         self.keeping.archive()
     }
@@ -300,6 +260,7 @@ impl Engine {
 
     /// Let it in now; its result is awaited apart from that.
     fn admit(&self, asked: Asked, follower: Follower, entrance: Entrance) -> Result<Admitted> {
+        let turn = asked.turn();
         let Asked { model, work, edit, owner } = asked;
         let (position, started) = (self.position(model.as_deref())?, Instant::now());
         let (id, had_a_place) = match entrance {
@@ -307,7 +268,7 @@ impl Engine {
             Entrance::Again(id) => (id, true),
         };
         let (model, request) = (&self.models[position], work.how().clone());
-        let (ticket, answer) = model.worker.run(work, follower, had_a_place)?;
+        let (ticket, answer) = model.worker.run(work, follower, turn, had_a_place)?;
         let place = Place { model: position, ticket };
         let pending = Pending { id, owner, model: model.name.clone(), request, edit, started, place };
         Ok(Admitted { pending, answer })
@@ -360,14 +321,6 @@ impl Engine {
 pub struct Admitted {
     pending: Pending,
     answer: oneshot::Receiver<Result<Outcome>>,
-}
-
-fn unknown_motion() -> Error {
-    Error::new(
-        ErrorKind::NotFound,
-        "unknown_motion",
-        "there is no motion of this name (any more): results are kept for a while only; generate it again",
-    )
 }
 
 /// How a request comes in.

@@ -1,9 +1,11 @@
-//! The bounded line in front of a model. Admission is decided when a job comes, and people who left hold no place.
+//! The bounded line in front of a model. Admission is decided when a job comes, and people who left hold no place. Whose turn it is
+//! is the knowledge of [`Lanes`].
 
-use std::collections::VecDeque;
+use super::lanes::Lanes;
+pub(super) use super::lanes::{Ticket, Turn};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// First in, first out, at most `capacity` waiting.
+/// Those who wait for a model: about `capacity` of them, shared among lanes.
 pub(super) struct Queue<T> {
     inner: Mutex<Inner<T>>,
     wake: Condvar,
@@ -11,15 +13,9 @@ pub(super) struct Queue<T> {
 }
 
 struct Inner<T> {
-    /// Each with its ticket.
-    waiting: VecDeque<(Ticket, T)>,
-    next: u64,
+    lanes: Lanes<T>,
     closed: bool,
 }
-
-/// Says which of those who came this one is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ticket(u64);
 
 /// Why a job was not let in.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,47 +26,45 @@ pub(super) enum Refused {
 
 impl<T> Queue<T> {
     pub(super) fn new(capacity: usize) -> Self {
-        let inner = Inner { waiting: VecDeque::new(), next: 0, closed: false };
+        let inner = Inner { lanes: Lanes::new(), closed: false };
         Self { inner: Mutex::new(inner), wake: Condvar::new(), capacity: capacity.max(1) }
     }
 
-    /// Let `item` in when there is room after everything that is `gone` has been dropped.
-    pub(super) fn push(&self, item: T, gone: impl Fn(&T) -> bool) -> Result<Ticket, Refused> {
+    /// Let `item` in when its lane has room after everything that is `gone` has been dropped.
+    pub(super) fn push(&self, turn: Turn, item: T, gone: impl Fn(&T) -> bool) -> Result<Ticket, Refused> {
         let mut inner = self.lock();
         if inner.closed {
             return Err(Refused::Closed);
         }
-        if inner.waiting.len() >= self.capacity {
-            inner.waiting.retain(|(_, waiting)| !gone(waiting));
+        if !inner.lanes.has_room(turn.lane.as_deref(), self.capacity) {
+            inner.lanes.clear(gone);
         }
-        if inner.waiting.len() >= self.capacity {
+        if !inner.lanes.has_room(turn.lane.as_deref(), self.capacity) {
             return Err(Refused::Full);
         }
-        Ok(self.append(&mut inner, item))
+        Ok(self.append(&mut inner, turn, item))
     }
 
     /// Let `item` in whether there is room or not: it had a place before.
-    pub(super) fn readmit(&self, item: T) -> Result<Ticket, Refused> {
+    pub(super) fn readmit(&self, turn: Turn, item: T) -> Result<Ticket, Refused> {
         let mut inner = self.lock();
-        if inner.closed { Err(Refused::Closed) } else { Ok(self.append(&mut inner, item)) }
+        if inner.closed { Err(Refused::Closed) } else { Ok(self.append(&mut inner, turn, item)) }
     }
 
-    fn append(&self, inner: &mut Inner<T>, item: T) -> Ticket {
-        let ticket = Ticket(inner.next);
-        inner.next += 1;
-        inner.waiting.push_back((ticket, item));
+    fn append(&self, inner: &mut Inner<T>, turn: Turn, item: T) -> Ticket {
+        let ticket = inner.lanes.push(turn, item);
         self.wake.notify_one();
         ticket
     }
 
-    /// The next item; waits for one. `None` once the queue is closed.
-    pub(super) fn pop(&self) -> Option<T> {
+    /// The next item; waits for one. `None` once the queue is closed. One that is `gone` may come, too, and takes nobody's turn.
+    pub(super) fn pop(&self, gone: impl Fn(&T) -> bool) -> Option<T> {
         let mut inner = self.lock();
         loop {
             if inner.closed {
                 return None;
             }
-            if let Some((_, item)) = inner.waiting.pop_front() {
+            if let Some(item) = inner.lanes.pop(&gone) {
                 return Some(item);
             }
             inner = self.wake.wait(inner).unwrap_or_else(PoisonError::into_inner);
@@ -83,7 +77,7 @@ impl<T> Queue<T> {
             let mut inner = self.lock();
             inner.closed = true;
             self.wake.notify_all();
-            std::mem::take(&mut inner.waiting)
+            std::mem::replace(&mut inner.lanes, Lanes::new())
         };
         drop(dropped);
     }
@@ -92,15 +86,13 @@ impl<T> Queue<T> {
         self.lock().closed
     }
 
-    /// How many are before this one in the line, those who are `gone` not counted; `None` when it waits no longer.
+    /// How many will be served before this one if nobody comes, those who are `gone` not counted; `None` when it waits no longer.
     pub(super) fn position(&self, ticket: Ticket, gone: impl Fn(&T) -> bool) -> Option<usize> {
-        let inner = self.lock();
-        let place = inner.waiting.iter().position(|(other, _)| *other == ticket)?;
-        Some(inner.waiting.iter().take(place).filter(|(_, waiting)| !gone(waiting)).count())
+        self.lock().lanes.position(ticket, gone)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.lock().waiting.len()
+        self.lock().lanes.len()
     }
 
     /// No code that can panic runs under the lock but the caller's `gone`, which leaves the line whole.
@@ -114,58 +106,80 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
+    fn nobody<T>(_: &T) -> bool {
+        false
+    }
+
+    fn push(queue: &Queue<i32>, item: i32) -> Result<Ticket, Refused> {
+        queue.push(Turn::default(), item, nobody)
+    }
+
     #[test]
     fn first_in_first_out_and_bounded() {
         let queue = Queue::new(2);
-        queue.push(1, |_| false).unwrap();
-        queue.push(2, |_| false).unwrap();
-        assert_eq!(queue.push(3, |_| false), Err(Refused::Full));
-        assert_eq!((queue.pop(), queue.len()), (Some(1), 1));
-        queue.push(4, |_| false).unwrap();
-        assert_eq!((queue.pop(), queue.pop()), (Some(2), Some(4)));
+        push(&queue, 1).unwrap();
+        push(&queue, 2).unwrap();
+        assert_eq!(push(&queue, 3), Err(Refused::Full));
+        assert_eq!((queue.pop(nobody), queue.len()), (Some(1), 1));
+        push(&queue, 4).unwrap();
+        assert_eq!((queue.pop(nobody), queue.pop(nobody)), (Some(2), Some(4)));
     }
 
     #[test]
     fn who_had_a_place_finds_one_and_keeps_others_out() {
         let queue = Queue::new(1);
-        queue.readmit(1).unwrap();
-        queue.readmit(2).unwrap();
-        assert_eq!(queue.push(3, |_| false), Err(Refused::Full));
-        assert_eq!((queue.pop(), queue.pop()), (Some(1), Some(2)));
+        queue.readmit(Turn::default(), 1).unwrap();
+        queue.readmit(Turn::default(), 2).unwrap();
+        assert_eq!(push(&queue, 3), Err(Refused::Full));
+        assert_eq!((queue.pop(nobody), queue.pop(nobody)), (Some(1), Some(2)));
         queue.close();
-        assert_eq!(queue.readmit(4), Err(Refused::Closed));
+        assert_eq!(queue.readmit(Turn::default(), 4), Err(Refused::Closed));
     }
 
     #[test]
     fn those_who_left_hold_no_place() {
         let queue = Queue::new(2);
-        queue.push(1, |_| false).unwrap();
-        queue.push(2, |_| false).unwrap();
-        queue.push(3, |item| *item == 1).unwrap();
-        assert_eq!((queue.pop(), queue.pop()), (Some(2), Some(3)));
+        push(&queue, 1).unwrap();
+        push(&queue, 2).unwrap();
+        queue.push(Turn::default(), 3, |item| *item == 1).unwrap();
+        assert_eq!((queue.pop(nobody), queue.pop(nobody)), (Some(2), Some(3)));
     }
 
     #[test]
     fn positions_count_those_who_still_wait() {
         let queue = Queue::new(3);
-        let tickets = [1, 2, 3].map(|item| queue.push(item, |_| false).unwrap());
+        let tickets = [1, 2, 3].map(|item| push(&queue, item).unwrap());
         let positions = |gone: i32| tickets.map(|ticket| queue.position(ticket, |item| *item == gone));
         assert_eq!(positions(0), [Some(0), Some(1), Some(2)]);
         assert_eq!(positions(2), [Some(0), Some(1), Some(1)]);
-        queue.pop();
+        queue.pop(nobody);
         assert_eq!(positions(0), [None, Some(0), Some(1)]);
     }
 
     #[test]
+    fn a_lane_that_fills_the_house_keeps_no_other_out() {
+        let queue = Queue::new(4);
+        let named = |lane: &str| Turn { lane: Some(lane.into()), work: 1 };
+        for item in 0..4 {
+            queue.push(named("storm"), item, nobody).unwrap();
+        }
+        assert_eq!(queue.push(named("storm"), 4, nobody), Err(Refused::Full));
+        queue.pop(nobody);
+        let ticket = queue.push(named("anna"), 5, nobody).unwrap();
+        assert_eq!(queue.position(ticket, nobody), Some(0));
+        assert_eq!((queue.pop(nobody), queue.pop(nobody)), (Some(5), Some(1)));
+    }
+
+    #[test]
     fn closing_wakes_and_refuses() {
-        let queue = Arc::new(Queue::<u8>::new(1));
+        let queue = Arc::new(Queue::<i32>::new(1));
         let waiter = std::thread::spawn({
             let queue = queue.clone();
-            move || queue.pop()
+            move || queue.pop(nobody)
         });
         queue.close();
         assert_eq!(waiter.join().unwrap(), None);
-        assert_eq!(queue.push(1, |_| false), Err(Refused::Closed));
+        assert_eq!(push(&queue, 1), Err(Refused::Closed));
         assert!(queue.is_closed());
     }
 }

@@ -43,6 +43,10 @@ impl Store {
         Some(finished)
     }
 
+    pub(super) fn remove(&self, id: MotionId) {
+        self.lock().retain(|finished| finished.id != id);
+    }
+
     /// Results of one owner, the newest first; one more than asked for where there are more.
     pub(super) fn browse(&self, browse: &Browse) -> Vec<Entry> {
         let mut own: Vec<_> =

@@ -6,7 +6,7 @@
 use super::check;
 use super::drafts::Drafts;
 use super::health::{Health, Phase, Status};
-use super::queue::{Queue, Refused, Ticket};
+use super::queue::{Queue, Refused, Ticket, Turn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::generate::{EditRequest, GenerateRequest, Generated, Generator, Nobody, Onlooker, Progress};
 use serde::{Deserialize, Serialize};
@@ -124,7 +124,7 @@ impl Worker {
     /// Have the model loaded now; the answer says how that went.
     pub(super) fn load(&self) -> Result<oneshot::Receiver<Result<()>>> {
         let (reply, answer) = oneshot::channel();
-        self.submit(Task::Load(reply))?;
+        self.submit(Turn::default(), Task::Load(reply))?;
         Ok(answer)
     }
 
@@ -133,22 +133,26 @@ impl Worker {
         &self,
         work: Work,
         follower: Follower,
+        turn: Turn,
         had_a_place: bool,
     ) -> Result<(Ticket, oneshot::Receiver<Result<Outcome>>)> {
         let (reply, answer) = oneshot::channel();
         let task = Task::Run(Job { work, reply, follower, queued: Instant::now() });
-        let ticket =
-            if had_a_place { self.0.queue.readmit(task).map_err(|_| stopped())? } else { self.submit(task)? };
+        let ticket = if had_a_place {
+            self.0.queue.readmit(turn, task).map_err(|_| stopped())?
+        } else {
+            self.submit(turn, task)?
+        };
         Ok((ticket, answer))
     }
 
-    /// Requests that will be served before this one, that being served not counted; `None` once it is served itself.
+    /// Requests that will be served before this one if none comes, that being served not counted; `None` once it is served itself.
     pub(super) fn position(&self, ticket: Ticket) -> Option<usize> {
         self.0.queue.position(ticket, Task::is_gone)
     }
 
-    fn submit(&self, task: Task) -> Result<Ticket> {
-        self.0.queue.push(task, Task::is_gone).map_err(|refused| match refused {
+    fn submit(&self, turn: Turn, task: Task) -> Result<Ticket> {
+        self.0.queue.push(turn, task, Task::is_gone).map_err(|refused| match refused {
             Refused::Full => Error::new(
                 ErrorKind::Busy,
                 "queue_full",
@@ -234,7 +238,7 @@ impl Thread {
         {
             tracing::error!(%error, "the model could not be loaded again");
         }
-        while let Some(task) = self.desk.queue.pop() {
+        while let Some(task) = self.desk.queue.pop(Task::is_gone) {
             if task.is_gone() {
                 tracing::debug!("skipped a request whose caller had gone");
                 continue;

@@ -18,6 +18,7 @@ use serde_json::json;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
+use tracing::{Instrument, Span};
 
 /// Requests of a batch that wait or run at a time: the model always finds the next one, and others find room.
 const AT_ONCE: usize = 2;
@@ -61,10 +62,12 @@ pub async fn batch(
     let share = caller.admit()?;
     let members = begun(&state, &caller, members)?;
     let desk = Arc::new(Desk { state, caller, time, _share: share });
+    // Lines are made while the answer is read, when its handler is over.
+    let span = Span::current();
     let made = stream::iter(members.into_iter().enumerate())
         .map(move |(index, member)| {
             let desk = desk.clone();
-            async move { (index, desk.line(index, member).await) }
+            async move { (index, desk.line(index, member).await) }.instrument(span.clone())
         })
         .buffer_unordered(AT_ONCE);
     Ok(if wants_lines(&headers) { lines(made) } else { whole(made).await })

@@ -170,15 +170,7 @@ impl Metrics {
         problem: Option<&'static str>,
         took: Duration,
     ) {
-        let method = match method.as_str() {
-            "GET" => "GET",
-            "POST" => "POST",
-            "DELETE" => "DELETE",
-            "HEAD" => "HEAD",
-            "OPTIONS" => "OPTIONS",
-            // Anybody can make up methods; each would be a series of its own.
-            _ => "other",
-        };
+        let method = known_method(method);
         let route = route.to_owned();
         self.requests.get_or_create(&Answer { method, route: route.clone(), status }).inc();
         self.request_seconds.get_or_create(&Route { route }).observe(took.as_secs_f64());
@@ -221,6 +213,18 @@ impl Metrics {
             Error::internal("metrics", "the figures could not be written").with_source(source)
         })?;
         Ok(text)
+    }
+}
+
+/// Anybody can make up methods; each would be a series of its own.
+pub fn known_method(method: &axum::http::Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "POST" => "POST",
+        "DELETE" => "DELETE",
+        "HEAD" => "HEAD",
+        "OPTIONS" => "OPTIONS",
+        _ => "other",
     }
 }
 

@@ -30,6 +30,8 @@ mod ranges;
 pub mod serve;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "otel")]
+pub mod traces;
 
 pub use about::About;
 pub use keys::{Key, Keyring, draw as draw_key};
@@ -135,7 +137,11 @@ impl AppState {
         let Policy { hosts, origins, keys, times, jobs, about } = policy;
         let metrics = Arc::new(Metrics::new(about.version, about.revision));
         let counted = metrics.clone();
-        engine.on_finished(Box::new(move |finished| counted.finished(finished)));
+        engine.on_finished(Box::new(move |finished| {
+            counted.finished(finished);
+            #[cfg(feature = "otel")]
+            traces::stages(finished);
+        }));
         Ok(Self {
             page: Arc::new(Page::new(&engine)?),
             docs: Arc::new(docs::Docs::new()?),
@@ -174,7 +180,7 @@ fn guarded() -> Vec<(&'static str, MethodRouter<AppState>)> {
         ("/jobs/{id}", get(jobs::job).delete(jobs::cancel)),
         ("/jobs/{id}/events", get(jobs::events)),
         ("/motions", get(gallery::motions)),
-        ("/motions/{id}", get(motions::motion)),
+        ("/motions/{id}", get(motions::motion).delete(motions::remove)),
         ("/motions/{id}/{file}", get(motions::file)),
         ("/models", get(about::models)),
         ("/info", get(about::info)),

@@ -1,5 +1,6 @@
-//! `GET /motions/{id}` and its files: results while they are kept.
+//! `/motions/{id}` and its files: results while they are kept.
 
+use super::access::Caller;
 use super::negotiate::Form;
 use super::problem::{self, Problem};
 use super::{AppState, cache, ranges};
@@ -8,9 +9,9 @@ use crate::error::{Error, Result};
 use crate::formats::{Format, mp4_not_built};
 use crate::render::{Camera, Views};
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Extension, Path, RawQuery, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LOCATION, VARY};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 
@@ -44,6 +45,17 @@ pub async fn motion(
     };
     response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
     Ok(response)
+}
+
+/// Remove it and its files, for good.
+pub async fn remove(
+    State(state): State<AppState>,
+    Extension(caller): Extension<Caller>,
+    path: Asked<String>,
+) -> Answered {
+    let Ok(Path(id)) = path else { return Err(problem::not_found().await) };
+    state.engine.remove(&id, caller.name()).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// One of its files, made now.

@@ -2,6 +2,8 @@
 
 use super::AppState;
 use super::problem::{Problem, ProblemCode};
+#[cfg(feature = "otel")]
+use super::traces;
 use crate::engine::MotionId;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue};
@@ -10,6 +12,11 @@ use axum::response::{IntoResponse, Response};
 use std::time::Instant;
 use tracing::Instrument;
 use tracing::field::Empty;
+
+/// Probes and scrapes come every few seconds: they would be most of the log, and of the traces.
+const OFTEN: [&str; 4] = ["/livez", "/readyz", "/healthz", "/metrics"];
+/// Where the spans of these are.
+pub const PROBES: &str = "duet::probes";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -27,14 +34,22 @@ pub async fn observe(State(state): State<AppState>, request: Request, next: Next
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
     let method = request.method().clone();
-    let span = tracing::info_span!("request", %id, %method, route, key = Empty);
+    let is_probe = OFTEN.contains(&route);
+    let span = if is_probe {
+        tracing::info_span!(target: PROBES, "request", %id, %method, route, key = Empty)
+    } else {
+        tracing::info_span!("request", %id, %method, route, key = Empty, otel.kind = Empty)
+    };
+    #[cfg(feature = "otel")]
+    traces::begin(&span, &method, route, request.headers());
     let mut response = next.run(request).instrument(span.clone()).await;
     let (status, took) = (response.status().as_u16(), started.elapsed());
     let problem = response.extensions().get::<ProblemCode>().map(|code| code.0);
+    #[cfg(feature = "otel")]
+    traces::answered(&span, status);
     state.metrics.answered(&method, route, status, problem, took);
     let ms = took.as_millis() as u64;
-    // Probes and scrapes come every few seconds: they would be most of the log.
-    if matches!(route, "/livez" | "/readyz" | "/healthz" | "/metrics") && status == 200 {
+    if is_probe && status == 200 {
         span.in_scope(|| tracing::debug!(status, ms, "answered"));
     } else {
         span.in_scope(|| tracing::info!(status, ms, problem, "answered"));

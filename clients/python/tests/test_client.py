@@ -139,6 +139,22 @@ class Sync(unittest.TestCase):
         by = moved.samples[0].positions[0] - motion.samples[0].positions[0]
         np.testing.assert_allclose(by[..., 0], 0.5, atol=2e-3)
 
+    def test_results_are_listed_and_removed(self) -> None:
+        made = [self.duet.generate("they list", seed=seed, **SHORT).id for seed in range(3)]
+        newest = [listed for listed, _ in zip(self.duet.motions(page=1), range(3))]
+        self.assertEqual([listed.id for listed in newest], made[::-1])
+        first = newest[0]
+        self.assertEqual((first.prompt, first.frames, first.seed, first.parent), ("they list", 16, 2, None))
+        self.assertIsNotNone(first.created.tzinfo)
+        self.duet.remove(first)
+        self.duet.remove(made[0])
+        left = [listed.id for listed in self.duet.motions() if listed.id in made]
+        self.assertEqual(left, [made[1]])
+        for gone in (self.duet.motion, self.duet.remove):
+            with self.assertRaises(duet_client.NotFound) as refused:
+                gone(first.id)
+            self.assertEqual(refused.exception.code, "unknown_motion")
+
     def test_what_runs_there(self) -> None:
         self.assertTrue(self.duet.is_ready())
         self.assertTrue(any(model["default"] for model in self.duet.models()))
@@ -174,7 +190,12 @@ class Async(unittest.IsolatedAsyncioTestCase):
             np.testing.assert_array_equal(job_made.samples[0].positions, motion.samples[0].positions)
             results = [pair async for pair in duet.batch([{"prompt": "they hug", **SHORT}, {"prompt": ""}])]
             self.assertEqual(sorted(index for index, _ in results), [0, 1])
-            arrays = await duet.arrays(motion)
+            listed = [listed.id async for listed in duet.motions()]
+            self.assertIn(motion.id, listed)
+            await duet.remove(motion)
+            with self.assertRaises(duet_client.NotFound):
+                await duet.motion(motion.id)
+            arrays = await duet.arrays(job_made)
             self.assertEqual(arrays["positions"].shape, (2, 16, 22, 3))
             with self.assertRaises(duet_client.InvalidRequest):
                 await duet.generate("")

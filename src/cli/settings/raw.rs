@@ -37,7 +37,7 @@ pub struct RawSettings {
     /// Let pages of this origin (https://example.org) use the API from browsers (CORS) [default: none]
     #[arg(long, env = "DUET_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub allow_origin: Option<Vec<String>>,
-    /// Requests that may wait for a model; more are told to come back later (429) [default: 16]
+    /// Requests that may wait for a model, shared among keys where there are some; more are told to come back later (429) [default: 16]
     #[arg(long, env = "DUET_QUEUE", value_name = "N")]
     pub queue: Option<u64>,
     /// Seconds that a request may take, waiting included [default: 300]

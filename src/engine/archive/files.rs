@@ -77,7 +77,18 @@ impl Files {
         }
     }
 
-    /// Remove a file. One that stays is found at the next start, as no row has it.
+    /// Remove a file, for good.
+    pub(super) fn delete(&self, id: MotionId) -> Result<()> {
+        let path = self.path(id);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => {
+                removed.and_then(|()| sync(&self.folder)).map_err(|source| Error::io("remove", &path, source))
+            }
+        }
+    }
+
+    /// Remove a file that nobody asked to have removed. One that stays is found at the next start, as no row has it.
     pub(super) fn remove(&self, id: MotionId) {
         if let Err(error) = fs::remove_file(self.path(id))
             && error.kind() != io::ErrorKind::NotFound
@@ -124,6 +135,10 @@ mod tests {
         assert_eq!(files.sweep().unwrap(), [one]);
         files.remove(one);
         files.remove(one);
+        files.put(two, b"unwanted").unwrap();
+        files.delete(two).unwrap();
+        assert_eq!(files.read(two).unwrap(), None);
+        files.delete(two).unwrap();
         let mut left: Vec<_> = fs::read_dir(&folder).unwrap().map(|e| e.unwrap().file_name()).collect();
         left.sort();
         assert_eq!(left, ["notes.txt", "x.motion"]);

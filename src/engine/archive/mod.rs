@@ -230,6 +230,16 @@ impl Archive {
         Ok((finished.id == id && !is_too_old).then_some(finished))
     }
 
+    /// Remove a result; whether it is gone. The row goes first: a file without one is swept at the next start.
+    pub(super) fn remove(&self, id: MotionId) -> bool {
+        let index = self.index();
+        let removed = index.remove(id);
+        self.count(&index);
+        drop(index);
+        let removed = removed.and_then(|()| self.files.delete(id));
+        self.note(Failure::Result, "a result could not be removed", removed).is_some()
+    }
+
     fn drop_result(&self, id: MotionId) {
         self.files.remove(id);
         let index = self.index();

@@ -1,4 +1,4 @@
-//! The list of results.
+//! The list of results, and how one leaves it.
 
 use super::examples::{self, MOTION_ID};
 use super::paths::{operation, reference};
@@ -28,6 +28,22 @@ pub fn motions() -> Value {
     .answer(200, "A page", "application/json", reference("Motions"), examples::motions())
     .problem(400, &["invalid_limit", "invalid_before", "unknown_field", "duplicate_field"])
     .curl("curl -s 'localhost:8080/motions?limit=10'")
+    .guarded()
+}
+
+pub fn remove() -> Value {
+    operation(
+        "motion",
+        "remove",
+        "Remove a result",
+        "For good, with its files, in memory and on disk. With keys, only with the one that asked for it. What was made from it stays.",
+    )
+    .id("id", MOTION_ID)
+    .nothing(204, "It is gone")
+    .problem(403, &["host_not_allowed", "origin_not_allowed"])
+    .problem(404, &["unknown_motion", "not_found"])
+    .problem(500, &["internal"])
+    .curl(&format!("curl -s -X DELETE localhost:8080/motions/{MOTION_ID}"))
     .guarded()
 }
 

@@ -26,6 +26,12 @@ impl Operation {
         self
     }
 
+    /// An answer without a body.
+    pub fn nothing(mut self, status: u16, words: &str) -> Self {
+        self.0["responses"][status.to_string()] = json!({ "description": words });
+        self
+    }
+
     /// The same answer as other kinds of file.
     fn also(mut self, status: u16, media: &[&str]) -> Self {
         for media in media {
@@ -68,7 +74,7 @@ impl Operation {
         self
     }
 
-    fn id(self, name: &str, example: &str) -> Self {
+    pub fn id(self, name: &str, example: &str) -> Self {
         self.parameter("path", name, "As the answer named it", json!({"type": "string", "example": example}))
     }
 
@@ -106,6 +112,7 @@ pub fn paths() -> Value {
     put("/edit", "post", edit());
     put("/motions", "get", gallery::motions());
     put("/motions/{id}", "get", motion());
+    put("/motions/{id}", "delete", gallery::remove());
     put("/motions/{id}/{file}", "get", file());
     put("/jobs/{id}", "get", job("job", "How a job goes", "").guarded());
     put("/jobs/{id}", "delete", cancel());

@@ -265,3 +265,24 @@ async fn the_list_has_pages_and_each_key_its_own() {
         house.get("/motions").await.is_problem(401, "unauthorized");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_removed_stays_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = open(folder.path()).await;
+    let [kept, unwanted] = [house.prompt("walk").await.json(), house.prompt("walk").await.json()]
+        .map(|made| format!("/motions/{}", made["id"].as_str().unwrap()));
+    let remove = async |house: &House| {
+        house.send(request(Method::DELETE, &unwanted).body(Body::empty()).unwrap()).await
+    };
+    assert_eq!(remove(&house).await.status, StatusCode::NO_CONTENT);
+    let files = || std::fs::read_dir(folder.path().join("motions")).unwrap().count();
+    assert_eq!((house.engine.kept().unwrap().kept, files()), (1, 1));
+    close(house).await;
+
+    let house = open(folder.path()).await;
+    house.get(&unwanted).await.is_problem(404, "unknown_motion");
+    remove(&house).await.is_problem(404, "unknown_motion");
+    assert_eq!(house.get(&kept).await.status, StatusCode::OK);
+    assert_eq!(house.get("/motions").await.json()["motions"].as_array().unwrap().len(), 1);
+}

@@ -16,6 +16,7 @@ mod edits;
 mod forms;
 mod jobs;
 mod operations;
+mod owners;
 mod requests;
 mod service;
 

@@ -14,7 +14,7 @@ from .errors import (
     Unavailable,
     Unreachable,
 )
-from .models import Job, Motion, Preview, Sample, Settings
+from .models import Job, Listed, Motion, Preview, Sample, Settings
 
 __all__ = [
     "AsyncClient",
@@ -24,6 +24,7 @@ __all__ = [
     "DuetError",
     "InvalidRequest",
     "Job",
+    "Listed",
     "Motion",
     "NotAllowed",
     "NotFound",

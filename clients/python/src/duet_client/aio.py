@@ -15,7 +15,7 @@ from typing_extensions import Self, Unpack
 from . import _wire
 from ._wire import Arrays, OnPreview, OnProgress, Options, Request
 from .errors import DuetError, ProblemError, Unreachable
-from .models import Job, Motion, Preview
+from .models import Job, Listed, Motion, Preview
 
 
 class AsyncClient:
@@ -141,6 +141,19 @@ class AsyncClient:
     async def motion(self, id: str) -> Motion:
         """A result again, while the server keeps it."""
         return Motion.of((await self._send("GET", f"/motions/{id}")).json())
+
+    async def motions(self, page: int = 100) -> AsyncGenerator[Listed, None]:
+        """What has been made and is kept, the newest first; asked for by pages of 1 to 100 as they are needed."""
+        address: str | None = f"/motions?limit={page}"
+        while address is not None:
+            body = (await self._send("GET", address)).json()
+            for listed in body["motions"]:
+                yield Listed.of(listed)
+            address = body.get("next")
+
+    async def remove(self, motion: Motion | Listed | str) -> None:
+        """Remove a result and its files for good; where there are keys, only with the one that asked for it."""
+        await self._send("DELETE", f"/motions/{motion if isinstance(motion, str) else motion.id}")
 
     async def file(self, address: str) -> bytes:
         """A file of a sample, by the address that ``Sample.files`` gives."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,43 @@ class Motion:
             timings_ms=body["timings_ms"],
             parent=body.get("parent"),
             edit=body.get("edit"),
+        )
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A result in the list, without its motion."""
+
+    id: str
+    #: When it was made.
+    created: datetime
+    model: str
+    prompt: str
+    frames: int
+    seconds: float
+    samples: int
+    #: Of the first sample.
+    seed: int
+    #: Of an edit: what kind.
+    kind: str | None
+    #: Of an edit: the result it was made from.
+    parent: str | None
+
+    @staticmethod
+    def of(body: Mapping[str, Any]) -> Listed:
+        """From the server's JSON."""
+        return Listed(
+            id=body["id"],
+            # Before Python 3.11 a Z is not read.
+            created=datetime.fromisoformat(body["created"].replace("Z", "+00:00")),
+            model=body["model"],
+            prompt=body["prompt"],
+            frames=body["frames"],
+            seconds=body["seconds"],
+            samples=body["samples"],
+            seed=body["seed"],
+            kind=body.get("kind"),
+            parent=body.get("parent"),
         )
 
 
