@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 # docker build -t duet .                                the server on CPUs
 # docker build -t duet:cuda --target cuda .             the same for NVIDIA GPUs (run with --gpus all)
-# --build-arg FEATURES=bundle,mp4 adds MP4 videos (docs/exports.md says what H.264 asks of those who pass images on).
+# --build-arg FEATURES=bundle,mp4 adds MP4 videos (docs/exports.md says what H.264 asks of those who pass images on), FEATURES=bundle,otel traces (docs/api.md).
 # Both take --build-arg DUET_REVISION="$(git rev-parse HEAD)", which GET /info then tells.
 
 ARG RUST=1.95
@@ -33,8 +33,8 @@ RUN --mount=type=cache,target=/root/.cargo/registry --mount=type=cache,target=/s
     cargo build --release --locked --features "${FEATURES},cuda" && cp target/release/duet /duet
 
 FROM nvidia/cuda:${CUDA}-runtime-ubuntu22.04 AS cuda
-# Volumes start as these folders are: the user's own.
-RUN useradd --uid 10001 --create-home duet && install -d -o duet /models /data
+# Volumes start as these folders are: the user's own, and results, which hold prompts, nobody else's to read.
+RUN useradd --uid 10001 --create-home duet && install -d -o duet /models && install -d -m 700 -o duet /data
 COPY --from=build-cuda /duet /usr/local/bin/duet
 USER duet
 # Models that are imported or pulled go to the first, results and jobs to the second.
@@ -47,7 +47,7 @@ CMD ["serve"]
 
 FROM debian:bookworm-slim AS cpu
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates libstdc++6 && rm -rf /var/lib/apt/lists/* \
-    && useradd --uid 10001 --create-home duet && install -d -o duet /models /data
+    && useradd --uid 10001 --create-home duet && install -d -o duet /models && install -d -m 700 -o duet /data
 COPY --from=build-cpu /duet /usr/local/bin/duet
 USER duet
 ENV DUET_MODELS=/models DUET_DATA_DIR=/data DUET_HOST=0.0.0.0 DUET_LOG_FORMAT=json

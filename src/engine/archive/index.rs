@@ -100,6 +100,8 @@ impl Index {
         // What was acknowledged outlives the power, too.
         db.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
         db.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
+        // Prompts that were removed are not left in the gaps.
+        db.pragma_update(None, "secure_delete", "ON").map_err(failed)?;
         let verdict: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(failed)?;
         if verdict != "ok" {
             return Err(Error::corrupt("index_damaged", "the index is damaged").with_source(verdict));
