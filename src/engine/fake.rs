@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::generate::edit::without_model;
 use crate::generate::{
     Draft, EditRequest, Familiarity, GenerateRequest, Generated, Generator, Nobody, Onlooker, Progress,
-    Sample, Timings,
+    Sample, Timings, Together, Turn, Underway,
 };
 use crate::motion::{JOINTS, Motion, Person};
 use crate::package::Example;
@@ -30,6 +30,8 @@ pub(crate) struct Control {
     pub steps: AtomicUsize,
     /// Drafts that somebody wanted.
     pub shown: AtomicUsize,
+    /// Models can work on several generations side by side.
+    pub together: AtomicBool,
 }
 
 impl Control {
@@ -72,6 +74,10 @@ impl Generator for Fake {
         onlooker: &mut dyn Onlooker,
     ) -> Result<Generated> {
         self.run(request, progress, onlooker)
+    }
+
+    fn together(&self) -> Option<&dyn Together> {
+        self.0.together.load(SeqCst).then_some(self)
     }
 
     fn edit(&mut self, request: &EditRequest, progress: Progress<'_>) -> Result<Generated> {
@@ -119,27 +125,96 @@ impl Fake {
                 onlooker.see(step, Draft { sample: 0, positions });
             }
         }
-        if request.prompt.starts_with("panic") {
-            panic!("index out of bounds in /secret/place/model.rs");
+        end(request)
+    }
+}
+
+/// What a request comes to after its last step.
+fn end(request: &GenerateRequest) -> Result<Generated> {
+    if request.prompt.starts_with("panic") {
+        panic!("index out of bounds in /secret/place/model.rs");
+    }
+    if request.prompt.starts_with("fail") {
+        return Err(Error::internal("model_failure", "cannot multiply [3, 4] by /secret/place [5]"));
+    }
+    if request.prompt.starts_with("file") {
+        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+        return Err(Error::io("read", "/secret/place/model.toml".as_ref(), missing));
+    }
+    let mut generated = generated(request);
+    if request.prompt.starts_with("nan") {
+        generated.samples[0].motion.persons[1].positions[3][5][1] = f32::NAN;
+    }
+    if request.prompt.starts_with("infinite") {
+        generated.samples[0].motion.persons[0].rotations[3][5][1] = f32::INFINITY;
+    }
+    if request.prompt.starts_with("short") {
+        generated.samples[0].motion.persons[0].positions.pop();
+    }
+    Ok(generated)
+}
+
+impl Together for Fake {
+    fn begin(&self, request: &GenerateRequest) -> Box<dyn Underway + '_> {
+        Box::new(Walk { control: self.0.clone(), request: request.clone(), turns: 0, done: 0, is_over: false })
+    }
+}
+
+/// A request beside others.
+struct Walk {
+    control: Arc<Control>,
+    request: GenerateRequest,
+    turns: usize,
+    done: usize,
+    is_over: bool,
+}
+
+impl Walk {
+    /// Whether the prompt says to make no step now.
+    fn waits(&self) -> bool {
+        let says = |word: &str| self.request.prompt.starts_with(word);
+        (says("wait") && !self.control.open.load(SeqCst))
+            || (says("step") && self.control.steps.load(SeqCst) <= self.done)
+    }
+}
+
+impl Underway for Walk {
+    fn done(&self) -> usize {
+        self.done
+    }
+
+    fn total(&self) -> usize {
+        self.request.steps
+    }
+
+    fn turn(&mut self, show: bool) -> Result<Turn> {
+        self.turns += 1;
+        if self.turns == 1 {
+            self.control.started.fetch_add(1, SeqCst);
         }
-        if request.prompt.starts_with("fail") {
-            return Err(Error::internal("model_failure", "cannot multiply [3, 4] by /secret/place [5]"));
+        let draft = show.then(|| {
+            self.control.shown.fetch_add(1, SeqCst);
+            let positions = walk(self.request.frames, 0.0).persons.map(|person| person.positions);
+            Draft { sample: 0, positions }
+        });
+        let mut turn = Turn { draft, generated: None };
+        if self.done == self.total() {
+            self.is_over = true;
+            turn.generated = Some(end(&self.request)?);
+        } else if self.waits() {
+            std::thread::sleep(Duration::from_millis(2));
+        } else {
+            self.done += 1;
         }
-        if request.prompt.starts_with("file") {
-            let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
-            return Err(Error::io("read", "/secret/place/model.toml".as_ref(), missing));
+        Ok(turn)
+    }
+}
+
+impl Drop for Walk {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.control.cancelled.fetch_add(1, SeqCst);
         }
-        let mut generated = generated(request);
-        if request.prompt.starts_with("nan") {
-            generated.samples[0].motion.persons[1].positions[3][5][1] = f32::NAN;
-        }
-        if request.prompt.starts_with("infinite") {
-            generated.samples[0].motion.persons[0].rotations[3][5][1] = f32::INFINITY;
-        }
-        if request.prompt.starts_with("short") {
-            generated.samples[0].motion.persons[0].positions.pop();
-        }
-        Ok(generated)
     }
 }
 
@@ -195,7 +270,7 @@ pub(crate) fn finished(frames: usize, samples: usize) -> Finished {
     }
 }
 
-pub(crate) const LIMITS: Limits = Limits { queue: 2, results: 8, result_bytes: 8 << 20 };
+pub(crate) const LIMITS: Limits = Limits { queue: 2, results: 8, result_bytes: 8 << 20, batch_tokens: 4096 };
 
 /// Wait until `true`, at most five seconds.
 pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {

@@ -90,6 +90,14 @@ impl<T> Lanes<T> {
         ticket
     }
 
+    /// Who is next.
+    pub(super) fn first(&self) -> Option<&T> {
+        let first =
+            |lane: &&Lane<T>| lane.waiting.front().map(|waiting| Reverse((lane.stand, waiting.ticket)));
+        // As in `pop`.
+        self.lanes.values().max_by_key(first)?.waiting.front().map(|waiting| &waiting.item)
+    }
+
     /// The next; one that is `gone` takes nothing from the lane's turn.
     pub(super) fn pop(&mut self, gone: impl Fn(&T) -> bool) -> Option<T> {
         let first =

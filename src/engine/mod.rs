@@ -25,6 +25,7 @@ mod random;
 mod raw;
 mod request;
 mod store;
+mod together;
 mod worker;
 
 pub use archive::{ArchiveLimits, Figures, Keeping};
@@ -43,6 +44,7 @@ pub use request::{
     DEFAULT_FRAMES, DEFAULT_GUIDANCE, DEFAULT_STEPS, DEFAULT_TOP_K_RATIO, MAX_GUIDANCE, MAX_PROMPT,
     MAX_SAMPLES, MAX_STEPS, MAX_TEMPERATURE, MIN_TEMPERATURE, ValidRequest,
 };
+pub use together::Batch;
 pub use worker::{Loader, OnProgress};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -65,14 +67,27 @@ pub struct Limits {
     pub results: usize,
     /// Bytes of motion kept, about.
     pub result_bytes: usize,
+    /// Tokens of generations that may be in flight together in one model; 0: one request at a time. A request beyond it runs alone.
+    pub batch_tokens: usize,
 }
+
+/// Tokens in flight unless told otherwise: BATCHNOTE.
+pub const DEFAULT_BATCH_TOKENS: usize = 4096;
 
 impl Default for Limits {
     /// 16 waiting, 256 results in 64 MiB (a 3-second clip with foot fix takes 270 kB).
     fn default() -> Self {
-        Self { queue: 16, results: 256, result_bytes: 64 << 20 }
+        Self {
+            queue: 16,
+            results: 256,
+            result_bytes: 64 << 20,
+            batch_tokens: DEFAULT_BATCH_TOKENS,
+        }
     }
 }
+
+/// Told of a model's name and what it has in flight, at every decoding step of its generations.
+pub type OnBatch = Arc<dyn Fn(&str, Batch) + Send + Sync>;
 
 /// Told of every result, when it is there.
 pub type OnFinished = Box<dyn Fn(&Finished) + Send + Sync>;
@@ -94,7 +109,7 @@ impl Engine {
     /// `no_model` when `models` is empty, `unknown_model` when `default` is not among them.
     pub fn start(models: Vec<ModelSpec>, default: Option<&str>, limits: Limits) -> Result<Self> {
         let models =
-            models.into_iter().map(|spec| Model::start(spec, limits.queue)).collect::<Result<Vec<_>>>()?;
+            models.into_iter().map(|spec| Model::start(spec, limits)).collect::<Result<Vec<_>>>()?;
         let store = Store::new(limits.results, limits.result_bytes);
         let mut engine =
             Self { models, default: 0, store, keeping: Keeping::Memory, on_finished: OnceLock::new() };
@@ -115,6 +130,14 @@ impl Engine {
     pub fn on_finished(&self, on_finished: OnFinished) {
         // Refused is what comes too late, as promised.
         let _ = self.on_finished.set(on_finished);
+    }
+
+    /// Have `on_batch` told of what is in flight from now on; a second call is without effect.
+    pub fn on_batch(&self, on_batch: &OnBatch) {
+        for model in &self.models {
+            let (name, tell) = (model.name.clone(), on_batch.clone());
+            model.worker.on_batch(Box::new(move |batch| tell(&name, batch)));
+        }
     }
 
     /// The models, in the order they were given.

@@ -1,5 +1,6 @@
 //! The models that the engine offers, and what may be told about them.
 
+use super::Limits;
 use super::worker::{Loader, Worker};
 use crate::error::Result;
 use crate::package::{Example, examples};
@@ -66,9 +67,9 @@ impl<'a> ModelInfo<'a> {
 
 impl Model {
     /// Start its thread.
-    pub(super) fn start(spec: ModelSpec, queue: usize) -> Result<Self> {
+    pub(super) fn start(spec: ModelSpec, limits: Limits) -> Result<Self> {
         let ModelSpec { name, title, knows, examples, licence, files, loader } = spec;
-        let worker = Worker::start(&name, loader, queue)?;
+        let worker = Worker::start(&name, loader, limits)?;
         Ok(Self { name, title, knows, examples, licence, files, worker })
     }
 

@@ -71,6 +71,12 @@ impl<T> Queue<T> {
         }
     }
 
+    /// The next item if there is one and `take` says so; does not wait. `None` once the queue is closed.
+    pub(super) fn next_if(&self, gone: impl Fn(&T) -> bool, take: impl Fn(&T) -> bool) -> Option<T> {
+        let mut inner = self.lock();
+        if inner.closed || !inner.lanes.first().is_some_and(take) { None } else { inner.lanes.pop(gone) }
+    }
+
     /// Refuse everything from now on, and drop what waits.
     pub(super) fn close(&self) {
         let dropped = {
@@ -95,7 +101,7 @@ impl<T> Queue<T> {
         self.lock().lanes.len()
     }
 
-    /// No code that can panic runs under the lock but the caller's `gone`, which leaves the line whole.
+    /// No code that can panic runs under the lock but the caller's `gone` and `take`, which leave the line whole.
     fn lock(&self) -> MutexGuard<'_, Inner<T>> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -168,6 +174,21 @@ mod tests {
         let ticket = queue.push(named("anna"), 5, nobody).unwrap();
         assert_eq!(queue.position(ticket, nobody), Some(0));
         assert_eq!((queue.pop(nobody), queue.pop(nobody)), (Some(5), Some(1)));
+    }
+
+    #[test]
+    fn the_next_alone_is_taken_and_only_if_wanted() {
+        let queue = Queue::new(3);
+        assert_eq!(queue.next_if(nobody, |_: &i32| true), None);
+        for item in [2, 1, 4] {
+            push(&queue, item).unwrap();
+        }
+        assert_eq!((queue.next_if(nobody, |item| *item == 1), queue.len()), (None, 3));
+        let is_even = |item: &i32| item % 2 == 0;
+        assert_eq!((queue.next_if(nobody, is_even), queue.next_if(nobody, is_even)), (Some(2), None));
+        assert_eq!(queue.pop(nobody), Some(1));
+        queue.close();
+        assert_eq!(queue.next_if(nobody, is_even), None);
     }
 
     #[test]

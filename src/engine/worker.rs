@@ -1,19 +1,21 @@
-//! One model, one operating-system thread. Requests wait in a bounded [`Queue`]; answers go back through a one-shot channel,
+//! One model, one operating-system thread. Requests wait in a bounded [`Queue`] and are served one by one, or side by side
+//! ([`super::together`]) where the model can; answers go back through a one-shot channel,
 //! and a channel whose other end is gone is how the thread learns that nobody waits any more.
 //!
-//! A panic ends one request and the thread it ran on: a new thread loads the model afresh and takes over the queue.
+//! A panic ends the requests being served and the thread they ran on: a new thread loads the model afresh and takes over the queue.
 
-use super::check;
 use super::drafts::Drafts;
 use super::health::{Health, Phase, Status};
 use super::queue::{Queue, Refused, Ticket, Turn};
+use super::together::{Batch, Flights};
+use super::{Limits, check};
 use crate::error::{Error, ErrorKind, Result};
-use crate::generate::{EditRequest, GenerateRequest, Generated, Generator, Nobody, Onlooker, Progress};
+use crate::generate::{EditRequest, GenerateRequest, Generated, Generator, Nobody, Onlooker, Progress, Together};
 use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, oneshot};
 
@@ -78,20 +80,23 @@ impl Follower {
     }
 }
 
-struct Job {
-    work: Work,
-    reply: oneshot::Sender<Result<Outcome>>,
-    follower: Follower,
-    queued: Instant,
+/// A request in the queue.
+pub(super) struct Job {
+    pub work: Work,
+    pub reply: oneshot::Sender<Result<Outcome>>,
+    pub follower: Follower,
+    pub queued: Instant,
 }
 
-enum Task {
+/// What the queue holds.
+pub(super) enum Task {
     Load(oneshot::Sender<Result<()>>),
     Run(Job),
 }
 
 impl Task {
-    fn is_gone(&self) -> bool {
+    /// Whether nobody waits for it any more.
+    pub(super) fn is_gone(&self) -> bool {
         match self {
             Self::Load(reply) => reply.is_closed(),
             Self::Run(job) => job.reply.is_closed(),
@@ -99,12 +104,18 @@ impl Task {
     }
 }
 
+/// Told what is in flight at each decoding step of generations, on the model's thread.
+pub(super) type Watch = Box<dyn Fn(Batch) + Send + Sync>;
+
 /// What outlives a model's thread.
-struct Desk {
+pub(super) struct Desk {
     name: String,
     loader: Loader,
-    queue: Queue<Task>,
-    status: Status,
+    pub queue: Queue<Task>,
+    pub status: Status,
+    /// Tokens that may be in flight together; 0: one request at a time.
+    pub batch_tokens: usize,
+    pub on_batch: OnceLock<Watch>,
 }
 
 /// Handle on a model's thread. Dropping it stops the thread after the current decoding step.
@@ -112,13 +123,20 @@ pub(super) struct Worker(Arc<Desk>);
 
 impl Worker {
     /// Start the thread; the model is loaded when it is first needed.
-    pub(super) fn start(name: &str, loader: Loader, capacity: usize) -> Result<Self> {
-        let (name, queue, status) = (name.to_owned(), Queue::new(capacity), Status::new());
-        let worker = Self(Arc::new(Desk { name, loader, queue, status }));
+    pub(super) fn start(name: &str, loader: Loader, limits: Limits) -> Result<Self> {
+        let (name, queue, status) = (name.to_owned(), Queue::new(limits.queue), Status::new());
+        let (batch_tokens, on_batch) = (limits.batch_tokens, OnceLock::new());
+        let worker = Self(Arc::new(Desk { name, loader, queue, status, batch_tokens, on_batch }));
         spawn(worker.0.clone(), Begin::Wait).map_err(|source| {
             Error::new(ErrorKind::Io, "thread", "cannot start a thread for the model").with_source(source)
         })?;
         Ok(worker)
+    }
+
+    /// Have `on_batch` told from now on; a second call is without effect.
+    pub(super) fn on_batch(&self, on_batch: Watch) {
+        // Refused is what comes too late, as promised.
+        let _ = self.0.on_batch.set(on_batch);
     }
 
     /// Have the model loaded now; the answer says how that went.
@@ -275,16 +293,22 @@ impl Thread {
     }
 
     fn serve(&mut self, job: Job) -> ControlFlow<Panicked> {
-        let Job { work, reply, follower, queued } = job;
         if let Err(source) = self.load() {
             let message = "the model could not be loaded; the server's log says why";
             let error = Error::new(ErrorKind::Unavailable, "model_not_ready", message).with_source(source);
-            let _ = reply.send(Err(error));
+            let _ = job.reply.send(Err(error));
             return ControlFlow::Continue(());
         }
         let Some(generator) = self.generator.as_mut() else {
             return ControlFlow::Continue(()); // `load` has just put it there.
         };
+        if self.desk.batch_tokens > 0
+            && matches!(job.work, Work::Generate(_))
+            && let Some(model) = generator.together()
+        {
+            return fly(&self.desk, model, job);
+        }
+        let Job { work, reply, follower, queued } = job;
         let queue = queued.elapsed();
         let desk = &*self.desk;
         desk.status.set(Phase::Working);
@@ -339,6 +363,20 @@ impl Thread {
     }
 }
 
+/// `first` and whoever may fly beside it, until nothing is in flight.
+fn fly(desk: &Desk, model: &dyn Together, first: Job) -> ControlFlow<Panicked> {
+    let mut flights = Flights::new(desk, model);
+    match catch_unwind(AssertUnwindSafe(|| flights.fly(first))) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(panic) => {
+            tracing::error!(cause = words(&*panic), "the model panicked");
+            desk.status.restart();
+            flights.fail(&*panic);
+            ControlFlow::Break(Panicked)
+        }
+    }
+}
+
 fn words(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()
@@ -347,7 +385,8 @@ fn words(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("no message")
 }
 
-fn panicked(panic: &(dyn Any + Send)) -> Error {
+/// The error of a request during which something panicked.
+pub(super) fn panicked(panic: &(dyn Any + Send)) -> Error {
     Error::internal("model_failure", "the model failed; the log has the cause")
         .with_source(format!("panic: {}", words(panic)))
 }

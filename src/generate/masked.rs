@@ -1,14 +1,11 @@
 //! Iterative masked decoding of two token maps (InterMask spec §4.6). Any tokens may be known already: none in a generation,
 //! one person's in a reaction (§4.7), all but a few in an edit.
 
+use super::decoding::Decoding;
 use super::noise::Noise;
-use super::sampling::{self, Choice};
-use super::schedule::masked_positions;
 use crate::error::{Error, ErrorKind, Result};
-use crate::models::inter_m::{InterM, Lengths, TextFeatures};
+use crate::models::inter_m::{InterM, TextFeatures};
 use crate::models::vqvae::PARTS;
-use crate::nn::dropout::Keep;
-use candle_core::Tensor;
 use rayon::prelude::*;
 use std::ops::ControlFlow;
 
@@ -60,10 +57,11 @@ pub struct Step<'a> {
 /// Called before each step; `Break` ends the decoding.
 pub type StepObserver<'a> = &'a mut dyn FnMut(&Step<'_>) -> ControlFlow<()>;
 
-/// Score of positions that must not be masked again.
-const SETTLED: f32 = 1e5;
-
-/// Decode token maps: B rows of 10L ids (person 1 then person 2, part-major), −1 at padding.
+/// Decode token maps: B rows of 10L ids (person 1 then person 2, part-major), −1 at padding. Positions of known ids, of the noise and of
+/// what is observed are those of maps as long as the longest clip; each clip decodes at its own length, side by side with the others.
+///
+/// # Errors
+/// `cancelled` when the observer breaks off, `model_failure` where the model gives numbers that are not finite.
 pub fn decode(
     model: &InterM,
     clips: &Clips<'_>,
@@ -71,159 +69,70 @@ pub fn decode(
     noise: &dyn Noise,
     observe: StepObserver<'_>,
 ) -> Result<Vec<Vec<i64>>> {
-    let device = clips.text.sentence().device();
     let frames = clips.lengths.iter().copied().max().unwrap_or(0);
-    let positions = 2 * PARTS * frames;
-    let mut state = State::new(model, clips, frames);
-
-    // Guidance: conditional and unconditional halves of one batch.
-    let guided = settings.guidance != 1.0;
-    let (text, lengths) = if guided {
-        (clips.text.guided()?, [clips.lengths, clips.lengths].concat())
-    } else {
-        (clips.text.clone(), clips.lengths.to_vec())
+    let maps: Vec<Map> = clips.lengths.iter().map(|&length| Map { length, frames }).collect();
+    let mut flights = Vec::with_capacity(maps.len());
+    for (clip, map) in maps.iter().enumerate() {
+        let known = clips.known.and_then(|rows| rows.get(clip)).map(|row| map.cut(row));
+        let text = clips.text.row(clip)?;
+        flights.push(Decoding::new(model, &text, map.length, known.as_ref(), *settings)?);
+    }
+    let spread = |flights: &[Decoding]| -> Vec<Vec<u32>> {
+        flights.iter().zip(&maps).map(|(flight, map)| map.spread(flight.ids(), model.pad_id())).collect()
     };
-    let lengths = Lengths::new(&lengths, frames);
-    let modulation = model.modulation(&text, &mut ())?;
-    let codes = model.config().codes;
-    let keep = sampling::kept(codes, settings.top_k_ratio);
-
     for step in 0..settings.steps {
-        let left = (step > 0).then(|| state.ids.clone());
-        state.mask(step, settings.steps, model.mask_id());
-        let told = Step { done: step, steps: settings.steps, fed: &state.ids, left: left.as_deref() };
+        let left = (step > 0).then(|| spread(&flights));
+        flights.iter_mut().for_each(|flight| flight.mask(model));
+        let fed = spread(&flights);
+        let told = Step { done: step, steps: settings.steps, fed: &fed, left: left.as_deref() };
         if observe(&told).is_break() {
             return Err(Error::new(ErrorKind::Cancelled, "cancelled", "the generation was cancelled"));
         }
-        let rows = if guided { [&state.ids[..], &state.ids[..]].concat() } else { state.ids.clone() };
-        let batch = rows.len();
-        let ids = Tensor::from_vec(rows.concat(), (batch, positions), device)?;
-        let logits = model.forward(&ids, &modulation, &lengths, &mut Keep, &mut ())?;
-        let logits = logits.flatten_all()?.to_vec1::<f32>()?;
-        let half = clips.lengths.len() * positions * codes;
-        let at = |clip: usize, position: usize| (clip * positions + position) * codes;
-        state.fill(model.mask_id(), |clip, position, scratch: &mut Scratch| {
-            let from = at(clip, position);
-            let conditional = &logits[from..from + codes];
-            scratch.logits.clear();
-            if guided {
-                let unconditional = &logits[half + from..half + from + codes];
-                sampling::guide(conditional, unconditional, settings.guidance, &mut scratch.logits);
-            } else {
-                scratch.logits.extend_from_slice(conditional);
-            }
-            if !scratch.logits.iter().all(|l| l.is_finite()) {
-                return None;
-            }
-            let draw = noise.draw(clip, step, position);
-            let Scratch { logits, sorted } = scratch;
-            Some(sampling::choose(logits, keep, settings.temperature, draw, sorted))
+        flights.par_iter_mut().zip(&maps).enumerate().try_for_each(|(clip, (flight, map))| {
+            flight.fill(model, |step, position| noise.draw(clip, step, map.wide(position)))
         })?;
     }
-    Ok(state.finish(clips.lengths, frames))
+    let ids = |(flight, map): (&Decoding, &Map)| {
+        let ids: Vec<i64> = flight.ids().iter().map(|&id| i64::from(id)).collect();
+        map.spread(&ids, -1)
+    };
+    Ok(flights.iter().zip(&maps).map(ids).collect())
 }
 
-#[derive(Default)]
-struct Scratch {
-    logits: Vec<f32>,
-    sorted: Vec<f32>,
+/// A clip's own map of 10 rows of `length` inside one of 10 rows of `frames`.
+struct Map {
+    length: usize,
+    frames: usize,
 }
 
-/// Score of positions that are not the decoding's to change: known ones.
-const KNOWN: f32 = f32::INFINITY;
-
-/// Ids and scores of all positions.
-struct State {
-    /// B rows of 10L ids.
-    ids: Vec<Vec<u32>>,
-    /// B rows of 10L scores.
-    scores: Vec<Vec<f32>>,
-    /// Positions to be sampled, of each clip.
-    open: Vec<usize>,
-}
-
-impl State {
-    fn new(model: &InterM, clips: &Clips<'_>, frames: usize) -> Self {
-        let mut state = Self { ids: Vec::new(), scores: Vec::new(), open: Vec::new() };
-        for (clip, &length) in clips.lengths.iter().enumerate() {
-            let known = clips.known.and_then(|rows| rows.get(clip));
-            let known = |p: usize| known.and_then(|row| row.get(p).copied().flatten());
-            let (ids, scores): (Vec<u32>, Vec<f32>) = (0..2 * PARTS * frames)
-                .map(|p| match known(p) {
-                    _ if p % frames >= length => (model.pad_id(), SETTLED),
-                    Some(id) => (id, KNOWN),
-                    None => (model.mask_id(), 0.0),
-                })
-                .unzip();
-            state.open.push(ids.iter().filter(|&&id| id == model.mask_id()).count());
-            state.ids.push(ids);
-            state.scores.push(scores);
-        }
-        state
+impl Map {
+    /// Where a position of the clip's own map lies in the wide one.
+    fn wide(&self, position: usize) -> usize {
+        position / self.length * self.frames + position % self.length
     }
 
-    /// Mask the lowest scores again, as many as the schedule says.
-    fn mask(&mut self, step: usize, steps: usize, mask: u32) {
-        for ((ids, scores), &open) in self.ids.iter_mut().zip(&self.scores).zip(&self.open) {
-            let count = masked_positions(step, steps, open).min(open);
-            let mut order: Vec<usize> = (0..scores.len()).collect();
-            order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
-            for &position in &order[..count] {
-                ids[position] = mask;
-            }
-        }
+    /// The clip's own part of a wide map; a row that is too short knows nothing of the rest.
+    fn cut(&self, known: &Known) -> Known {
+        (0..2 * PARTS * self.length).map(|p| known.get(self.wide(p)).copied().flatten()).collect()
     }
 
-    /// Give every masked position the choice for it; settle the others.
-    fn fill(
-        &mut self,
-        mask: u32,
-        choose: impl Fn(usize, usize, &mut Scratch) -> Option<Choice> + Sync,
-    ) -> Result<()> {
-        for (clip, (ids, scores)) in self.ids.iter_mut().zip(&mut self.scores).enumerate() {
-            ids.par_iter_mut().zip(scores.par_iter_mut()).enumerate().try_for_each_init(
-                Scratch::default,
-                |scratch, (position, (id, score))| {
-                    if *id != mask {
-                        *score = score.max(SETTLED);
-                        return Ok::<(), Error>(());
-                    }
-                    let choice = choose(clip, position, scratch).ok_or_else(|| {
-                        Error::internal(
-                            "model_failure",
-                            "the model gave numbers that are not finite; its weights may be damaged",
-                        )
-                    })?;
-                    (*id, *score) = (choice.id, choice.score);
-                    Ok(())
-                },
-            )?;
+    /// The wide map, `padding` where the clip has nothing.
+    fn spread<T: Copy>(&self, own: &[T], padding: T) -> Vec<T> {
+        let mut wide = vec![padding; 2 * PARTS * self.frames];
+        for (position, &value) in own.iter().enumerate() {
+            wide[self.wide(position)] = value;
         }
-        Ok(())
-    }
-
-    fn finish(self, lengths: &[usize], frames: usize) -> Vec<Vec<i64>> {
-        let real = |position: usize, length: usize| position % frames < length;
-        self.ids
-            .into_iter()
-            .zip(lengths)
-            .map(|(row, &length)| {
-                row.into_iter()
-                    .enumerate()
-                    .map(|(p, id)| if real(p, length) { i64::from(id) } else { -1 })
-                    .collect()
-            })
-            .collect()
+        wide
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generate::noise::Seeded;
+    use crate::generate::noise::{Draw, Seeded};
     use crate::models::config::{InterMConfig, TextHeadConfig, WordAttention};
     use crate::nn::params::Params;
-    use candle_core::{DType, Device};
+    use candle_core::{DType, Device, Tensor};
 
     fn model() -> InterM {
         let config = InterMConfig {
@@ -270,5 +179,47 @@ mod tests {
         let all: Known = whole[0].iter().map(|&id| Some(id as u32)).collect();
         assert_eq!(decoded(Some(&[all]), 7), whole);
         assert_eq!((reaction_steps(20), reaction_steps(1)), (10, 1));
+    }
+
+    /// The largest logit wins: what is drawn does not depend on where a clip's map lies in a wider one.
+    struct Greedy;
+
+    impl Noise for Greedy {
+        fn draw(&self, _: usize, _: usize, _: usize) -> Draw<'_> {
+            Draw::Greedy
+        }
+    }
+
+    #[test]
+    fn clips_of_other_lengths_beside_it_do_not_change_a_clip() {
+        let model = model();
+        let sentences = Tensor::from_vec((0..24).map(|i| (i as f32).sin()).collect(), (3, 8), &Device::Cpu);
+        let text = TextFeatures::of_sentences(&sentences.unwrap());
+        let settings = DecodeSettings { steps: 5, guidance: 2.0, top_k_ratio: 0.5, temperature: 1.0 };
+        let run = |text: &TextFeatures, lengths: &[usize], known: Option<&[Known]>| {
+            let mut shown = Vec::new();
+            let mut observe = |step: &Step<'_>| {
+                shown.push(step.fed.to_vec());
+                ControlFlow::Continue(())
+            };
+            let clips = Clips { text, lengths, known };
+            (decode(&model, &clips, &settings, &Greedy, &mut observe).unwrap(), shown)
+        };
+        let (lengths, frames) = ([4, 6, 3], 6);
+        let known: Vec<Known> =
+            (0..3).map(|_| (0..60).map(|p| (p % frames == 1).then_some(p as u32 % 32)).collect()).collect();
+        let (together, shown) = run(&text, &lengths, Some(&known));
+        for (clip, length) in lengths.into_iter().enumerate() {
+            let own = |p: &usize| p % frames < length;
+            let known: Known = (0..60).filter(own).map(|p| known[clip][p]).collect();
+            let (alone, shown_alone) = run(&text.row(clip).unwrap(), &[length], Some(&[known]));
+            let cut = |row: &[i64]| -> Vec<i64> { (0..60).filter(own).map(|p| row[p]).collect() };
+            assert_eq!(cut(&together[clip]), alone[0]);
+            assert!((0..60).filter(|p| !own(p)).all(|p| together[clip][p] == -1));
+            for (rows, row) in shown.iter().zip(shown_alone) {
+                assert_eq!((0..60).filter(own).map(|p| rows[clip][p]).collect::<Vec<_>>(), row[0]);
+                assert!((0..60).filter(|p| !own(p)).all(|p| rows[clip][p] == model.pad_id()));
+            }
+        }
     }
 }

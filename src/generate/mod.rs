@@ -2,17 +2,20 @@
 //! families implement [`Generator`] too.
 
 mod confidence;
+pub mod decoding;
 pub mod edit;
 pub mod intermask;
 pub mod masked;
 pub mod noise;
 mod sampling;
 pub mod schedule;
+mod together;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::vqvae::PARTS;
 use crate::motion::{Motion, Pose};
 pub use edit::EditRequest;
+pub use together::{Together, Turn, Underway, wanted};
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -48,6 +51,15 @@ pub struct GenerateRequest {
     pub foot_fix: bool,
     /// Give each person bones that keep their length ([`crate::motion::rigid`], ours); false = upstream's positions.
     pub rigid: bool,
+}
+
+impl GenerateRequest {
+    /// Tokens that a decoding step of the request passes through the transformer: ten for each token frame of each sample, twice with
+    /// guidance, whose unconditional half is in the same batch. Clips are not padded, so this is what a batch with it grows by.
+    pub fn batch_tokens(&self) -> usize {
+        let rows = if self.guidance == 1.0 { 1 } else { 2 };
+        2 * PARTS * (self.frames / FRAMES_PER_TOKEN) * self.samples * rows
+    }
 }
 
 /// One generated clip.
@@ -188,6 +200,11 @@ pub trait Generator: Send {
     /// As there.
     fn generate(&mut self, request: &GenerateRequest, progress: Progress<'_>) -> Result<Generated> {
         self.generate_shown(request, progress, &mut Nobody)
+    }
+
+    /// Itself, if it can work on several generations side by side; by default it cannot.
+    fn together(&self) -> Option<&dyn Together> {
+        None
     }
 
     /// Change a motion. The same request gives the same bytes, as with [`Generator::generate`].

@@ -1,7 +1,7 @@
 //! `GET /metrics`: what Prometheus reads. Base units, and labels from closed sets only: routes, codes, models, stages.
 
 use super::AppState;
-use crate::engine::{Figures, Finished, Phase};
+use crate::engine::{Batch, Figures, Finished, Phase};
 use crate::error::{Error, Result};
 use crate::generate::FRAMES_PER_TOKEN;
 use axum::extract::State;
@@ -22,6 +22,10 @@ const TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Upper bounds of the buckets, seconds: from a cached page to the longest request.
 const SECONDS: [f64; 12] = [0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 100.0, 300.0];
+
+/// The same for generations in flight together, and for their tokens: one of 4 s with guidance has 600.
+const TOGETHER: [f64; 8] = [1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 16.0, 32.0];
+const TOKENS: [f64; 9] = [150.0, 300.0, 600.0, 1200.0, 2400.0, 4800.0, 9600.0, 19_200.0, 76_800.0];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answer {
@@ -56,16 +60,18 @@ struct Stage {
     stage: &'static str,
 }
 
-type Seconds<L> = Family<L, Histogram, fn() -> Histogram>;
+type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// Everything that is counted.
 pub struct Metrics {
     registry: Registry,
     requests: Family<Answer, Counter>,
-    request_seconds: Seconds<Route>,
+    request_seconds: Histograms<Route>,
     problems: Family<Reason, Counter>,
-    queue_seconds: Seconds<Model>,
-    stage_seconds: Seconds<Stage>,
+    queue_seconds: Histograms<Model>,
+    stage_seconds: Histograms<Stage>,
+    batch_size: Histograms<Model>,
+    batch_tokens: Histograms<Model>,
     tokens: Family<Model, Counter>,
     clips: Family<Model, Counter>,
     waiting: Family<Model, Gauge>,
@@ -80,8 +86,12 @@ pub struct Metrics {
     memory: Gauge,
 }
 
-fn seconds<L: Clone + std::hash::Hash + Eq>() -> Seconds<L> {
-    Family::<L, Histogram, fn() -> Histogram>::new_with_constructor(|| Histogram::new(SECONDS))
+fn histograms<L: Clone + std::hash::Hash + Eq>(new: fn() -> Histogram) -> Histograms<L> {
+    Family::new_with_constructor(new)
+}
+
+fn seconds<L: Clone + std::hash::Hash + Eq>() -> Histograms<L> {
+    histograms(|| Histogram::new(SECONDS))
 }
 
 impl Metrics {
@@ -95,6 +105,8 @@ impl Metrics {
             problems: Family::default(),
             queue_seconds: seconds(),
             stage_seconds: seconds(),
+            batch_size: histograms(|| Histogram::new(TOGETHER)),
+            batch_tokens: histograms(|| Histogram::new(TOKENS)),
             tokens: Family::default(),
             clips: Family::default(),
             waiting: Family::default(),
@@ -132,6 +144,16 @@ impl Metrics {
             "Time in each stage of a finished generation",
             Unit::Seconds,
             it.stage_seconds.clone(),
+        );
+        registry.register(
+            "batch_size",
+            "Generations in flight together, at each decoding step",
+            it.batch_size.clone(),
+        );
+        registry.register(
+            "batch_tokens",
+            "Tokens in flight together, guidance halves included, at each decoding step",
+            it.batch_tokens.clone(),
         );
         registry.register("tokens", "Motion tokens made, of both people", it.tokens.clone());
         registry.register("samples", "Clips made", it.clips.clone());
@@ -193,6 +215,13 @@ impl Metrics {
         let tokens = 2 * (finished.request.frames / FRAMES_PER_TOKEN) as u64;
         self.tokens.get_or_create(&model).inc_by(samples * tokens);
         self.clips.get_or_create(&model).inc_by(samples);
+    }
+
+    /// A decoding step is being made of what is in flight.
+    pub fn stepped(&self, model: &str, batch: Batch) {
+        let model = Model { model: model.to_owned() };
+        self.batch_size.get_or_create(&model).observe(batch.requests as f64);
+        self.batch_tokens.get_or_create(&model).observe(batch.tokens as f64);
     }
 
     /// How the results on disk are now.

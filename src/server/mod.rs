@@ -38,7 +38,7 @@ pub use keys::{Key, Keyring, draw as draw_key};
 pub use origins::Origins;
 pub use problem::status;
 
-use crate::engine::{Engine, JobLimits, Jobs};
+use crate::engine::{Engine, JobLimits, Jobs, OnBatch};
 use crate::error::Result;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -142,6 +142,9 @@ impl AppState {
             #[cfg(feature = "otel")]
             traces::stages(finished);
         }));
+        let counted = metrics.clone();
+        let on_batch: OnBatch = Arc::new(move |model, batch| counted.stepped(model, batch));
+        engine.on_batch(&on_batch);
         Ok(Self {
             page: Arc::new(Page::new(&engine)?),
             docs: Arc::new(docs::Docs::new()?),

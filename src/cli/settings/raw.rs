@@ -40,6 +40,10 @@ pub struct RawSettings {
     /// Requests that may wait for a model, shared among keys where there are some; more are told to come back later (429) [default: 16]
     #[arg(long, env = "DUET_QUEUE", value_name = "N")]
     pub queue: Option<u64>,
+    /// Motion tokens of requests that a model works on at once: 5 per person and 4 frames of each sample, twice with guidance; what is over
+    /// waits for its turn, 0 works on one request at a time. Results are the same whatever is worked on beside them [default: 4096]
+    #[arg(long, env = "DUET_BATCH_TOKENS", value_name = "N")]
+    pub batch_tokens: Option<u64>,
     /// Seconds that a request may take, waiting included [default: 300]
     #[arg(long, env = "DUET_TIMEOUT", value_name = "SECONDS")]
     pub timeout: Option<u64>,

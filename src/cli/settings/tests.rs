@@ -94,7 +94,7 @@ fn the_manual_tells_the_true_defaults() {
     }
 }
 
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 25] = [
     "host",
     "port",
     "model",
@@ -102,6 +102,7 @@ const NAMES: [&str; 24] = [
     "allow_host",
     "allow_origin",
     "queue",
+    "batch_tokens",
     "timeout",
     "job_timeout",
     "jobs",

@@ -3,41 +3,37 @@
 mod edit;
 mod encode;
 mod known;
+mod making;
+mod prompts;
 #[cfg(test)]
 mod tests;
 
-use super::masked::{Clips, DecodeSettings, Known, Step, StepObserver, decode};
+use super::masked::{Clips, DecodeSettings, Known, StepObserver, decode};
 use super::noise::Seeded;
+use super::together::drive;
 use super::{
-    Draft, EditRequest, FRAMES_PER_TOKEN, GenerateRequest, Generated, Generator, Onlooker, Progress, Sample,
-    Timings, Tokens,
+    EditRequest, GenerateRequest, Generated, Generator, Onlooker, Progress, Together, Tokens, Underway,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::config::MotionLayout;
 use crate::models::inter_m::{InterM, TextFeatures};
 use crate::models::vqvae::{GraphMode, VqVae};
-use crate::motion::export::post_process;
-use crate::motion::rigid::stiffen;
-use crate::motion::smooth::smooth;
 use crate::motion::{Features, Stats};
-use crate::nn::dropout::Keep;
 use crate::package::{Package, Part};
-use crate::text::clip::{ClipText, end_positions};
+use crate::text::clip::ClipText;
 use crate::text::tokenizer::{CONTEXT, Tokenizer, VOCABULARY};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use known::KnownSentences;
-use std::ops::ControlFlow;
-use std::time::Instant;
+use making::Making;
+use prompts::Prompts;
 
 /// A loaded InterMask package.
 pub struct InterMask {
-    tokenizer: Tokenizer,
-    text: ClipText,
+    prompts: Prompts,
     model: InterM,
     vq: VqVae,
     stats: Stats,
-    known: Option<KnownSentences>,
     device: Device,
 }
 
@@ -78,9 +74,7 @@ impl InterMask {
             .map(|told| KnownSentences::new(told, &tokenizer, &text, device))
             .transpose()?;
         Ok(Self {
-            tokenizer,
-            text,
-            known,
+            prompts: Prompts::new(tokenizer, text, known, device),
             model: InterM::new(&manifest.transformer, weights(Part::Transformer)?)?,
             vq: VqVae::new(&manifest.vq, weights(Part::Vq)?)?,
             stats,
@@ -90,11 +84,8 @@ impl InterMask {
 
     /// What the transformer is told of `prompt`, one row, and whether the prompt was longer than the encoder reads.
     fn text(&self, prompt: &str) -> Result<(TextFeatures, bool)> {
-        let encoded = self.tokenizer.encode(prompt);
-        let n = encoded.ids.len();
-        let ids = Tensor::from_vec(encoded.ids, (1, n), &self.device)?;
-        let hidden = self.text.forward(&ids, &mut ())?;
-        Ok((self.model.text(&hidden, &end_positions(&ids)?, &mut Keep)?, encoded.truncated))
+        let (told, truncated) = self.prompts.told(prompt, &self.model)?;
+        Ok((told.features.clone(), truncated))
     }
 
     /// The ids of one clip of `length` token frames as `how` says, steps aside; `known` ones stay.
@@ -119,16 +110,6 @@ impl InterMask {
         let ids: Option<Vec<u32>> = ids.into_iter().map(|id| u32::try_from(id).ok()).collect();
         let tokens = ids.and_then(Tokens::new).filter(|tokens| tokens.length() == length);
         tokens.ok_or_else(|| Error::internal("model_failure", "the model left tokens open"))
-    }
-
-    /// What there is of a sample: the motion of the only clip's ids.
-    fn draft(&self, sample: usize, left: &[Vec<u32>]) -> Result<Draft> {
-        let ids = left.first().cloned().unwrap_or_default();
-        let tokens = Tokens::new(ids);
-        let tokens =
-            tokens.ok_or_else(|| Error::internal("model_failure", "there is nothing to show yet"))?;
-        let positions = self.motion(&tokens)?.map(|features| smooth(&features.positions()));
-        Ok(Draft { sample, positions })
     }
 
     /// Both persons' features, denormalised, of one clip's tokens.
@@ -163,65 +144,11 @@ impl Generator for InterMask {
         progress: Progress<'_>,
         onlooker: &mut dyn Onlooker,
     ) -> Result<Generated> {
-        let model = &*self;
-        let mut timings = Timings::default();
-        let start = Instant::now();
-        let (text, prompt_truncated) = model.text(&request.prompt)?;
-        let familiarity = match &model.known {
-            Some(known) => {
-                known.familiarity(&request.prompt, &model.tokenizer, &model.text, &model.device)?
-            }
-            None => None,
-        };
-        timings.text = start.elapsed();
+        drive(&mut Making::new(self, request), progress, onlooker)
+    }
 
-        let length = request.frames / FRAMES_PER_TOKEN;
-        debug_assert_eq!(request.frames % FRAMES_PER_TOKEN, 0, "requests hold whole tokens");
-        let total = request.samples * request.steps;
-        let mut samples = Vec::with_capacity(request.samples);
-        for index in 0..request.samples {
-            // Samples run one after the other: on two cores a batch gains little, and each sample's bytes are then those
-            // of a request of its own.
-            let seed = request.seed.wrapping_add(index as u64);
-            let start = Instant::now();
-            let how = Sampling { request, steps: request.steps, seed };
-            let mut observe = |step: &Step<'_>| {
-                let done = index * request.steps + step.done;
-                if progress(done, total).is_break() {
-                    return ControlFlow::Break(());
-                }
-                if let Some(left) = step.left
-                    && onlooker.wants(done)
-                {
-                    match model.draft(index, left) {
-                        Ok(draft) => onlooker.see(done, draft),
-                        // What cannot be shown yet may still come right; the end is looked at more strictly.
-                        Err(error) => tracing::debug!(%error, "a draft could not be shown"),
-                    }
-                }
-                ControlFlow::Continue(())
-            };
-            let tokens = model.tokens(&text, length, None, &how, &mut observe)?;
-            timings.tokens += start.elapsed();
-
-            let start = Instant::now();
-            let [first, second] = model.motion(&tokens)?;
-            let out = post_process([&first, &second])?;
-            let (motion, foot_fixed) = if request.rigid {
-                stiffen(&out.plain, request.foot_fix).map_err(|source| {
-                    Error::internal("model_failure", "the model gave bodies that cannot be put together")
-                        .with_source(source)
-                })?
-            } else {
-                (out.plain, request.foot_fix.then_some(out.fixed))
-            };
-            samples.push(Sample { index, seed, motion, foot_fixed, tokens: Some(tokens) });
-            timings.decode += start.elapsed();
-        }
-        if progress(total, total).is_break() {
-            return Err(Error::new(ErrorKind::Cancelled, "cancelled", "the generation was cancelled"));
-        }
-        Ok(Generated { samples, prompt_truncated, familiarity, timings })
+    fn together(&self) -> Option<&dyn Together> {
+        Some(self)
     }
 
     fn edit(&mut self, request: &EditRequest, progress: Progress<'_>) -> Result<Generated> {
@@ -229,5 +156,11 @@ impl Generator for InterMask {
             Some(done) => Ok(done),
             None => edit::edit(self, request, progress),
         }
+    }
+}
+
+impl Together for InterMask {
+    fn begin(&self, request: &GenerateRequest) -> Box<dyn Underway + '_> {
+        Box::new(Making::new(self, request))
     }
 }

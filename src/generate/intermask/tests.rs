@@ -12,12 +12,12 @@ use std::sync::Arc;
 
 const FRAMES: usize = 96;
 
-fn mini() -> InterMask {
+pub(super) fn mini() -> InterMask {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/duet-mini");
     InterMask::load(&Package::open(&folder).unwrap(), &Device::Cpu).unwrap()
 }
 
-fn how(prompt: &str, seed: u64) -> GenerateRequest {
+pub(super) fn how(prompt: &str, seed: u64) -> GenerateRequest {
     GenerateRequest {
         prompt: prompt.into(),
         frames: FRAMES,

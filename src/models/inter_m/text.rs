@@ -54,6 +54,19 @@ impl TextFeatures {
         Ok(Self { sentence: self.sentence.broadcast_mul(&keep)?, words })
     }
 
+    /// One text by itself, its words as many as it has.
+    pub fn row(&self, row: usize) -> Result<Self> {
+        let words = self.words.as_ref().map(|words| {
+            let counts = words.counts.get(row..=row).unwrap_or_default().to_vec();
+            let own = counts.first().copied().unwrap_or(0).max(1);
+            Ok::<_, candle_core::Error>(Words {
+                hidden: words.hidden.narrow(0, row, 1)?.narrow(1, 0, own)?.contiguous()?,
+                counts,
+            })
+        });
+        Ok(Self { sentence: self.sentence.narrow(0, row, 1)?.contiguous()?, words: words.transpose()? })
+    }
+
     /// Both halves of a guided batch: the texts, then as many rows that say nothing.
     pub fn guided(&self) -> Result<Self> {
         let sentence = Tensor::cat(&[&self.sentence, &self.sentence.zeros_like()?], 0)?;
