@@ -100,6 +100,45 @@ fn generate(server: &Server, body: &str) -> (u16, Value) {
 }
 
 #[test]
+fn what_is_asked_at_once_is_answered_as_if_it_were_alone() {
+    let models = models();
+    let server = Server::start_with(models.path(), &["--batch-tokens".as_ref(), "100000".as_ref()]);
+    let asked = |index: usize| {
+        format!(
+            r#"{{"prompt":"two people {}","frames":{},"seed":{index},"steps":{},"guidance":{},"samples":{}}}"#,
+            ["dance salsa", "bow", "walk", "shake hands and dance"][index % 4],
+            [200, 40, 16, 120, 88][index % 5],
+            [12, 20, 9][index % 3],
+            [2.0, 1.0, 3.5][index % 3],
+            [1, 1, 2][index % 3],
+        )
+    };
+    let samples = &|index: usize| {
+        let (status, mut answer) = generate(&server, &asked(index));
+        assert_eq!(status, 200, "{answer}");
+        // The files' names are new each time.
+        for sample in answer["samples"].as_array_mut().unwrap() {
+            sample["files"].take();
+        }
+        answer["samples"].take()
+    };
+    let alone: Vec<Value> = (0..8).map(samples).collect();
+    let at_once: Vec<Value> = std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..8).map(|index| scope.spawn(move || samples(index))).collect();
+        callers.into_iter().map(|caller| caller.join().unwrap()).collect()
+    });
+    assert_eq!(at_once, alone);
+    // They were in flight together, at least some of them.
+    let figures = String::from_utf8(server.get("/metrics").1).unwrap();
+    let of = |name: &str| -> f64 {
+        let line = figures.lines().find(|line| line.starts_with(name)).unwrap();
+        line.rsplit(' ').next().unwrap().parse().unwrap()
+    };
+    let (requests, steps) = (of("duet_batch_size_sum"), of("duet_batch_size_count"));
+    assert!(steps > 0.0 && requests > steps, "{requests} in {steps} steps");
+}
+
+#[test]
 fn serve_from_start_to_stop() {
     let models = models();
     let mut server = Server::start(models.path());

@@ -156,7 +156,13 @@ fn end(request: &GenerateRequest) -> Result<Generated> {
 
 impl Together for Fake {
     fn begin(&self, request: &GenerateRequest) -> Box<dyn Underway + '_> {
-        Box::new(Walk { control: self.0.clone(), request: request.clone(), turns: 0, done: 0, is_over: false })
+        Box::new(Walk {
+            control: self.0.clone(),
+            request: request.clone(),
+            turns: 0,
+            done: 0,
+            is_over: false,
+        })
     }
 }
 

@@ -60,7 +60,7 @@ pub struct Idempotency {
 /// How far a job is.
 #[derive(Clone, Debug)]
 pub enum JobState {
-    /// So many others will be served before it if none comes, the one being served not counted.
+    /// So many others will be served before it if none comes, those being served not counted.
     Queued {
         /// 0 = next.
         position: usize,

@@ -19,6 +19,7 @@ mod health;
 mod jobs;
 mod kept;
 mod lanes;
+mod limits;
 mod offer;
 mod queue;
 mod random;
@@ -37,6 +38,7 @@ pub use finished::Finished;
 pub use gallery::{Browse, DEFAULT_PAGE, Entry, MAX_PAGE, Page};
 pub use health::{Health, Phase};
 pub use jobs::{Idempotency, Job, JobLimits, JobState, JobWatch, Jobs, Order};
+pub use limits::{DEFAULT_BATCH_TOKENS, Limits};
 pub use offer::{ModelFile, ModelInfo, ModelSpec};
 pub use random::MotionId;
 pub use raw::{FIELDS, RawRequest};
@@ -57,34 +59,6 @@ use std::time::{Instant, SystemTime};
 use store::Store;
 use tokio::sync::oneshot;
 use worker::{Follower, Outcome};
-
-/// How much the engine takes on.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Requests that may wait for one model; a few more where several owners share it.
-    pub queue: usize,
-    /// Results kept.
-    pub results: usize,
-    /// Bytes of motion kept, about.
-    pub result_bytes: usize,
-    /// Tokens of generations that may be in flight together in one model; 0: one request at a time. A request beyond it runs alone.
-    pub batch_tokens: usize,
-}
-
-/// Tokens in flight unless told otherwise: BATCHNOTE.
-pub const DEFAULT_BATCH_TOKENS: usize = 4096;
-
-impl Default for Limits {
-    /// 16 waiting, 256 results in 64 MiB (a 3-second clip with foot fix takes 270 kB).
-    fn default() -> Self {
-        Self {
-            queue: 16,
-            results: 256,
-            result_bytes: 64 << 20,
-            batch_tokens: DEFAULT_BATCH_TOKENS,
-        }
-    }
-}
 
 /// Told of a model's name and what it has in flight, at every decoding step of its generations.
 pub type OnBatch = Arc<dyn Fn(&str, Batch) + Send + Sync>;
@@ -108,8 +82,7 @@ impl Engine {
     /// # Errors
     /// `no_model` when `models` is empty, `unknown_model` when `default` is not among them.
     pub fn start(models: Vec<ModelSpec>, default: Option<&str>, limits: Limits) -> Result<Self> {
-        let models =
-            models.into_iter().map(|spec| Model::start(spec, limits)).collect::<Result<Vec<_>>>()?;
+        let models = models.into_iter().map(|spec| Model::start(spec, limits)).collect::<Result<Vec<_>>>()?;
         let store = Store::new(limits.results, limits.result_bytes);
         let mut engine =
             Self { models, default: 0, store, keeping: Keeping::Memory, on_finished: OnceLock::new() };

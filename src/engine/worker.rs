@@ -7,10 +7,12 @@
 use super::drafts::Drafts;
 use super::health::{Health, Phase, Status};
 use super::queue::{Queue, Refused, Ticket, Turn};
-use super::together::{Batch, Flights};
+use super::together::{Batch, Flights, Takeoff};
 use super::{Limits, check};
 use crate::error::{Error, ErrorKind, Result};
-use crate::generate::{EditRequest, GenerateRequest, Generated, Generator, Nobody, Onlooker, Progress, Together};
+use crate::generate::{
+    EditRequest, GenerateRequest, Generated, Generator, Nobody, Onlooker, Progress, Together,
+};
 use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::ops::ControlFlow;
@@ -164,7 +166,7 @@ impl Worker {
         Ok((ticket, answer))
     }
 
-    /// Requests that will be served before this one if none comes, that being served not counted; `None` once it is served itself.
+    /// Requests that will be served before this one if none comes, those being served not counted; `None` once it is served itself.
     pub(super) fn position(&self, ticket: Ticket) -> Option<usize> {
         self.0.queue.position(ticket, Task::is_gone)
     }
@@ -302,12 +304,14 @@ impl Thread {
         let Some(generator) = self.generator.as_mut() else {
             return ControlFlow::Continue(()); // `load` has just put it there.
         };
-        if self.desk.batch_tokens > 0
-            && matches!(job.work, Work::Generate(_))
-            && let Some(model) = generator.together()
-        {
-            return fly(&self.desk, model, job);
-        }
+        let together = if self.desk.batch_tokens > 0 { generator.together() } else { None };
+        let job = match together {
+            Some(model) => match Takeoff::of(job) {
+                Ok(takeoff) => return fly(&self.desk, model, takeoff),
+                Err(job) => *job,
+            },
+            None => job,
+        };
         let Job { work, reply, follower, queued } = job;
         let queue = queued.elapsed();
         let desk = &*self.desk;
@@ -364,7 +368,7 @@ impl Thread {
 }
 
 /// `first` and whoever may fly beside it, until nothing is in flight.
-fn fly(desk: &Desk, model: &dyn Together, first: Job) -> ControlFlow<Panicked> {
+fn fly(desk: &Desk, model: &dyn Together, first: Takeoff) -> ControlFlow<Panicked> {
     let mut flights = Flights::new(desk, model);
     match catch_unwind(AssertUnwindSafe(|| flights.fly(first))) {
         Ok(()) => ControlFlow::Continue(()),

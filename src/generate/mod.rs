@@ -15,10 +15,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::models::vqvae::PARTS;
 use crate::motion::{Motion, Pose};
 pub use edit::EditRequest;
-pub use together::{Together, Turn, Underway, wanted};
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 use std::time::Duration;
+pub use together::{Together, Turn, Underway, wanted};
 
 /// Shortest clip, frames.
 pub const MIN_FRAMES: usize = 16;

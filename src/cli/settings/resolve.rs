@@ -110,8 +110,7 @@ pub(super) fn resolve(args: &SettingsArgs, file: &RawSettings) -> Result<(Settin
     let origins = Origins::new(&text!(allow_origin).unwrap_or_default())
         .map_err(|error| desk.blame("allow_origin", &error))?;
     let queue = number!(queue, 16, 1..=10_000);
-    let batch_tokens =
-        number!(batch_tokens, crate::engine::DEFAULT_BATCH_TOKENS as u64, 0..=1_000_000);
+    let batch_tokens = number!(batch_tokens, crate::engine::DEFAULT_BATCH_TOKENS as u64, 0..=1_000_000);
     let timeout = number!(timeout, 300, 1..=86_400);
     let job_timeout = number!(job_timeout, 3600, 1..=YEAR);
     let jobs = number!(jobs, 256, 1..=10_000);

@@ -10,7 +10,7 @@ use crate::generate::{GenerateRequest, Onlooker, Together, Turn, Underway, wante
 use rayon::prelude::*;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// Samples in flight at most, however small: each may take some of a thread's stack while another waits for its share of work.
@@ -23,6 +23,25 @@ pub struct Batch {
     pub requests: usize,
     /// Tokens that pass through the transformer, guidance halves included.
     pub tokens: usize,
+}
+
+/// A generation that leaves the queue.
+pub(super) struct Takeoff {
+    request: GenerateRequest,
+    reply: oneshot::Sender<Result<Outcome>>,
+    follower: Follower,
+    queued: Instant,
+}
+
+impl Takeoff {
+    /// The job back where it is none.
+    pub(super) fn of(job: Job) -> std::result::Result<Self, Box<Job>> {
+        let Job { work, reply, follower, queued } = job;
+        match work {
+            Work::Generate(request) => Ok(Self { request, reply, follower, queued }),
+            Work::Edit(_) => Err(Box::new(Job { work, reply, follower, queued })),
+        }
+    }
 }
 
 /// The generations in flight.
@@ -59,15 +78,21 @@ impl<'m> Flights<'m> {
 
     /// `first`, and whoever comes and finds room meanwhile, until nothing is in flight. Panics where the model or a follower does:
     /// see [`Flights::fail`].
-    pub(super) fn fly(&mut self, first: Job) {
+    pub(super) fn fly(&mut self, first: Takeoff) {
         self.admit(first);
         while !self.flights.is_empty() {
             while let Some(task) = self.desk.queue.next_if(Task::is_gone, |task| self.has_room(task)) {
                 match task {
-                    task if task.is_gone() => tracing::debug!("skipped a request whose caller had gone"),
                     // It is there: it flies. A failed send means that the caller left meanwhile.
                     Task::Load(reply) => drop(reply.send(Ok(()))),
-                    Task::Run(job) => self.admit(job),
+                    Task::Run(job) if job.reply.is_closed() => {
+                        tracing::debug!("skipped a request whose caller had gone");
+                    }
+                    Task::Run(job) => match Takeoff::of(job) {
+                        Ok(takeoff) => self.admit(takeoff),
+                        // Not let in by `has_room`.
+                        Err(job) => drop(job.reply.send(Err(stopped()))),
+                    },
                 }
             }
             self.turn();
@@ -88,13 +113,8 @@ impl<'m> Flights<'m> {
         Batch { requests: self.flights.len(), tokens }
     }
 
-    fn admit(&mut self, job: Job) {
-        let Job { work, reply, follower, queued } = job;
-        // Edits are refused by `has_room`, and by who calls `fly`.
-        let request = match work {
-            Work::Generate(request) => request,
-            Work::Edit(edit) => edit.how,
-        };
+    fn admit(&mut self, takeoff: Takeoff) {
+        let Takeoff { request, reply, follower, queued } = takeoff;
         follower.begun.notify_one();
         let (follower, queue) = (Some(follower), queued.elapsed());
         // Among the others before it begins: a panic finds it here.
@@ -120,9 +140,11 @@ impl<'m> Flights<'m> {
         }
         // Who has left has no look.
         let looks: Vec<usize> = looks.into_iter().flatten().collect();
-        let turns = self.flights.par_iter_mut().zip(&looks).map(|(flight, &look)| {
-            flight.underway.as_mut().map(|underway| underway.turn(look > 0))
-        });
+        let turns = self
+            .flights
+            .par_iter_mut()
+            .zip(&looks)
+            .map(|(flight, &look)| flight.underway.as_mut().map(|underway| underway.turn(look > 0)));
         let turns: Vec<_> = turns.collect();
         for (flight, (turn, look)) in self.flights.iter_mut().zip(turns.into_iter().zip(looks)) {
             if let Some(turn) = turn {

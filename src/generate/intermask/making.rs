@@ -180,7 +180,7 @@ impl Underway for Making<'_> {
 mod tests {
     use super::super::tests::{how, mini};
     use super::*;
-    use crate::generate::{Generator, Onlooker, Together};
+    use crate::generate::{Generator, Together};
     use std::ops::ControlFlow;
     use std::sync::Arc;
 
@@ -269,34 +269,21 @@ mod tests {
         assert_eq!((whole.1, longer.1), (false, true));
     }
 
-    /// Looks after every second step.
-    struct Looks(Vec<(usize, Draft)>);
-
-    impl Onlooker for Looks {
-        fn wants(&mut self, done: usize) -> bool {
-            done.is_multiple_of(2)
-        }
-
-        fn see(&mut self, done: usize, draft: Draft) {
-            self.0.push((done, draft));
-        }
-    }
-
     #[test]
-    fn who_looks_sees_the_first_sample_emerge_and_changes_nothing() {
+    fn progress_counts_the_steps_of_all_samples_and_can_stop_them() {
         let mut model = mini();
-        let request = GenerateRequest { frames: 16, samples: 2, steps: 5, ..how("they bow", 2) };
-        let (mut looks, mut told) = (Looks(Vec::new()), Vec::new());
-        let mut progress = |done, total| {
-            told.push((done, total));
-            ControlFlow::Continue(())
+        let request = GenerateRequest { frames: 16, samples: 2, steps: 3, ..how("they bow", 2) };
+        let mut told = Vec::new();
+        let mut until = |last: usize| {
+            told.clear();
+            let made = model.generate(&request, &mut |done, total| {
+                told.push((done, total));
+                if done == last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            (made.map_err(|error| error.code()).map(|made| made.samples.len()), told.clone())
         };
-        let shown = model.generate_shown(&request, &mut progress, &mut looks).unwrap();
-        assert_eq!(shown.samples, alone(&mut model, &request).samples);
-        assert_eq!(told, [0, 0, 2, 4, 6, 8, 10].map(|done| (done, 10)));
-        assert_eq!(looks.0.iter().map(|(done, _)| *done).collect::<Vec<_>>(), [2, 4, 6, 8]);
-        assert!(looks.0.iter().all(|(_, draft)| draft.sample == 0 && draft.positions[0].len() == 16));
-        let stop = |at: usize| move |done, _| if done == at { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-        assert_eq!(model.generate(&request, &mut stop(4)).unwrap_err().code(), "cancelled");
+        // Once before the prompt is read, once before each step, once before the motions.
+        assert_eq!(until(7), (Ok(2), [0, 0, 2, 4, 6].map(|done| (done, 6)).to_vec()));
+        assert_eq!(until(4), (Err("cancelled"), [0, 0, 2, 4].map(|done| (done, 6)).to_vec()));
     }
 }

@@ -2,11 +2,12 @@
 
 use super::*;
 use crate::generate::edit::{Between, Move, RECEPTIVE_FIELD, React, Source, Stretch, Task, Window, canvas};
+use crate::generate::{Draft, Sample};
 use crate::models::vqvae::PARTS;
 use crate::motion::haste::Passing;
 use crate::motion::{BodyParts, JOINTS, Motion};
 use crate::package::import::{ImportOptions, import};
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -322,14 +323,14 @@ fn moved_people_are_encoded_where_they_stand() {
 
 /// Keeps what it is shown at every other step.
 #[derive(Default)]
-struct Watcher(Vec<(usize, super::Draft)>);
+struct Watcher(Vec<(usize, Draft)>);
 
-impl super::Onlooker for Watcher {
+impl Onlooker for Watcher {
     fn wants(&mut self, done: usize) -> bool {
         done.is_multiple_of(2)
     }
 
-    fn see(&mut self, done: usize, draft: super::Draft) {
+    fn see(&mut self, done: usize, draft: Draft) {
         self.0.push((done, draft));
     }
 }
@@ -344,9 +345,9 @@ fn looking_on_shows_drafts_and_changes_nothing() {
     for (one, other) in plain.samples.iter().zip(&shown.samples) {
         assert_eq!((&one.motion, &one.foot_fixed), (&other.motion, &other.foot_fixed));
     }
-    // Four steps a sample: nothing before the first, the last is the result.
+    // Four steps of both samples: nothing before the first, the last is the result. The first sample is the one that is shown.
     let when: Vec<_> = watcher.0.iter().map(|(done, draft)| (*done, draft.sample)).collect();
-    assert_eq!(when, [(2, 0), (6, 1)]);
+    assert_eq!(when, [(2, 0), (4, 0), (6, 0)]);
     for (_, draft) in &watcher.0 {
         for (who, positions) in draft.positions.iter().enumerate() {
             assert_eq!(positions.len(), FRAMES);

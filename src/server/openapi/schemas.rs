@@ -226,7 +226,7 @@ fn job() -> Value {
     with_optional(
         base,
         json!({
-            "position": count("While queued: how many will be served before it if nobody else comes, the one being served not counted"),
+            "position": count("While queued: how many will be served before it if nobody else comes, those being served not counted"),
             "progress": object(json!({
                 "step": count("Decoding steps done"), "steps": count("Decoding steps in all, over all samples"),
             })),

@@ -101,6 +101,7 @@ async fn a_server_that_stops_is_alive_but_not_ready() {
 #[tokio::test]
 async fn figures_for_prometheus() {
     let house = House::new();
+    house.control.together.store(true, SeqCst);
     house.generate(r#"{"prompt":"walk <secret>","frames":40,"samples":2}"#).await;
     house.generate("{}").await.is_problem(400, "invalid_prompt");
     house.get("/no/such/place/secret").await;
@@ -117,6 +118,11 @@ async fn figures_for_prometheus() {
         "duet_samples_total{model=\"mini\"} 2",
         "duet_stage_seconds_count{model=\"mini\",stage=\"tokens\"} 1",
         "duet_queue_seconds_count{model=\"mini\"} 1",
+        // Twenty steps of two samples of ten token frames with guidance, and a turn for the end.
+        "duet_batch_size_count{model=\"mini\"} 21",
+        "duet_batch_size_sum{model=\"mini\"} 21",
+        "duet_batch_tokens_bucket{le=\"600.0\",model=\"mini\"} 21",
+        "duet_batch_tokens_bucket{le=\"300.0\",model=\"mini\"} 0",
         "duet_request_seconds_count{route=\"/generate\"} 2",
         "duet_waiting{model=\"mini\"} 0",
         "duet_jobs_unfinished 0",
