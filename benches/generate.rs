@@ -58,7 +58,11 @@ fn measure(name: &str, package: &Package) -> Result<(), Box<dyn std::error::Erro
         foot_fix: true,
         rigid: true,
     };
+    let mut takes = 0..;
     let mut run = || -> duet::Result<(Duration, Generated)> {
+        // A prompt that came before is not read again.
+        let take = takes.next().unwrap_or(0);
+        let request = GenerateRequest { prompt: format!("{} {take}", request.prompt), ..request.clone() };
         let start = Instant::now();
         let generated = model.generate(&request, &mut |_, _| ControlFlow::Continue(()))?;
         Ok((start.elapsed(), generated))
