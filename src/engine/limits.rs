@@ -1,7 +1,7 @@
 //! How much the engine takes on.
 
-/// Tokens in flight together unless told otherwise: ten clips of 3 s with guidance, four of 8 s. With one clip for each of two cores most
-/// of the gain is there (`docs/performance.md`).
+/// Tokens in flight together unless told otherwise: nine clips of 3 s with guidance, two of 10 s. A few cores are busy with that; more in
+/// flight would only make each of them wait longer for the others.
 pub const DEFAULT_BATCH_TOKENS: usize = 4096;
 
 /// How much the engine takes on.

@@ -115,12 +115,12 @@ impl Sample {
     }
 }
 
-/// Where the time went.
+/// Where the time went, on the clock: beside others each stage takes longer than alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Timings {
-    /// Tokenising and the text tower.
+    /// Tokenising and the text tower; next to nothing where the prompt is one that came lately.
     pub text: Duration,
-    /// All decoding steps.
+    /// From the first decoding step to the last.
     pub tokens: Duration,
     /// Token maps to motion, smoothing, rigid bones, foot fix.
     pub decode: Duration,
@@ -146,7 +146,7 @@ pub struct Generated {
     pub prompt_truncated: bool,
     /// `None` where the model does not say what it was taught, and of edits.
     pub familiarity: Option<Familiarity>,
-    /// Where the time went.
+    /// Where the time went, on the clock: beside others each stage takes longer than alone.
     pub timings: Timings,
 }
 
