@@ -176,20 +176,12 @@ impl<'m> Flights<'m> {
     pub(super) fn fail(self, panic: &(dyn Any + Send)) {
         for flight in self.flights {
             let Flight { underway, follower, reply, .. } = flight;
-            for part in [Part::Underway(underway), Part::Follower(follower)] {
-                // Its own parts may panic again.
-                let _ = catch_unwind(AssertUnwindSafe(|| drop(part)));
-            }
+            // Its own parts may panic again.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(underway)));
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(follower)));
             let _ = reply.send(Err(panicked(panic)));
         }
     }
-}
-
-/// What of a flight has destructors of others.
-#[allow(dead_code, reason = "held to be dropped one by one")]
-enum Part<'m> {
-    Underway(Option<Box<dyn Underway + 'm>>),
-    Follower(Option<Follower>),
 }
 
 impl Flight<'_> {
