@@ -177,7 +177,7 @@ mod tests {
     fn collector() -> (String, mpsc::Receiver<(String, Vec<u8>)>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}/v1/traces", listener.local_addr().unwrap());
-        let (sender, received) = mpsc::channel();
+        let (sender, received) = mpsc::sync_channel(64);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
