@@ -172,6 +172,19 @@ impl Browser {
         );
     }
 
+    /// Puts fingers on an element, each at (x, y) from its middle, and lifts them `by` pixels further, all at once.
+    pub fn touch(&self, css: &str, fingers: &[((i64, i64), (i64, i64))]) {
+        let origin = json!({ ELEMENT: self.element(css) });
+        let go = |x: i64, y: i64, duration: u32| json!({ "type": "pointerMove", "origin": origin, "x": x, "y": y, "duration": duration });
+        let finger = |(n, &((x, y), by)): (usize, &((i64, i64), (i64, i64)))| {
+            json!({ "type": "pointer", "id": format!("finger{n}"), "parameters": { "pointerType": "touch" }, "actions": [
+                go(x, y, 0), { "type": "pointerDown", "button": 0 }, go(x + by.0, y + by.1, 300), { "type": "pointerUp", "button": 0 },
+            ] })
+        };
+        let fingers: Vec<Value> = fingers.iter().enumerate().map(finger).collect();
+        self.post("/actions", &json!({ "actions": fingers }));
+    }
+
     /// Clicks an element at (x, y) from its middle.
     pub fn press(&self, css: &str, at: (i64, i64)) {
         self.drag(css, at, (0, 0));

@@ -132,7 +132,7 @@ impl Doing {
 
 /// Every way in which `new` comes after or into `old`, plain and with planted feet.
 fn joins(old: &Doing, new: &Doing, window: std::ops::Range<usize>) -> [[Motion; 2]; 3] {
-    [gone_on(old, new, 120), put_in(old, new, 120, window), thrown_on(old, new, 120)]
+    [gone_on(old, new, 90), put_in(old, new, 120, window), thrown_on(old, new, 90)]
 }
 
 /// How fast the first person is in any of them, and how abruptly that changes, at most.
@@ -216,7 +216,7 @@ fn doing() -> impl Strategy<Value = Doing> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
+    #![proptest_config(ProptestConfig::with_cases(8))]
     #[test]
     fn any_join_is_no_faster_than_twice_the_rest(
         old in doing(), new in doing(), start in 24usize..60, length in 12usize..50,
