@@ -140,7 +140,7 @@ fn hand_speeds(poses: &[Pose]) -> Vec<f32> {
         |pose: &Pose, joint: usize| -> [f32; 3] { std::array::from_fn(|a| pose[joint][a] - pose[0][a]) };
     let speed = |from: &Pose, to: &Pose, joint: usize| {
         let (from, to) = (against(from, joint), against(to, joint));
-        FPS as f32 * (0..3).map(|a| (to[a] - from[a]).powi(2)).sum::<f32>().sqrt()
+        FPS * (0..3).map(|a| (to[a] - from[a]).powi(2)).sum::<f32>().sqrt()
     };
     poses
         .iter()

@@ -71,7 +71,7 @@ fn weigh(calm: &mut [Vec<f64>], leaps: &[Leap]) {
             |other: usize| joint == other || LIMBS.iter().any(|l| l.contains(&joint) && l.contains(&other));
         let hasty =
             |t: usize| leaps.iter().any(|leap| together(leap.joint) && leap.frame.abs_diff(t) <= AROUND);
-        for (t, weight) in weights.iter_mut().enumerate().filter(|(t, _)| hasty(*t)) {
+        for (_, weight) in weights.iter_mut().enumerate().filter(|(t, _)| hasty(*t)) {
             *weight = FIRST.max(MORE * *weight);
         }
     }

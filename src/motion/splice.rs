@@ -136,9 +136,8 @@ fn seams(shares: &Shares) -> Vec<bool> {
     let frames = shares.body.len();
     let mut may = vec![false; frames];
     for run in shares.runs() {
-        for t in run.start.saturating_sub(LATER)..(run.end + LATER).min(frames) {
-            may[t] = shares.has_new(t);
-        }
+        let beside = run.start.saturating_sub(LATER)..(run.end + LATER).min(frames);
+        may[beside.clone()].iter_mut().zip(beside).for_each(|(may, t)| *may = shares.has_new(t));
     }
     may
 }
