@@ -378,7 +378,8 @@ function measureMargins() {
   if (!stage) return;
   const height = Math.max(1, byId("stage").clientHeight);
   stage.camera.margins = {
-    bottom: Math.min(0.5, byId("dock").offsetHeight / height),
+    // All below the dock's top is covered, by itself or by the panel that it stands on.
+    bottom: Math.min(0.65, 1 - byId("dock").getBoundingClientRect().top / height),
     // The headline stands in a corner; people may stand beside it.
     top: byId("stage").clientWidth > 720 ? 0.05 : Math.min(0.25, byId("masthead").offsetHeight / height),
   };

@@ -175,6 +175,11 @@ export function steer(canvas, camera, { changed, tapped, grabbed }) {
   canvas.addEventListener("pointermove", (event) => {
     const pointer = pointers.get(event.pointerId);
     if (!pointer) return;
+    if (pointers.size > 2) {
+      // A palm means nothing; whoever lifts it goes on from where the fingers are.
+      Object.assign(pointer, { x: event.clientX, y: event.clientY });
+      return;
+    }
     const size = canvas.clientHeight || 1;
     const two = pointers.size === 2;
     const before = two && { at: middle(), spread: spread() };
@@ -205,7 +210,10 @@ export function steer(canvas, camera, { changed, tapped, grabbed }) {
     tapped(tap[0] - box.left, tap[1] - box.top, event.shiftKey);
     tap = null;
   });
-  canvas.addEventListener("pointercancel", release);
+  canvas.addEventListener("pointercancel", (event) => {
+    release(event);
+    tap = carry = null;
+  });
   canvas.addEventListener("contextmenu", (event) => event.preventDefault());
   canvas.addEventListener("wheel", (event) => {
     event.preventDefault();

@@ -14,6 +14,8 @@ mod editing;
 mod server;
 #[path = "support/small_model.rs"]
 mod small_model;
+#[path = "browser/touch.rs"]
+mod touch;
 #[path = "support/webdriver.rs"]
 mod webdriver;
 #[path = "browser/workbench.rs"]

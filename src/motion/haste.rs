@@ -116,12 +116,26 @@ impl Join<'_> {
 
 /// How fast the fastest joint is, metres a frame, and how much the velocity of a joint changes in the next frame, metres a frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Haste {
+pub(super) struct Haste {
     speed: f64,
     jump: f64,
 }
 
 impl Haste {
+    /// What is usual in a clip: the 95th percentiles. What falls freely counts as usual.
+    pub fn of(clip: &[Pose]) -> Self {
+        let usual = |values: Vec<f64>, least: f64| usual(&values).max(least);
+        Self {
+            speed: usual(speeds(clip, &ALL).collect(), LEAST.speed),
+            jump: usual(jumps(clip, &ALL).collect(), FALLING),
+        }
+    }
+
+    /// So many times that.
+    pub fn times(self, times: f64) -> Self {
+        Self { speed: times * self.speed, jump: times * self.jump }
+    }
+
     /// The 95th percentiles where there is one motion alone, [`LEAST`] at least.
     fn usual(old: &[Pose], new: &[Pose], shares: &[f64]) -> Self {
         let alone = |poses: &[Pose], share: f64| -> [Vec<f64>; 2] {
@@ -141,6 +155,33 @@ impl Haste {
         let usual = |k: usize, least: f64| usual(&[&old[k][..], &new[k][..]].concat()).max(least);
         Self { speed: usual(0, LEAST.speed), jump: usual(1, LEAST.jump) }
     }
+}
+
+/// A joint that is more hasty than is bearable.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Leap {
+    /// The frame at which it changes its velocity, or from which it is too fast.
+    pub frame: usize,
+    /// Which.
+    pub joint: usize,
+    /// How many times as hasty as is bearable.
+    pub times: f64,
+}
+
+/// Joints that are more hasty than is `bearable` where frames `may` change, or beside them.
+pub(super) fn leaps(clip: &[Pose], bearable: &Haste, may: &[bool]) -> Vec<Leap> {
+    let mut leaps = Vec::new();
+    for frame in (1..clip.len().saturating_sub(1)).filter(|&t| may[t - 1] || may[t] || may[t + 1]) {
+        for joint in 0..JOINTS {
+            let into = step(&clip[frame - 1], &clip[frame], joint);
+            let out = step(&clip[frame], &clip[frame + 1], joint);
+            let times = (norm(sub(out, into)) / bearable.jump).max(norm(out) / bearable.speed);
+            if times > 1.0 {
+                leaps.push(Leap { frame, joint, times });
+            }
+        }
+    }
+    leaps
 }
 
 /// How one person passes a join: what is greatest there, as a multiple of the 95th percentile of the whole clip.

@@ -11,6 +11,7 @@
 pub mod alignment;
 pub mod animation;
 pub mod body_parts;
+pub mod calm;
 pub mod canonical;
 pub mod contact;
 pub(crate) mod eigen;
@@ -22,7 +23,9 @@ pub mod inverse;
 pub mod kinematics;
 pub mod limb;
 pub mod mirror;
+pub(crate) mod moves;
 pub mod placement;
+pub mod planting;
 pub mod ramp;
 pub mod raw;
 pub mod rigid;

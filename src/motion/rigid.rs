@@ -2,12 +2,11 @@
 //! its bodies grow and shrink within a clip, by centimetres where a model is small.
 
 use super::contact::{Contacts, FEET};
-use super::foot_fix::FootFix;
 use super::inverse::{clip_bones, solve_onto};
 use super::kinematics::{Bones, replay};
+use super::planting::Planting;
 use super::rotation::best_fit;
 use super::skeleton::{MIRRORED, PARENTS, children};
-use super::smooth::smooth;
 use super::vector::{Vec3d, add, narrow, norm, scale, sub, unit, widen};
 use super::{JOINTS, Motion, Person, Pose};
 use crate::error::Result;
@@ -33,7 +32,7 @@ fn stiffen_person(person: &Person, foot_fix: bool) -> Result<(Person, Option<Per
     let with = |positions| Person { positions, rotations: person.rotations.clone() };
     let body = Body::of(&person.positions)?;
     let plain = body.fit(&person.positions, &[])?;
-    let fixed = if foot_fix { Some(with(body.plant(&plain, &ALL_MOVE)?)) } else { None };
+    let fixed = if foot_fix { Some(with(body.plant(&Planting::of(&plain), &ALL_MOVE)?.0)) } else { None };
     Ok((with(plain), fixed))
 }
 
@@ -136,18 +135,22 @@ impl Body {
         Ok(fitted.iter().zip(wanted).map(|(fitted, wanted)| hung(fitted, wanted, kept)).collect())
     }
 
-    /// These poses of this body with planted feet, as [`stiffen`] has them; `kept` joints stay, as in [`Body::fit_beside`].
+    /// This body with planted feet, and the contacts it stands by, one row a frame. `kept` joints stay, as in [`Body::fit_beside`], and so
+    /// do whole frames that are planted already.
     ///
     /// # Errors
     /// As [`Body::of`].
-    pub fn plant(&self, poses: &[Pose], kept: &[bool; JOINTS]) -> Result<Vec<Pose>> {
-        let mut feet = poses.to_vec();
-        let contacts = FootFix { on_floor: false, ..FootFix::default() }.apply(&mut feet, None);
-        let mut wanted = smooth(&feet);
-        for (wanted, pose) in wanted.iter_mut().zip(poses) {
+    pub fn plant(
+        &self,
+        planting: &Planting<'_>,
+        kept: &[bool; JOINTS],
+    ) -> Result<(Vec<Pose>, Vec<Contacts>)> {
+        let (mut wanted, contacts) = planting.planted();
+        for (wanted, pose) in wanted.iter_mut().zip(planting.poses) {
             (0..JOINTS).filter(|&j| kept[j]).for_each(|j| wanted[j] = pose[j]);
         }
-        self.fit_beside(&wanted, &contacts, kept)
+        let fitted = self.fit_beside(&wanted, &contacts, kept)?.into_iter().enumerate();
+        Ok((fitted.map(|(t, pose)| planting.staying(t).copied().unwrap_or(pose)).collect(), contacts))
     }
 
     /// Put `joint` and its children into the shape they have in this body, placed and turned to fit best. Rods alone would

@@ -1,8 +1,11 @@
 //! New motion put into old: where the old stays not one number changes, and between the two one runs into the other.
 
 use super::body_parts::{ARMS, BodyParts, HIPS, LEGS, TORSO};
-use super::foot_fix::FootFix;
+use super::calm::calmed;
+use super::contact::Contacts;
+use super::foot_fix::{FootFix, floor_height};
 use super::haste::unhurried;
+use super::planting::Planting;
 use super::ramp::Ramp;
 use super::rigid::Body;
 use super::rotation::{Quat, SixD, best_fit};
@@ -12,8 +15,10 @@ use super::vector::{Vec3d, add, narrow, scale, sub, widen};
 use super::{Motion, Person, Pose, Rotations};
 use crate::error::Result;
 
-/// Frames over which the old motion with planted feet gives way to the new one.
+/// Frames over which the old motion with planted feet gives way to the new one, where legs or bones are as they are.
 const SOON: usize = 16;
+/// Frames beside a join in which a decoder may still be hasty because of it.
+const LATER: usize = 32;
 
 /// What is put where.
 #[derive(Clone, Copy, Debug)]
@@ -69,9 +74,17 @@ impl Splice<'_> {
             .map(|t| rotated(&old.rotations[t], &new.rotations[t], self.parts, |j| shares.turning(j)[t]))
             .collect();
         let positions = between(&old.positions, &hanging, &shares, self.turns());
-        let plain = Person { positions, rotations };
+        let calm = |positions, contacts: &[Contacts]| match &body {
+            Some(body) if !ramp.is_firm() => {
+                calmed(body, positions, &seams(&shares), contacts, &self.parts.kept())
+            }
+            _ => Ok(positions),
+        };
+        let plain = Person { positions: calm(positions, &[])?, rotations };
         let Some(old_fixed) = old_fixed else { return Ok((plain, None)) };
-        let positions = self.planted(body.as_ref(), &old_fixed.positions, &plain.positions, ramp)?;
+        let (positions, contacts) =
+            self.planted(body.as_ref(), &old_fixed.positions, &plain.positions, ramp)?;
+        let positions = calm(positions, &contacts)?;
         let fixed = Person { positions, rotations: plain.rotations.clone() };
         Ok((plain, Some(fixed)))
     }
@@ -81,30 +94,34 @@ impl Splice<'_> {
         !self.parts.kept()[0]
     }
 
-    /// The same with planted feet, from the `plain` result: feet that were not chosen are planted already.
+    /// The same with planted feet, from the `plain` result, and contacts where feet were planted anew: those that were not chosen are
+    /// planted already.
     fn planted(
         &self,
         body: Option<&Body>,
         old_fixed: &[Pose],
         plain: &[Pose],
         ramp: &Ramp,
-    ) -> Result<Vec<Pose>> {
+    ) -> Result<(Vec<Pose>, Vec<Contacts>)> {
+        let kept = self.parts.kept();
+        if let (Some(body), true) = (body, self.parts.legs) {
+            let shares = ramp.shares(plain.len());
+            let stays: Vec<Option<Pose>> =
+                old_fixed.iter().zip(shares).map(|(pose, share)| (share == 0.0).then_some(*pose)).collect();
+            let poses: Vec<Pose> =
+                old_fixed.iter().zip(plain).map(|(old, new)| assemble(old, new, self.parts)).collect();
+            // Who keeps the pelvis is on the floor already.
+            let floor = if kept[0] { 0.0 } else { floor_height(plain) };
+            return body.plant(&Planting { poses: &poses, floor, stays: &stays }, &kept);
+        }
         // At its ends the plain result is all but what it was, so that it soon takes over from the old one with planted feet.
         let shares = ramp.at_most(SOON).shares(plain.len());
-        let wanted = self.assembled(old_fixed, plain, &shares);
-        let shares = Shares::even(shares);
-        if !self.parts.legs {
-            return Ok(between(old_fixed, &wanted, &shares, self.turns()));
+        let mut wanted = self.assembled(old_fixed, plain, &shares);
+        if self.parts.legs {
+            FootFix::default().apply(&mut wanted, None);
+            wanted = smooth(&wanted);
         }
-        let feet = match body {
-            Some(body) => body.plant(&wanted, &self.parts.kept())?,
-            None => {
-                let mut feet = wanted;
-                FootFix::default().apply(&mut feet, None);
-                smooth(&feet)
-            }
-        };
-        Ok(between(old_fixed, &feet, &shares, self.turns()))
+        Ok((between(old_fixed, &wanted, &Shares::even(shares), self.turns()), Vec::new()))
     }
 
     /// The chosen parts of `new` on what stays of `old`, where there is any of the new.
@@ -112,6 +129,17 @@ impl Splice<'_> {
         let pose = |((old, new), &share)| if share > 0.0 { assemble(old, new, self.parts) } else { *old };
         old.iter().zip(new).zip(shares).map(pose).collect()
     }
+}
+
+/// Frames that may still be smoothed: those that have something of both, and those of the new within [`LATER`] frames.
+fn seams(shares: &Shares) -> Vec<bool> {
+    let frames = shares.body.len();
+    let mut may = vec![false; frames];
+    for run in shares.runs() {
+        let beside = run.start.saturating_sub(LATER)..(run.end + LATER).min(frames);
+        may[beside.clone()].iter_mut().zip(beside).for_each(|(may, t)| *may = shares.has_new(t));
+    }
+    may
 }
 
 /// The local rotations between, each by the share of what it turns.

@@ -27,6 +27,9 @@ fn on_path(name: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
+/// Where a finger is put, from the middle of an element, and how far from there it is lifted, CSS pixels.
+type Finger = ((i64, i64), (i64, i64));
+
 /// One browser with one window; gone when dropped.
 pub struct Browser {
     driver: Child,
@@ -170,6 +173,19 @@ impl Browser {
                 go(x, y, 0), { "type": "pointerDown", "button": 0 }, go(x + by.0, y + by.1, 200), { "type": "pointerUp", "button": 0 },
             ] }] }),
         );
+    }
+
+    /// Puts fingers on an element, each at (x, y) from its middle, and lifts them `by` pixels further, all at once.
+    pub fn touch(&self, css: &str, fingers: &[Finger]) {
+        let origin = json!({ ELEMENT: self.element(css) });
+        let go = |x: i64, y: i64, duration: u32| json!({ "type": "pointerMove", "origin": origin, "x": x, "y": y, "duration": duration });
+        let finger = |(n, &((x, y), by)): (usize, &Finger)| {
+            json!({ "type": "pointer", "id": format!("finger{n}"), "parameters": { "pointerType": "touch" }, "actions": [
+                go(x, y, 0), { "type": "pointerDown", "button": 0 }, go(x + by.0, y + by.1, 300), { "type": "pointerUp", "button": 0 },
+            ] })
+        };
+        let fingers: Vec<Value> = fingers.iter().enumerate().map(finger).collect();
+        self.post("/actions", &json!({ "actions": fingers }));
     }
 
     /// Clicks an element at (x, y) from its middle.
