@@ -217,8 +217,8 @@ fn work(operation: Operation, schema: &str, example: Value) -> Value {
         .parameter(
             "header",
             "x-request-id",
-            "Name of the request in the log",
-            json!({"type": "string", "minLength": 8, "maxLength": 64}),
+            "Name of the request in the log: 8 to 64 letters, digits, - or _; anything else is replaced",
+            json!({"type": "string"}),
         )
         .answer(200, "The motion", "application/json", reference("Motion"), examples::motion())
         .file_instead()
@@ -247,6 +247,15 @@ fn motion() -> Value {
     .answer(200, "The motion", "application/json", reference("Motion"), examples::motion())
     .header(200, "ETag", "For If-None-Match; strong where the answer is not compressed")
     .file_instead()
+    .parameter(
+        "header",
+        "Range",
+        "Of a file: one range of bytes, such as `bytes=1000-`",
+        json!({"type": "string"}),
+    )
+    .answer(206, "Of a file: the part asked for", "application/x-npz", json!({}), Value::Null)
+    .also(206, &["model/gltf-binary"])
+    .header(206, "Content-Range", "Which bytes of how many")
     .problem(400, &["invalid_format", "unknown_field", "duplicate_field"])
     .problem(404, &["unknown_motion", "not_found"])
     .problem(416, &[])
@@ -275,6 +284,7 @@ fn file() -> Value {
     .header(200, "ETag", "For If-None-Match and If-Range; strong where the answer is not compressed")
     .parameter("header", "Range", "One range of bytes, such as `bytes=1000-`", json!({"type": "string"}))
     .answer(206, "The part asked for", "application/octet-stream", json!({}), Value::Null)
+    .also(206, &["model/gltf-binary", "video/mp4", "image/gif", "image/png"])
     .header(206, "Content-Range", "Which bytes of how many")
     .problem(400, &["invalid_camera", "camera_out_of_range", "no_camera", "unknown_field"])
     .problem(416, &[])
