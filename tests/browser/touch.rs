@@ -19,7 +19,7 @@ fn number(browser: &Browser, script: &str) -> i64 {
 /// Where frame `at` is on the strip, from its middle, CSS pixels.
 fn on_strip(browser: &Browser, at: i64) -> i64 {
     let width = number(browser, "return document.getElementById('timeline').clientWidth");
-    let last = number(browser, "return document.getElementById('timeline').ariaValueMax") - 1;
+    let last = number(browser, "return Number(document.getElementById('timeline').ariaValueMax)") - 1;
     8 + at * (width - 16) / last - width / 2
 }
 
