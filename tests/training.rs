@@ -272,6 +272,8 @@ fn vq_config(data: PathBuf) -> VqTrainConfig {
         weights: Default::default(),
         code_temperature: 0.5,
         mu: 0.99,
+        dead_below: 1.0,
+        parts: 1,
     }
 }
 

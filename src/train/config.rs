@@ -2,6 +2,7 @@
 
 use super::losses::{Criterion, LossWeights};
 use super::optim::AdamWConfig;
+use super::quantizer::DEAD_BELOW;
 use super::schedule::{Decay, Schedule};
 use super::teach::objective::Weights;
 use super::teach::teacher;
@@ -141,6 +142,16 @@ pub struct VqTrainConfig {
     pub code_temperature: f32,
     /// Decay of the codebook's running statistics.
     pub mu: f32,
+    /// Running count of a step below which a code is replaced; upstream 1.
+    #[serde(default = "dead_below")]
+    pub dead_below: f32,
+    /// Parts of a batch that are worked on at once, each with a mean loss of its own.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub parts: usize,
+}
+
+fn dead_below() -> f32 {
+    DEAD_BELOW
 }
 
 impl VqTrainConfig {
@@ -188,6 +199,9 @@ impl VqTrainConfig {
                 "training_setting",
                 "--code-temperature must not be negative, --mu must lie in 0..1",
             ));
+        }
+        if !(0.0..=1000.0).contains(&self.dead_below) {
+            return Err(Error::invalid("training_setting", "--dead-below must lie in 0..=1000"));
         }
         Ok(())
     }

@@ -137,7 +137,24 @@ impl LossTerms {
             + w.swing * self.swing
     }
 
-    fn add(mut self, other: &Self) -> Self {
+    /// Term by term.
+    #[must_use]
+    pub fn scaled(self, by: f64) -> Self {
+        Self {
+            rec: self.rec * by,
+            explicit: self.explicit * by,
+            vel: self.vel * by,
+            bone: self.bone * by,
+            geo: self.geo * by,
+            foot: self.foot * by,
+            local: self.local * by,
+            swing: self.swing * by,
+        }
+    }
+
+    /// Term by term.
+    #[must_use]
+    pub fn add(mut self, other: &Self) -> Self {
         self.rec += other.rec;
         self.explicit += other.explicit;
         self.vel += other.vel;

@@ -41,7 +41,13 @@ pub struct Codebook {
     pub initialised: bool,
     /// Decay of the running statistics.
     pub mu: f32,
+    /// Running count below which a code is dead.
+    pub dead_below: f32,
 }
+
+/// Upstream's bound of [`Codebook::dead_below`]. At its batch of 20,480 vectors a step that is a twentieth of what a code has in
+/// the mean; at a batch of 1,280 it is most of it, and whatever is rare loses its code over and over.
+pub const DEAD_BELOW: f32 = 1.0;
 
 /// −ln(−ln u), both logarithms' arguments held above 1e-20.
 fn gumbel(u: f32) -> f32 {
@@ -49,7 +55,7 @@ fn gumbel(u: f32) -> f32 {
 }
 
 impl Codebook {
-    /// `codes` zero vectors, to be set by the first batch.
+    /// `codes` zero vectors, to be set by the first batch; codes die as upstream's do.
     pub fn empty(codes: usize, dim: usize, mu: f32) -> Self {
         Self {
             dim,
@@ -58,6 +64,7 @@ impl Codebook {
             count: vec![1.0; codes],
             initialised: false,
             mu,
+            dead_below: DEAD_BELOW,
         }
     }
 
@@ -142,8 +149,8 @@ impl Codebook {
         codes.iter().flat_map(|k| self.code(*k as usize)).copied().collect()
     }
 
-    /// Move the codes towards the vectors assigned to them; a code whose running count falls below 1 is replaced by the
-    /// batch vector of its own index. Returns the perplexity exp(−Σ p ln(p + 1e-7)) of the batch's code usage.
+    /// Move the codes towards the vectors assigned to them; a code whose running count falls below
+    /// [`dead_below`](Self::dead_below) is replaced by the batch vector of its own index. Returns the perplexity exp(−Σ p ln(p + 1e-7)) of the batch's code usage.
     pub fn update(&mut self, vectors: &[f32], codes: &[u32], rng: &CounterRng) -> f64 {
         let (k, dim) = (self.len(), self.dim);
         let mut sum = vec![0f32; k * dim];
@@ -159,7 +166,7 @@ impl Codebook {
         let mu = self.mu;
         for (code, assigned) in count.iter().enumerate() {
             self.count[code] = mu * self.count[code] + (1.0 - mu) * assigned;
-            let alive = self.count[code] >= 1.0;
+            let alive = self.count[code] >= self.dead_below;
             for i in code * dim..(code + 1) * dim {
                 self.sum[i] = mu * self.sum[i] + (1.0 - mu) * sum[i];
                 self.codes[i] = if alive { self.sum[i] / self.count[code] } else { replacement[i] };
@@ -248,6 +255,23 @@ mod tests {
         assert!((perplexity - 1.0).abs() < 1e-5);
         assert!((book.count[0] - 1.01).abs() < 1e-6);
         assert!((book.code(0)[0] - 0.04 / 1.01).abs() < 1e-6);
+        assert_eq!(book.code(1), [3.0, 1.0]);
+    }
+
+    #[test]
+    fn how_rare_a_code_may_be_is_a_choice() {
+        let mut book = book(&[[0.0, 0.0], [4.0, 0.0]]);
+        book.dead_below = 0.5;
+        for _ in 0..60 {
+            book.update(&[1.0, 1.0, 3.0, 1.0], &[0, 0], &rng());
+        }
+        assert!(
+            book.count[1] > 0.5 && (book.code(1)[0] - 4.0).abs() < 1e-5,
+            "not used for 60 steps, and still there"
+        );
+        for _ in 0..20 {
+            book.update(&[1.0, 1.0, 3.0, 1.0], &[0, 0], &rng());
+        }
         assert_eq!(book.code(1), [3.0, 1.0]);
     }
 

@@ -1,4 +1,4 @@
-//! A transformer step over several parts of a batch at once: gradients are averaged, as data-parallel training on several
+//! A step over several parts of a batch at once: gradients are averaged, as data-parallel training on several
 //! devices does. On the CPU it fills the cores where single tensor operations cannot.
 
 use super::optim::Gradients;
@@ -25,6 +25,30 @@ pub fn parts(rows: usize, parts: usize) -> Vec<std::ops::Range<usize>> {
     (0..parts).map(|i| i * rows / parts..(i + 1) * rows / parts).collect()
 }
 
+/// Multiply every gradient.
+///
+/// # Errors
+/// From the tensor library.
+pub fn scale(gradients: &mut Gradients, by: f64) -> Result<()> {
+    for gradient in gradients.values_mut() {
+        *gradient = (&*gradient * by)?;
+    }
+    Ok(())
+}
+
+/// Add the gradients of another part, of the same variables.
+///
+/// # Errors
+/// From the tensor library.
+pub fn add(sum: &mut Gradients, other: Gradients) -> Result<()> {
+    for (name, gradient) in other {
+        if let Some(total) = sum.get_mut(&name) {
+            *total = (&*total + gradient)?;
+        }
+    }
+    Ok(())
+}
+
 /// The mean of the parts' scores and gradients, weighted by `rows`. Each part's loss is the mean over its own labels, so
 /// this equals one large batch only as far as parts have equally many.
 ///
@@ -41,11 +65,9 @@ pub fn average(passes: Vec<TransformerPass>, rows: &[usize]) -> Result<StepScore
         let (cross_entropy, accuracy_of_pass) = (each(|s| s.loss), each(|s| s.accuracy));
         let mut gradients = pass.gradients;
         if rows as f64 != all {
-            for gradient in gradients.values_mut() {
-                *gradient = (&*gradient * share)?;
-            }
+            scale(&mut gradients, share)?;
         }
-        let add = |a: &mut Vec<f64>, b: &[f64]| a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+        let add_to = |a: &mut Vec<f64>, b: &[f64]| a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
         match &mut score {
             None => {
                 let (loss, accuracy) = (share * pass.loss, share * pass.accuracy);
@@ -54,13 +76,9 @@ pub fn average(passes: Vec<TransformerPass>, rows: &[usize]) -> Result<StepScore
             Some(sum) => {
                 sum.loss += share * pass.loss;
                 sum.accuracy += share * pass.accuracy;
-                add(&mut sum.cross_entropy, &cross_entropy);
-                add(&mut sum.accuracy_of_pass, &accuracy_of_pass);
-                for (name, gradient) in gradients {
-                    if let Some(total) = sum.gradients.get_mut(&name) {
-                        *total = (&*total + gradient)?;
-                    }
-                }
+                add_to(&mut sum.cross_entropy, &cross_entropy);
+                add_to(&mut sum.accuracy_of_pass, &accuracy_of_pass);
+                add(&mut sum.gradients, gradients)?;
             }
         }
     }

@@ -11,6 +11,7 @@ use super::optim::AdamW;
 use super::order::{Order, Weighted};
 use super::quantizer::{CodeNoise, Codebook};
 use super::run_folder::RunFolder;
+use super::shards::parts;
 use super::stop::Stop;
 use super::vq_step::{VqObjective, VqPass, vq_pass};
 use crate::data::VqWindows;
@@ -128,7 +129,10 @@ impl VqTrainer {
                 temperature: config.code_temperature,
                 graph: GraphMode::PerClip,
             },
-            codebook: Codebook::empty(config.model.codes, config.model.code_dim, config.mu),
+            codebook: Codebook {
+                dead_below: config.dead_below,
+                ..Codebook::empty(config.model.codes, config.model.code_dim, config.mu)
+            },
             adam: AdamW::new(vars, config.common.adamw())?,
             rng: CounterRng::new(config.common.seed, "vq training"),
             config: config.clone(),
@@ -148,19 +152,27 @@ impl VqTrainer {
     pub fn step(&mut self, motion: &Tensor) -> Result<(VqPass, f64, f64)> {
         let step = self.steps() + 1;
         let rng = self.rng.nth(step);
-        let mut drop = CounterDropout::new(rng.fork("dropout"), self.config.common.dropout);
         let draws = rng.fork("codes");
         // Temperature 0 takes the nearest code.
         let noise = if self.objective.temperature > 0.0 { CodeNoise::Rng(&draws) } else { CodeNoise::None };
+        let mut parts = parts(motion.dim(0)?, self.config.parts)
+            .into_iter()
+            .enumerate()
+            .map(|(part, rows)| {
+                // The first part draws what a whole batch would.
+                let rng = if part == 0 { rng } else { rng.fork("part").nth(part as u64) };
+                let drop = CounterDropout::new(rng.fork("dropout"), self.config.common.dropout);
+                Ok((motion.narrow(0, rows.start, rows.len())?.contiguous()?, drop))
+            })
+            .collect::<Result<Vec<_>>>()?;
         let pass = vq_pass(
             &self.model,
             self.adam.vars(),
             &mut self.codebook,
             &self.objective,
-            motion,
+            &mut parts,
             &noise,
             &rng.fork("fill"),
-            &mut drop,
         )?;
         let rate = self.config.schedule().rate(step);
         let norm = self.adam.step(&pass.gradients, rate, self.config.common.clip())?;

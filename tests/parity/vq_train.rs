@@ -10,7 +10,7 @@ use duet::nn::dropout::Keep;
 use duet::nn::params::Params;
 use duet::rng::CounterRng;
 use duet::train::optim::{AdamW, AdamWConfig, norm};
-use duet::train::quantizer::{CodeNoise, Codebook};
+use duet::train::quantizer::{CodeNoise, Codebook, DEAD_BELOW};
 use duet::train::vq_loop::CODEBOOK;
 use duet::train::vq_step::{VqObjective, VqPass, vq_pass};
 use std::collections::{BTreeMap, HashMap};
@@ -88,6 +88,7 @@ pub fn step(inputs: &Inputs<'_>) -> Result<Box<dyn Quantities>> {
         count: host(&inputs.tensor("code_count_before")?)?,
         initialised: true,
         mu: params.f64("mu")? as f32,
+        dead_below: DEAD_BELOW,
     };
     let trained = Params::from_tensors(weights.clone(), 0, &Device::Cpu);
     let model = VqVae::new(&config, trained.builder())?;
@@ -108,7 +109,7 @@ pub fn step(inputs: &Inputs<'_>) -> Result<Box<dyn Quantities>> {
     let fill = CounterRng::new(0, "parity");
     let motion = inputs.tensor("input_motion")?;
     let noise = CodeNoise::Uniform(&uniforms);
-    let pass = vq_pass(&model, adam.vars(), &mut codebook, &objective, &motion, &noise, &fill, &mut Keep)?;
+    let pass = vq_pass(&model, adam.vars(), &mut codebook, &objective, &mut [(motion, Keep)], &noise, &fill)?;
     let total_norm = adam.step(&pass.gradients, rate, clip)?;
     let stepped =
         Stepped { vars, buffers: HashMap::new(), gradients: pass.gradients.clone(), total_norm, clip };

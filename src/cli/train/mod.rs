@@ -4,6 +4,7 @@ mod common;
 mod package;
 mod text;
 mod transformer;
+mod unpack;
 mod vq;
 
 use crate::error::Result;
@@ -17,6 +18,8 @@ use clap::{Args, Subcommand};
 ///   duet train vq --data DATA --out runs/vq
 ///   duet train transformer --data DATA --vq runs/vq --out runs/transformer
 ///   duet train package --transformer runs/transformer --out models/NAME --knows ... (see its --help)
+///
+/// A finished model can be taught further: `duet train unpack` makes runs of it that --from, --vq and --text take.
 ///
 /// A run folder holds config.toml (every setting), log.jsonl (every metric), latest.safetensors and best.safetensors.
 /// Ctrl-C finishes the step and saves; `--resume` goes on from there as if nothing had happened, bit for bit on the same
@@ -34,6 +37,7 @@ enum What {
     Vq(Box<vq::VqArgs>),
     Transformer(Box<transformer::TransformerArgs>),
     Package(Box<package::PackageArgs>),
+    Unpack(unpack::UnpackArgs),
 }
 
 /// Run `duet train`.
@@ -46,5 +50,6 @@ pub fn run(args: TrainArgs) -> Result<()> {
         What::Vq(args) => vq::run(&args),
         What::Transformer(args) => transformer::run(&args),
         What::Package(args) => package::run(&args),
+        What::Unpack(args) => unpack::run(&args),
     }
 }

@@ -6,13 +6,11 @@ use crate::data::{Folder, Split, TextClips};
 use crate::error::{Error, Result};
 use crate::models::config::{ClipTextConfig, InterMConfig, TextHeadConfig, WordAttention};
 use crate::models::vqvae::VqVae;
-use crate::nn::precision::{self, Precision};
+use crate::nn::precision;
 use crate::package::Package;
 use crate::text::tokenizer::{CONTEXT, VOCABULARY};
 use crate::train::checkpoint::{Checkpoint, Kind};
-use crate::train::config::{
-    Common, Curve, TextTraining, TransformerTrainConfig, VqTrainConfig, from_toml, to_toml,
-};
+use crate::train::config::{TextTraining, TransformerTrainConfig, VqTrainConfig, from_toml, to_toml};
 use crate::train::pack::stats_of;
 use crate::train::run_folder::RunFolder;
 use crate::train::stop::Stop;
@@ -130,46 +128,23 @@ impl TransformerArgs {
                 }
             }
         };
-        Ok(TransformerTrainConfig {
-            common: Common {
-                data: self.common.need_data()?,
-                from: None,
-                seed: 3407,
-                steps: 20_000,
-                batch: 16,
-                lr: 2e-4,
-                warmup: 200,
-                curve: Curve::Cosine,
-                weight_decay: 1e-5,
-                clip: 0.0,
-                dropout: None,
-                precision: Precision::F32,
-                validate_every: 500,
-                save_every: 500,
-                log_every: 20,
-            },
-            vq: self.vq.clone().ok_or_else(|| {
-                Error::invalid("no_vq", "say whose tokens to learn: --vq RUN (made by `duet train vq`)")
-            })?,
-            model: InterMConfig {
-                codes,
-                code_dim: 128,
-                latent_dim: 192,
-                heads: 6,
-                layers: 4,
-                ff: 512,
-                text_dim: text.tower().width,
-                person_embedding: false,
-                word_attention: WordAttention::Off,
-                text_head: TextHeadConfig { layers: 1, heads: 4, ff: 256 },
-            },
-            text,
-            max_frames: 300,
-            interaction_probability: 0.2,
-            parts: 1,
-            drop_text: 0.1,
-            step_unroll: 1.0,
-        })
+        let data = self.common.need_data()?;
+        let vq = self.vq.clone().ok_or_else(|| {
+            Error::invalid("no_vq", "say whose tokens to learn: --vq RUN (made by `duet train vq`)")
+        })?;
+        let model = InterMConfig {
+            codes,
+            code_dim: 128,
+            latent_dim: 192,
+            heads: 6,
+            layers: 4,
+            ff: 512,
+            text_dim: text.tower().width,
+            person_embedding: false,
+            word_attention: WordAttention::Off,
+            text_head: TextHeadConfig { layers: 1, heads: 4, ff: 256 },
+        };
+        Ok(TransformerTrainConfig::of(model, text, vq, data))
     }
 
     fn apply(&self, config: &mut TransformerTrainConfig) -> Result<()> {

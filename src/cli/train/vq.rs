@@ -7,10 +7,10 @@ use crate::data::{Folder, Split, VqWindows};
 use crate::error::Result;
 use crate::models::config::{Activation, MotionLayout, Places, VqConfig};
 use crate::motion::Stats;
-use crate::nn::precision::{self, Precision};
+use crate::nn::precision;
 use crate::train::checkpoint::Kind;
-use crate::train::config::{Common, Curve, VqTrainConfig, from_toml, to_toml};
-use crate::train::losses::{Criterion, LossWeights};
+use crate::train::config::{VqTrainConfig, from_toml, to_toml};
+use crate::train::losses::Criterion;
 use crate::train::pack::stats_of;
 use crate::train::run_folder::RunFolder;
 use crate::train::stop::Stop;
@@ -90,46 +90,28 @@ pub struct VqArgs {
     /// Decay of the codebook's running statistics [default: 0.99]
     #[arg(long)]
     mu: Option<f32>,
+    /// Parts of a batch to work on at once; as many as there are cores is fastest on a CPU [default: 1]
+    #[arg(long)]
+    parts: Option<std::num::NonZeroU8>,
+    /// Replace a code that so few vectors a step are given, in the running mean. A step has batch x window / 4 x 5 vectors: at a
+    /// small batch the default replaces whatever is rare over and over; a fiftieth of vectors / codes keeps it [default: 1]
+    #[arg(long)]
+    dead_below: Option<f32>,
 }
 
 impl VqArgs {
     fn defaults(&self) -> Result<VqTrainConfig> {
-        Ok(VqTrainConfig {
-            common: Common {
-                data: self.common.need_data()?,
-                from: None,
-                seed: 3407,
-                steps: 20_000,
-                batch: 32,
-                lr: 2e-4,
-                warmup: 200,
-                curve: Curve::Cosine,
-                weight_decay: 0.0,
-                clip: 1.0,
-                dropout: None,
-                precision: Precision::F32,
-                validate_every: 500,
-                save_every: 500,
-                log_every: 20,
-            },
-            model: VqConfig {
-                layout: MotionLayout::InterHuman,
-                width: 96,
-                code_dim: 128,
-                codes: 512,
-                depth: 2,
-                dilation_growth: 3,
-                activation: Activation::Relu,
-                places: Places::World,
-            },
-            window: 64,
-            stride: 10,
-            lively: 0.0,
-            criterion: Criterion::SmoothL1,
-            weights: LossWeights::default(),
-            code_temperature: 0.0,
-            mu: 0.99,
-        })
+        let model = VqConfig {
+            layout: MotionLayout::InterHuman,
+            width: 96,
+            code_dim: 128,
+            codes: 512,
+            depth: 2,
+            dilation_growth: 3,
+            activation: Activation::Relu,
+            places: Places::World,
+        };
+        Ok(VqTrainConfig::of(model, self.common.need_data()?))
     }
 
     fn apply(&self, config: &mut VqTrainConfig) {
@@ -154,6 +136,8 @@ impl VqArgs {
         set(&mut config.weights.swing, self.swing);
         set(&mut config.code_temperature, self.code_temperature);
         set(&mut config.mu, self.mu);
+        set(&mut config.dead_below, self.dead_below);
+        set(&mut config.parts, self.parts.map(|parts| usize::from(parts.get())));
     }
 }
 

@@ -49,8 +49,10 @@ pub fn gemm(
         pack((m, k), lhs, lhs_strides, Form::Rows, &mut panels.left);
         pack((n, k), rhs, flipped, Form::Pairs, &mut panels.right);
         let tiles = unit::Tiles::configure();
-        for (j, right) in panels.right.chunks_exact(steps * STEP).enumerate() {
-            for (i, left) in panels.left.chunks_exact(steps * STEP).enumerate() {
+        let [left, right] = [(&panels.left, m), (&panels.right, n)]
+            .map(|(packed, outer)| packed[..outer.div_ceil(PANEL) * steps * STEP].chunks_exact(steps * STEP));
+        for (j, right) in right.enumerate() {
+            for (i, left) in left.clone().enumerate() {
                 let (row, column) = (i * PANEL, j * PANEL);
                 let (rows, columns) = (PANEL.min(m - row), PANEL.min(n - column));
                 let at = row * n + column;
@@ -73,6 +75,14 @@ pub fn gemm(
     });
 }
 
+/// The first `length` numbers of a buffer that only grows: shrinking and growing again would clear what is overwritten anyway.
+fn grown(buffer: &mut Vec<u32>, length: usize) -> &mut [u32] {
+    if buffer.len() < length {
+        buffer.resize(length, 0);
+    }
+    &mut buffer[..length]
+}
+
 /// How a tile is laid out.
 #[derive(Clone, Copy, PartialEq)]
 enum Form {
@@ -87,15 +97,17 @@ enum Form {
 fn pack((outer, depth): (usize, usize), x: &[f32], strides: Strides, form: Form, packed: &mut Vec<u32>) {
     let steps = depth.div_ceil(DEPTH);
     // Old contents are overwritten below, but for the tiles at the edges, which are cleared first.
-    packed.resize(outer.div_ceil(PANEL) * steps * STEP, 0);
+    let packed = grown(packed, outer.div_ceil(PANEL) * steps * STEP);
     for (panel, packed) in packed.chunks_exact_mut(steps * STEP).enumerate() {
         for (step, packed) in packed.chunks_exact_mut(STEP).enumerate() {
             for (half, tile) in packed.as_chunks_mut::<16>().0.chunks_exact_mut(16).enumerate() {
                 let (from, deep) = (panel * PANEL + half * 16, step * DEPTH);
                 let (width, length) = (16.min(outer.saturating_sub(from)), DEPTH.min(depth - deep));
-                if (width, length) != (16, DEPTH) {
-                    tile.fill([0; 16]);
+                if (width, length) == (16, DEPTH) && (strides.cols == 1 || strides.rows == 1) {
+                    unit::pack_whole(&x[from * strides.rows + deep * strides.cols..], strides, form, tile);
+                    continue;
                 }
+                tile.fill([0; 16]);
                 if width == 0 {
                     continue;
                 }
@@ -119,7 +131,7 @@ fn pack((outer, depth): (usize, usize), x: &[f32], strides: Strides, form: Form,
     }
 }
 
-/// Depth is contiguous: one row of pairs for each of `width` outer indices.
+/// At the edges: depth is contiguous, one row of pairs for each of `width` outer indices.
 #[inline(always)]
 fn along(x: &[f32], stride: usize, width: usize, length: usize, tile: &mut [[u32; 16]]) {
     for (row, out) in tile.iter_mut().take(width).enumerate() {
@@ -136,7 +148,7 @@ fn along(x: &[f32], stride: usize, width: usize, length: usize, tile: &mut [[u32
     }
 }
 
-/// Depth runs across rows: one row of `width` pairs for each two of `length` depths.
+/// At the edges: depth runs across rows, one row of `width` pairs for each two of `length` depths.
 #[inline(always)]
 fn across(x: &[f32], strides: Strides, width: usize, length: usize, tile: &mut [[u32; 16]]) {
     const NONE: [f32; 16] = [0.0; 16];
@@ -179,9 +191,14 @@ fn transpose(tile: &mut [[u32; 16]]) {
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod unit {
-    use super::{PANEL, STEP};
+    use super::{DEPTH, Form, PANEL, STEP};
+    use crate::nn::ops::gemm::Strides;
     use std::arch::asm;
-    use std::arch::x86_64::__cpuid_count;
+    use std::arch::x86_64::{
+        __cpuid_count, __m512bh, __m512i, _mm512_cvtne2ps_pbh, _mm512_loadu_ps, _mm512_permutexvar_epi16,
+        _mm512_set_epi16, _mm512_setzero_si512, _mm512_shuffle_i32x4, _mm512_storeu_si512,
+        _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
+    };
 
     /// `ARCH_REQ_XCOMP_PERM` and the number of the tile data's state component (Linux `arch_prctl`).
     const REQUEST_PERMISSION: libc::c_long = 0x1023;
@@ -190,8 +207,84 @@ mod unit {
     pub fn allowed() -> bool {
         let features = __cpuid_count(7, 0).edx;
         let [bf16, tile] = [22, 24].map(|bit| features >> bit & 1 == 1);
+        // No CPU has tiles without them; packing uses them.
+        let vectors = is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512bf16");
         // SAFETY: the call takes two numbers and touches no memory of ours.
-        bf16 && tile && unsafe { libc::syscall(libc::SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) } == 0
+        vectors
+            && bf16
+            && tile
+            && unsafe { libc::syscall(libc::SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) } == 0
+    }
+
+    /// A tile of 16 outer indices and 32 in depth from the beginning of `x`, one of whose strides is 1.
+    pub fn pack_whole(x: &[f32], strides: Strides, form: Form, tile: &mut [[u32; 16]]) {
+        assert!(super::available(), "tiles are used only where they are available");
+        let along = strides.cols == 1;
+        let (lines, gap, length) = if along { (16, strides.rows, DEPTH) } else { (DEPTH, strides.cols, 16) };
+        assert!(along || strides.rows == 1, "a whole tile lies along one of its sides");
+        assert!(x.len() >= (lines - 1) * gap + length && tile.len() == 16, "the tile exceeds its slice");
+        // SAFETY: the features are there (`available`); the lines that are read, `gap` apart, lie inside `x` and the 16 rows
+        // that are written are those of `tile` (asserted above).
+        unsafe { pack_lines(x.as_ptr(), gap, along, along == (form == Form::Rows), tile.as_mut_ptr()) }
+    }
+
+    /// Reads 16 lines of 32 numbers (`along` depth) or 32 lines of 16 (across it), `gap` apart, and writes 16 rows of pairs, or
+    /// their transpose. All in one function, as instructions are inlined only where their features are on.
+    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+    unsafe fn pack_lines(x: *const f32, gap: usize, along: bool, upright: bool, tile: *mut [u32; 16]) {
+        // Numbers of two lines, one after the other.
+        let zip = _mm512_set_epi16(
+            31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3,
+            18, 2, 17, 1, 16, 0,
+        );
+        let mut pairs = [_mm512_setzero_si512(); 16];
+        for (row, pairs) in pairs.iter_mut().enumerate() {
+            let (low, high) =
+                if along { (row * gap, row * gap + 16) } else { (2 * row * gap, (2 * row + 1) * gap) };
+            // SAFETY: the caller's promise; 512 bits of plain numbers either way.
+            *pairs = unsafe {
+                let both = _mm512_cvtne2ps_pbh(_mm512_loadu_ps(x.add(high)), _mm512_loadu_ps(x.add(low)));
+                std::mem::transmute::<__m512bh, __m512i>(both)
+            };
+            if !along {
+                *pairs = _mm512_permutexvar_epi16(zip, *pairs);
+            }
+        }
+        if !upright {
+            pairs = transposed(pairs);
+        }
+        for (row, pairs) in pairs.into_iter().enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe { _mm512_storeu_si512(tile.add(row).cast(), pairs) };
+        }
+    }
+
+    /// Rows to columns.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+    fn transposed(rows: [__m512i; 16]) -> [__m512i; 16] {
+        // Four numbers of four neighbouring rows at a time, then the 4 x 4 blocks.
+        let mut blocks = rows;
+        for quad in 0..4 {
+            let [a, b, c, d] = [rows[4 * quad], rows[4 * quad + 1], rows[4 * quad + 2], rows[4 * quad + 3]];
+            let (ab, ab_high) = (_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+            let (cd, cd_high) = (_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+            blocks[4 * quad] = _mm512_unpacklo_epi64(ab, cd);
+            blocks[4 * quad + 1] = _mm512_unpackhi_epi64(ab, cd);
+            blocks[4 * quad + 2] = _mm512_unpacklo_epi64(ab_high, cd_high);
+            blocks[4 * quad + 3] = _mm512_unpackhi_epi64(ab_high, cd_high);
+        }
+        let mut columns = rows;
+        for i in 0..4 {
+            let [a, b, c, d] = [blocks[i], blocks[4 + i], blocks[8 + i], blocks[12 + i]];
+            let even = [_mm512_shuffle_i32x4::<0x88>(a, b), _mm512_shuffle_i32x4::<0x88>(c, d)];
+            let odd = [_mm512_shuffle_i32x4::<0xdd>(a, b), _mm512_shuffle_i32x4::<0xdd>(c, d)];
+            columns[i] = _mm512_shuffle_i32x4::<0x88>(even[0], even[1]);
+            columns[i + 4] = _mm512_shuffle_i32x4::<0x88>(odd[0], odd[1]);
+            columns[i + 8] = _mm512_shuffle_i32x4::<0xdd>(even[0], even[1]);
+            columns[i + 12] = _mm512_shuffle_i32x4::<0xdd>(odd[0], odd[1]);
+        }
+        columns
     }
 
     /// Palette 1, all eight tiles 16 rows of 64 bytes (Intel SDM, LDTILECFG).
@@ -293,6 +386,10 @@ mod unit {
 mod unit {
     pub fn allowed() -> bool {
         false
+    }
+
+    pub fn pack_whole(_: &[f32], _: super::Strides, _: super::Form, _: &mut [[u32; 16]]) {
+        unreachable!("tiles are used only where they are available")
     }
 
     pub struct Tiles;

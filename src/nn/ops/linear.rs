@@ -15,8 +15,11 @@ use rayon::prelude::*;
 
 /// Rows of one task: enough to pay for packing the weight again.
 const ROWS: usize = 512;
-/// Weight gradients are summed in this many parts whatever the number of threads, so sums never change order.
+/// Weight gradients are summed in at most this many parts of at least [`PART`] rows, whatever the number of threads, so that sums
+/// never change order.
 const PARTS: usize = 4;
+/// Rows that pay for a sum of their own.
+const PART: usize = 1024;
 
 /// What follows the product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,15 +62,6 @@ fn bands(out: &mut [f32], width: usize, each: impl Fn(usize, &mut [f32]) + Sync)
     out.par_chunks_mut(ROWS * width).enumerate().for_each(|(band, out)| each(band * ROWS, out));
 }
 
-/// `out` = x·wᵀ + b for the rows of `x`.
-fn product((input, output): (usize, usize), x: &[f32], w: &[f32], bias: &[f32], out: &mut [f32]) {
-    for row in out.chunks_exact_mut(output) {
-        row.copy_from_slice(bias);
-    }
-    let rows = out.len() / output;
-    gemm((rows, input, output), x, row_major(input), w, transposed(input), out, true);
-}
-
 struct Linear(After);
 
 impl CustomOp3 for Linear {
@@ -90,10 +84,11 @@ impl CustomOp3 for Linear {
         if bias.len() != output {
             candle_core::bail!("{}: {output} outputs and a bias of {}", self.name(), bias.len());
         }
-        let mut out = vec![0f32; rows * output];
+        let mut out = bias.repeat(rows);
         bands(&mut out, output, |from, out| {
             let count = out.len() / output;
-            product((input, output), &x[from * input..][..count * input], w, bias, out);
+            let x = &x[from * input..][..count * input];
+            gemm((count, input, output), x, row_major(input), w, transposed(input), out, true);
             if self.0 == After::Gelu {
                 gelu::in_place(out);
             }
@@ -173,7 +168,7 @@ impl CustomOp2 for WeightGradient {
             candle_core::bail!("{}: no rows", self.name())
         };
         let (grad, x) = (values(grad, gl, self.name())?, values(x, xl, self.name())?);
-        let part = (x.len() / input).div_ceil(PARTS).max(1);
+        let part = (x.len() / input).div_ceil(PARTS).max(PART);
         let partial: Vec<Vec<f32>> = grad
             .par_chunks(part * output)
             .zip(x.par_chunks(part * input))
