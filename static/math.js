@@ -98,9 +98,9 @@ export function lookAt(eye, target, up) {
   ]);
 }
 
-/** Where the matrix `m` puts a point on the screen, as [-1..1, -1..1], or null behind the eye. */
+/** Where the matrix `m` puts a point on the screen, as [-1..1, -1..1] and the distance along the view, or null behind the eye. */
 export function project(m, [x, y, z]) {
   const row = (i) => m[i] * x + m[4 + i] * y + m[8 + i] * z + m[12 + i];
   const w = row(3);
-  return w > 1e-3 ? [row(0) / w, row(1) / w] : null;
+  return w > 1e-3 ? [row(0) / w, row(1) / w, w] : null;
 }

@@ -3,9 +3,9 @@
 
 import { Camera, steer } from "./camera.js";
 import { STRIDE, drawPerson, eyesOf } from "./figure.js";
-import { project } from "./math.js";
 import { J, poseAt } from "./motion.js";
 import { areaOf, middlePath, reachAround } from "./paths.js";
+import { pick } from "./pick.js";
 import { STILL_LIMIT } from "./quality.js";
 import { MOST, PRINT, Renderer, TRAIL } from "./renderer.js";
 import { drawSkeleton } from "./skeleton.js";
@@ -15,8 +15,6 @@ import { putPrints, putTrails } from "./traces.js";
 const WHOLE = [0, 0, 1, 1];
 /** Longest step of time between two drawn frames, seconds; slower machines skip frames and keep the pace. */
 const LONGEST = 0.5;
-/** How near to a joint a press means it, CSS pixels. */
-const HIT = 44;
 /** Milliseconds of rest before a finer frame is drawn. */
 const REFINE = 300;
 
@@ -323,23 +321,12 @@ export class Stage {
     const [across, down] = [x / this.canvas.clientWidth, y / this.canvas.clientHeight];
     const index = this.cells.findIndex(({ rect: [left, top, width, height] }) =>
       across >= left && across <= left + width && down >= top && down <= top + height);
-    const found = { cell: index, person: -1, joint: -1 };
     const cell = this.cells[index];
-    if (!cell?.view) return found;
+    if (!cell?.view) return { cell: index, person: -1, joint: -1 };
     const [left, top, width, height] = cell.rect;
-    let nearest = HIT;
-    this.poses(cell).forEach((pose, person) => pose.forEach((point, joint) => {
-      const at = project(cell.view, point);
-      if (!at) return;
-      const px = (left + ((at[0] + 1) / 2) * width) * this.canvas.clientWidth;
-      const py = (top + ((1 - at[1]) / 2) * height) * this.canvas.clientHeight;
-      const gap = Math.hypot(px - x, py - y);
-      if (gap < nearest) {
-        nearest = gap;
-        Object.assign(found, { person, joint });
-      }
-    }));
-    return found;
+    const size = { width: width * this.canvas.clientWidth, height: height * this.canvas.clientHeight };
+    const at = { x: x - left * this.canvas.clientWidth, y: y - top * this.canvas.clientHeight };
+    return { cell: index, ...pick(cell.view, this.poses(cell), size, at) };
   }
 
   /** A small picture of the first cell as it is, as a data URL; the people in the middle. */

@@ -141,6 +141,31 @@ fn a_model_that_looks_at_words_is_trained_resumed_and_packed() {
     assert!(manifest.contains("word_attention = \"pre\""), "{manifest}");
     succeeds(root, "models verify models/words");
     succeeds(root, "generate wave --model models/words --seconds 1 --steps 2 --seed 7 --out out");
+
+    // What was packed can be unpacked and taught further.
+    succeeds(root, "train unpack --model models/words --out again");
+    assert!(refused(root, "train unpack --model models/words --out again").contains("another --out"));
+    let tensors =
+        |run: &str, kind| Checkpoint::load(&root.join(run).join("latest.safetensors"), kind).unwrap().model();
+    for (run, before, kind) in
+        [("again/vq", "vq", Kind::Vq), ("again/transformer", "whole", Kind::Transformer)]
+    {
+        let (ours, theirs) = (tensors(run, kind), tensors(before, kind));
+        let named = |name: &&String| !name.ends_with("token_embedding.weight");
+        assert!(theirs.keys().filter(named).all(|name| ours.contains_key(name)), "{run}: {:?}", ours.keys());
+        for (name, tensor) in theirs.iter().filter(|(name, _)| named(name)) {
+            let (a, b) = (tensor.flatten_all().unwrap(), ours[name].flatten_all().unwrap());
+            let (a, b) = (a.to_vec1::<f32>().unwrap(), b.to_vec1::<f32>().unwrap());
+            // Packages hold half precision.
+            assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() <= 1e-3 * a.abs() + 1e-6), "{run}: {name}");
+        }
+    }
+    succeeds(root, &format!("{VQ} --from again/vq --out vq-more --steps 2 --parts 2 --dead-below 0.1"));
+    let words = words.replace("--vq vq", "--vq vq-more").replace(
+        "--text-width 16 --text-heads 2 --text-layers 1",
+        "--text again/text --from again/transformer",
+    );
+    succeeds(root, &format!("{words} --out more --steps 2"));
     // Without the field the words' tensors are not what the dimensions call for.
     let plain = manifest.replace("word_attention = \"pre\"", "");
     std::fs::write(root.join("models/words/model.toml"), plain).unwrap();

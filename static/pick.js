@@ -1,0 +1,57 @@
+// Whom a press on the picture means: whose limb is drawn there, the nearer one where two cover each other, and beside the
+// bodies whoever has a joint near by.
+
+import { project } from "./math.js";
+import { J, PARENTS } from "./motion.js";
+
+/** How near to a joint a press beside the bodies means it, CSS pixels. */
+const REACH = 44;
+/** How thick limbs are drawn, metres. */
+const LIMB = 0.055;
+const THICK = new Map([
+  [J.spine1, 0.12], [J.spine2, 0.12], [J.spine3, 0.13], [J.neck, 0.1], [J.leftCollar, 0.09], [J.rightCollar, 0.09],
+  [J.leftHip, 0.11], [J.rightHip, 0.11], [J.leftKnee, 0.075], [J.rightKnee, 0.075], [J.head, 0.09],
+]);
+/** The head is drawn above its joint, metres. */
+const SKULL = 0.11;
+
+/** The share of the way from a to b that is nearest to p, and how far that is. */
+function along(a, b, p) {
+  const [dx, dy] = [b.x - a.x, b.y - a.y];
+  const square = dx * dx + dy * dy;
+  const share = square > 0 ? Math.min(Math.max(((p.x - a.x) * dx + (p.y - a.y) * dy) / square, 0), 1) : 0;
+  return { share, gap: Math.hypot(a.x + share * dx - p.x, a.y + share * dy - p.y) };
+}
+
+/**
+ * {person, joint} at `p` {x, y} of a picture `width` x `height`, all in CSS pixels, or -1 each. `view` projects the `poses`.
+ * The joint is the one at the far end of the limb.
+ */
+export function pick(view, poses, { width, height }, p) {
+  // How large a metre is, in pixels, at a distance of one.
+  const metre = (Math.hypot(view[1], view[5], view[9]) * height) / 2;
+  const place = (point) => {
+    const at = project(view, point);
+    return at && { x: ((at[0] + 1) / 2) * width, y: ((1 - at[1]) / 2) * height, away: at[2] };
+  };
+  const under = { person: -1, joint: -1, away: Infinity };
+  const beside = { person: -1, joint: -1, gap: REACH };
+  poses.forEach((pose, person) => {
+    const joints = pose.map(place);
+    const limb = (a, b, joint, thick) => {
+      if (!a || !b) return;
+      const { share, gap } = along(a, b, p);
+      const away = a.away + share * (b.away - a.away);
+      if (gap <= (thick * metre) / away && away < under.away) Object.assign(under, { person, joint, away });
+    };
+    joints.forEach((at, joint) => {
+      limb(joints[PARENTS[joint]], at, joint, THICK.get(joint) ?? LIMB);
+      const gap = at ? Math.hypot(at.x - p.x, at.y - p.y) : Infinity;
+      if (gap < beside.gap) Object.assign(beside, { person, joint, gap });
+    });
+    const [x, y, z] = pose[J.head];
+    limb(joints[J.head], place([x, y + SKULL, z]), J.head, THICK.get(J.head));
+  });
+  const { person, joint } = under.person >= 0 ? under : beside;
+  return { person, joint };
+}
