@@ -98,7 +98,7 @@ async function emerge(wanted, signal) {
 
 /** More seeds of the clip on the stage, side by side, the first its own; of an edited clip, of what the edits began with. */
 function vary(clip) {
-  if (!clip?.id || running) return;
+  if (!clip || clip.dropped || running) return;
   const recipe = recipeNow();
   if (recipe?.files?.length) {
     edits.offer("react");
@@ -153,7 +153,13 @@ async function renew() {
 
 /** Shows an entry of the history: as it is here, as the server still has it, or made again. */
 function bring(entry) {
-  const how = { keepCamera: bench.result?.id === entry.parent || entry.id === bench.result?.parent };
+  const now = bench.result;
+  const kin = now && earlier.lineOf(entry.id).some(({ id }) => id === now.id);
+  // An edit is of one sample: back before it, that one is shown.
+  const edited = kin && earlier.find(now.id)?.parent === entry.id ? recipeNow()?.edits.at(-1)?.sample : undefined;
+  const how = kin ? {
+    keepCamera: true, keepTime: true, play: player.playing, ...(edited !== undefined && { index: edited, spread: false }),
+  } : {};
   if (entry.result) {
     keep(entry.result, entry.recipe, how);
     return;
@@ -213,7 +219,8 @@ const transport = new Transport(player, {
 });
 const details = new Details({
   again: (clip) => {
-    composer.fill(requestOfSample(clip));
+    // The seed and the length of an edit are not those of what it began with.
+    composer.fill(clip.edit && recipeNow() ? recipeNow().request : requestOfSample(clip));
     byId("prompt").focus();
   },
   vary,
@@ -252,6 +259,7 @@ const earlier = new History(byId("earlier"), bring);
 
 /** A press on the stage: beside others a cell comes to the front; while editing a figure says who and what. */
 function tapped({ cell, person, joint, adds }) {
+  if (bench.drafting) return;
   if (bench.spread && cell >= 0) bench.pick(cell);
   else if (edits.isOpen && person >= 0) edits.choose(person, joint, adds);
 }
@@ -296,7 +304,12 @@ byId("redo").addEventListener("click", () => edits.step(1));
 
 // Files are looked at; nothing of them is sent until an edit of them is asked for.
 onDrop(view);
-byId("open-files").addEventListener("change", (event) => view(event.target.files));
+byId("open-files").addEventListener("change", ({ target }) => {
+  const files = [...target.files];
+  // The same file may be opened again, exported anew.
+  target.value = "";
+  if (files.length > 0) view(files);
+});
 
 async function view(files) {
   try {
@@ -383,7 +396,7 @@ function measureMargins() {
     // The headline stands in a corner; people may stand beside it.
     top: byId("stage").clientWidth > 720 ? 0.05 : Math.min(0.25, byId("masthead").offsetHeight / height),
   };
-  if (bench.spread) bench.stand();
+  if (bench.spread && !bench.drafting) bench.stand();
   else if (stage.camera.following) stage.frameBoth();
   transport.refresh();
 }
@@ -394,4 +407,5 @@ if (stage) {
   measureMargins();
 }
 start();
+window.addEventListener("hashchange", () => start());
 listMotions(MOST).then((listed) => earlier.join(listed));

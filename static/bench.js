@@ -14,6 +14,8 @@ export class Bench {
     this.spread = false;
     /** The clip that others are compared with, or null. */
     this.pinned = null;
+    /** Whether the stage shows a motion that is still being made. */
+    this.drafting = false;
     this.grid = new Grid(byId("grid"), (index) => this.pick(index));
     this.reduced = matchMedia("(prefers-reduced-motion: reduce)");
     byId("pin").addEventListener("click", () => this.pin());
@@ -26,6 +28,7 @@ export class Bench {
 
   /** Puts a result on the stage: one sample, or all of them side by side. */
   show(next, { index = 0, spread = false, play = true, keepTime = false, keepCamera = false } = {}) {
+    this.drafting = false;
     const { position, region, frames } = this.player;
     const same = this.result === next;
     this.result = next;
@@ -49,7 +52,9 @@ export class Bench {
 
   /** Shows what a motion that is being made is like so far, in place of the result, which stays what it is. */
   draft(clip, { first }) {
-    if (!this.stage) return;
+    // Who has chosen something else meanwhile keeps it.
+    if (!this.stage || !(first || this.drafting)) return;
+    this.drafting = true;
     if (first) {
       this.grid.hide();
       this.transport.load(clip);

@@ -1,7 +1,7 @@
 // The inspector: what was asked for, what came back, how long it took, and how to make it again.
 
 import { byId, copy, element } from "./dom.js";
-import { asCurl, asPython } from "./recipe.js";
+import { addressOf, asCurl, asPython } from "./recipe.js";
 
 const milliseconds = (value) => (value >= 1000 ? `${(value / 1000).toFixed(2)} s` : `${Math.round(value)} ms`);
 
@@ -68,8 +68,9 @@ export class Details {
     };
     for (const [id, words, text] of [
       ["copy-curl", "Copied. Paste it into a terminal to make the same motion.", () => asCurl(recipe())],
-      ["copy-python", "Copied. Save it as a .py file and run it with Python 3 to make the same motion.", () => asPython(recipe())],
-      ["copy-link", "Copied. The link holds the prompt, the seed and every setting.", () => location.href],
+      ["copy-python", "Copied. Save it as a .py file and run it with Python 3 to make the same motion.", () => asPython(recipe(), this.clip.sample.index)],
+      ["copy-link", "Copied. The link holds the prompt, the seed and every setting.", 
+        () => location.origin + location.pathname + addressOf(recipe(), this.clip.id)],
     ]) {
       byId(id).addEventListener("click", async () => {
         if (await copy(text(), byHand)) tell(words);

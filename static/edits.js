@@ -55,7 +55,8 @@ export class Edits {
     this.opener.setAttribute("aria-expanded", String(open));
     if (open) {
       this.opened();
-      byId("edit-kind").focus({ preventScroll: true });
+      // Not a field: keys stay what they are.
+      byId("edit-close").focus({ preventScroll: true });
     } else if (inside) this.opener.focus();
     this.tell();
   }
@@ -84,14 +85,20 @@ export class Edits {
 
   load(clip, line) {
     const other = clip.id === "" || this.clip?.id !== clip.id;
+    const before = this.clip;
+    /** A version before or after the one that was shown: what the fields say of time holds for it as well. */
+    const kin = before?.frames === clip.frames
+      && ((clip.parent && clip.parent === before.id) || (before.parent && before.parent === clip.id));
     this.clip = clip;
     for (const id of ["edit-from", "edit-to"]) byId(id).max = String(clip.frames);
-    if (other) {
+    if (other && !kin) {
       const third = Math.round(clip.frames / 3);
       const { edit } = clip;
       const [from, to] = edit?.kind === "window" ? [edit.from, edit.to] : [third, Math.min(clip.frames, 2 * third)];
       this.setWindow([Math.min(from, clip.frames - 4), Math.min(to, clip.frames)]);
       byId("edit-first").value = byId("edit-last").value = String(Math.max(1, Math.round(clip.frames / 4)));
+    }
+    if (other) {
       byId("edit-prompt").placeholder = clip.id ? clip.prompt : "What the two people do";
       for (const id of ["edit-x", "edit-z", "edit-turn"]) byId(id).value = "0";
     }
@@ -154,7 +161,7 @@ export class Edits {
 
   /** Chooses a person and a part of the body, as by pressing on the figure; `adds` keeps what is chosen, and takes it back at a second press. */
   choose(person, joint, adds) {
-    byId("edit-who").value = this.clip.sources?.length === 1 ? "1" : String(person + 1);
+    this.turnTo(this.clip.sources?.length === 1 ? 0 : person);
     const part = partOf(joint);
     const had = byId(`edit-person${person + 1}`).checked && byId(`edit-${part}`).checked;
     for (const n of [1, 2]) byId(`edit-person${n}`).checked = n === person + 1 || (adds && byId(`edit-person${n}`).checked);
@@ -167,13 +174,17 @@ export class Edits {
     return this.isOpen && this.kind === "move" && this.isEditable && !this.busy;
   }
 
+  /** Chooses who is moved; another one than before has not been moved yet. */
+  turnTo(person) {
+    if (byId("edit-who").value === String(person + 1)) return;
+    byId("edit-who").value = String(person + 1);
+    for (const id of ["edit-x", "edit-z", "edit-turn"]) byId(id).value = "0";
+    this.carried = null;
+  }
+
   /** Moves a person by metres [x, z], as by dragging the figure; another one than before begins anew. */
   carry(person, [x, z]) {
-    if (byId("edit-who").value !== String(person + 1)) {
-      byId("edit-who").value = String(person + 1);
-      for (const id of ["edit-x", "edit-z", "edit-turn"]) byId(id).value = "0";
-      this.carried = null;
-    }
+    this.turnTo(person);
     // What is shown is rounded; what a slow drag adds up to is not.
     const [shownX, shownZ] = [soFar("edit-x"), soFar("edit-z")];
     const before = this.carried && Math.abs(this.carried[0] - shownX) < 0.01 && Math.abs(this.carried[1] - shownZ) < 0.01

@@ -42,7 +42,7 @@ export class History {
       const old = this.entries[at];
       for (const other of this.entries) if (other.parent === old.id) other.parent = entry.id;
       if (old.id !== entry.id) this.gone.add(old.id);
-      this.entries[at] = { ...entry, picture: picture || old.picture, made: old.made };
+      this.entries[at] = { ...entry, parent: old.parent || entry.parent, picture: picture || old.picture, made: old.made };
     } else {
       this.entries.unshift(entry);
     }
@@ -90,9 +90,9 @@ export class History {
 
   save() {
     // What is only listed is listed again next time.
-    const plain = () => this.entries.filter((entry) => !entry.listed).map(({ result, ...entry }) => entry);
-    // Pictures are what fills the browser's store; without room the oldest go first.
-    while (!write(KEY, plain()) && this.entries.length > 1) this.entries.pop();
+    const kept = this.entries.filter((entry) => !entry.listed).map(({ result, ...entry }) => entry);
+    // Pictures are what fills the browser's store; without room the oldest are not kept. This visit has them all the same.
+    while (!write(KEY, kept) && kept.length > 1) kept.pop();
   }
 
   mark(id) {

@@ -23,4 +23,11 @@ export function listen(deeds) {
     const button = event.target.closest("button");
     if (button && event.detail > 0 && button === document.activeElement) button.blur();
   });
+  // So does what was chosen with it.
+  let pointed = false;
+  document.addEventListener("pointerdown", () => (pointed = true), true);
+  document.addEventListener("keydown", () => (pointed = false), true);
+  document.addEventListener("change", ({ target }) => {
+    if (pointed && target.matches("select, [type=checkbox], [type=range]")) target.blur();
+  });
 }

@@ -14,9 +14,7 @@ export const PARENTS = [-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14
 
 const LIMBS = {
   legs: [J.leftHip, J.rightHip, J.leftKnee, J.rightKnee, J.leftAnkle, J.rightAnkle, J.leftFoot, J.rightFoot],
-  arms: [
-    J.leftCollar, J.rightCollar, J.leftShoulder, J.rightShoulder, J.leftElbow, J.rightElbow, J.leftWrist, J.rightWrist,
-  ],
+  arms: [J.leftShoulder, J.rightShoulder, J.leftElbow, J.rightElbow, J.leftWrist, J.rightWrist],
 };
 
 /** The part of the body that a joint belongs to: legs, arms or torso. */

@@ -1,7 +1,7 @@
 // Whom a press on the picture means: whose limb is drawn there, the nearer one where two cover each other, and beside the
 // bodies whoever has a joint near by.
 
-import { project } from "./math.js";
+import { madd, project, sub, unit } from "./math.js";
 import { J, PARENTS } from "./motion.js";
 
 /** How near to a joint a press beside the bodies means it, CSS pixels. */
@@ -12,8 +12,12 @@ const THICK = new Map([
   [J.spine1, 0.12], [J.spine2, 0.12], [J.spine3, 0.13], [J.neck, 0.1], [J.leftCollar, 0.09], [J.rightCollar, 0.09],
   [J.leftHip, 0.11], [J.rightHip, 0.11], [J.leftKnee, 0.075], [J.rightKnee, 0.075], [J.head, 0.09],
 ]);
-/** The head is drawn above its joint, metres. */
+/** How thick the bones of the skeleton are drawn. */
+const BONE = 0.026;
+/** The head and the hands are drawn beyond their joints, metres. */
 const SKULL = 0.11;
+const HAND = 0.15;
+const PALM = 0.04;
 
 /** The share of the way from a to b that is nearest to p, and how far that is. */
 function along(a, b, p) {
@@ -25,9 +29,9 @@ function along(a, b, p) {
 
 /**
  * {person, joint} at `p` {x, y} of a picture `width` x `height`, all in CSS pixels, or -1 each. `view` projects the `poses`.
- * The joint is the one at the far end of the limb.
+ * The joint is the one at the far end of the limb. `bare`: skeletons are drawn, not bodies.
  */
-export function pick(view, poses, { width, height }, p) {
+export function pick(view, poses, { width, height }, p, bare = false) {
   // How large a metre is, in pixels, at a distance of one.
   const metre = (Math.hypot(view[1], view[5], view[9]) * height) / 2;
   const place = (point) => {
@@ -42,15 +46,19 @@ export function pick(view, poses, { width, height }, p) {
       if (!a || !b) return;
       const { share, gap } = along(a, b, p);
       const away = a.away + share * (b.away - a.away);
-      if (gap <= (thick * metre) / away && away < under.away) Object.assign(under, { person, joint, away });
+      if (gap <= ((bare ? BONE : thick) * metre) / away && away < under.away) Object.assign(under, { person, joint, away });
     };
     joints.forEach((at, joint) => {
       limb(joints[PARENTS[joint]], at, joint, THICK.get(joint) ?? LIMB);
       const gap = at ? Math.hypot(at.x - p.x, at.y - p.y) : Infinity;
       if (gap < beside.gap) Object.assign(beside, { person, joint, gap });
     });
-    const [x, y, z] = pose[J.head];
-    limb(joints[J.head], place([x, y + SKULL, z]), J.head, THICK.get(J.head));
+    if (bare) return;
+    const beyond = (from, joint, far) => place(madd(pose[joint], unit(sub(pose[joint], pose[from])), far));
+    limb(joints[J.head], beyond(J.neck, J.head, SKULL), J.head, THICK.get(J.head));
+    for (const [elbow, wrist] of [[J.leftElbow, J.leftWrist], [J.rightElbow, J.rightWrist]]) {
+      limb(joints[wrist], beyond(elbow, wrist, HAND), wrist, PALM);
+    }
   });
   const { person, joint } = under.person >= 0 ? under : beside;
   return { person, joint };

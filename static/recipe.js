@@ -107,8 +107,8 @@ function literal(value) {
   return JSON.stringify(value);
 }
 
-/** A Python script, standard library only, that makes the same motion. */
-export function asPython(recipe) {
+/** A Python script, standard library only, that makes the same motion and takes one of its samples. */
+export function asPython(recipe, sample = 0) {
   const files = recipe.files ?? [];
   const first = files.length > 0 ? `{"files": [${files.map((name) => `file(${literal(name)})`).join(", ")}], ` : "{";
   const steps = calls(recipe).map(([path, body], i) =>
@@ -126,7 +126,7 @@ def ask(path, body):
         return json.load(answer)
 ${files.length > 0 ? reader : ""}
 ${steps.join("\n")}
-person1, person2 = (person["positions"] for person in motion["samples"][0]["persons"])
+person1, person2 = (person["positions"] for person in motion["samples"][${sample}]["persons"])
 print(motion["id"], len(person1), "frames")  # positions: [frame][22 joints][x, y, z] in metres, y up
 `;
 }

@@ -326,7 +326,7 @@ export class Stage {
     const [left, top, width, height] = cell.rect;
     const size = { width: width * this.canvas.clientWidth, height: height * this.canvas.clientHeight };
     const at = { x: x - left * this.canvas.clientWidth, y: y - top * this.canvas.clientHeight };
-    return { cell: index, ...pick(cell.view, this.poses(cell), size, at) };
+    return { cell: index, ...pick(cell.view, this.poses(cell), size, at, this.look3d.skeleton) };
   }
 
   /** A small picture of the first cell as it is, as a data URL; the people in the middle. */
