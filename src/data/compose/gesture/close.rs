@@ -312,7 +312,7 @@ pub fn push(stage: &mut Stage) -> Scene {
         });
         parts[0].reach_with(hand, shove, [0.9, -0.7, 0.0], move |view| {
             // The hands follow the chest only as far as arms go.
-            add(view.theirs(9), view.their_way([-0.1 * hand.sign(), 0.08, 0.1]))
+            add(view.theirs(9), view.their_way([-0.1 * hand.sign(), 0.08, 0.05]))
         });
         // The pushed one's arms fly up a little.
         let fly = Span { from: at + 0.05, rise: 0.3, hold: 0.1, fall: 0.7 };

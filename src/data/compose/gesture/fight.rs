@@ -96,10 +96,10 @@ pub fn block(stage: &mut Stage) -> Scene {
     stage.stay_until(at + 1.3);
     let mut parts = stage.parts();
     let cock = Span::meeting(at - 0.28, 0.45, 0.05, 0.3);
-    let blow = Span { from: at - 0.3, rise: 0.3, hold: 0.12, fall: 0.7 };
+    let blow = Span { from: at - 0.27, rise: 0.27, hold: 0.12, fall: 0.7 };
     parts[0].bend(blow.led(0.06), Torso { bend: 0.14, twist: -0.45 * hand.sign(), ..Torso::default() });
     parts[0].reach_with(hand, cock, [1.0, -0.6, -1.0], move |view| {
-        add(view.own(hand.shoulder()), view.mine([0.06 * hand.sign(), -0.1, 0.12]))
+        add(view.own(hand.shoulder()), view.mine([0.08 * hand.sign(), -0.12, -0.02]))
     });
     // The blow ends on the forearm that is in its way.
     let stop = move |forward: f64, side: f64| [guard.sign() * side, 0.04, forward];

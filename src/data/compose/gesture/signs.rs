@@ -52,7 +52,7 @@ pub const SIGNS: &[Sign] = &[
         ],
         lay: |part, hand, when| {
             one(part, hand, when, [1.0, -0.8, 0.0], |view, hand, t| {
-                from_shoulder(view, hand, [0.22 + 0.12 * (TAU * 1.7 * t).sin(), 0.3, 0.18])
+                from_shoulder(view, hand, [0.22 + 0.16 * (TAU * 1.5 * t).sin(), 0.3, 0.18])
             });
         },
         hold: USUAL,
@@ -77,7 +77,7 @@ pub const SIGNS: &[Sign] = &[
         ],
         lay: |part, hand, when| {
             one(part, hand, when, [0.4, -1.0, 0.0], |view, hand, _| {
-                short_of(view.theirs(9), view.own(hand.shoulder()), 0.47)
+                short_of(view.theirs(9), view.own(hand.shoulder()), 0.49)
             });
         },
         hold: USUAL,
@@ -346,7 +346,8 @@ pub const SIGNS: &[Sign] = &[
         short: &["[clapping|applause|clap|clapping hands|applauding]", "{1} [claps for|applauds] {2}"],
         lay: |part, _, when| {
             both(part, when, [0.9, -0.9, -0.2], |view, hand, t| {
-                let open = 0.05 + 0.09 * (PI * 2.5 * t).sin().abs();
+                // Palms meet while wrists are 5 cm apart.
+                let open = 0.025 + 0.13 * (0.5 - 0.5 * (TAU * 1.7 * t).cos());
                 add(view.own(9), view.mine([open * hand.sign(), 0.06, 0.3]))
             });
         },

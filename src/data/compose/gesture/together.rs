@@ -305,14 +305,14 @@ pub fn laugh(stage: &mut Stage) -> Scene {
     let hold = stage.draws.uniform(1.5, 2.8);
     let when = Span { from: settled + 0.2, rise: 0.6, hold, fall: 0.8 };
     stage.stay_until(when.end() + 0.3);
-    let (rate, bend) = (stage.draws.uniform(2.8, 3.8), stage.draws.uniform(0.2, 0.4));
+    let (rate, bend) = (stage.draws.uniform(2.8, 3.8), stage.draws.uniform(0.4, 0.65));
     let mut parts = stage.parts();
     parts[0].sway(when.led(0.1), move |t| {
         let shake = (TAU * rate * t).sin();
         let rock = (PI * 0.9 * t).sin();
         Torso { bend: bend * (0.6 + 0.4 * rock) + 0.03 * shake, nod: 0.05 * shake, ..Torso::default() }
     });
-    parts[0].reach(hand, when, move |view| short_of(view.theirs(9), view.own(hand.shoulder()), 0.46));
+    parts[0].reach(hand, when, move |view| short_of(view.theirs(9), view.own(hand.shoulder()), 0.49));
     parts[0].reach(hand.other(), when, move |view| {
         add(view.own(6), view.mine([-0.03 * hand.sign(), -0.05, 0.17]))
     });
