@@ -19,6 +19,10 @@ impl Engine {
         let found = self.archive().and_then(|archive| archive.find(id));
         let finished = Arc::new(found.ok_or_else(unknown_motion)?);
         self.store.put(finished.clone());
+        // Somebody may have removed it while its file was read: memory must not bring it back.
+        if self.archive().is_some_and(|archive| !archive.has(id)) {
+            self.store.remove(id);
+        }
         Ok(finished)
     }
 
@@ -34,6 +38,10 @@ impl Engine {
         let found = on_disk(self.archive(), move |archive| archive.find(id)).await.flatten();
         let finished = Arc::new(found.ok_or_else(unknown_motion)?);
         self.store.put(finished.clone());
+        // As in `find`.
+        if !on_disk(self.archive(), move |archive| archive.has(id)).await.unwrap_or(true) {
+            self.store.remove(id);
+        }
         Ok(finished)
     }
 

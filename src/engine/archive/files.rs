@@ -8,6 +8,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 const ENDING: &str = ".motion";
+/// What is added to the name of a file that could not be read.
+const ASIDE: &str = ".unread";
 /// Of files that are being written.
 const TEMPORARY: &str = ".new-";
 
@@ -85,6 +87,18 @@ impl Files {
             removed => {
                 removed.and_then(|()| sync(&self.folder)).map_err(|source| Error::io("remove", &path, source))
             }
+        }
+    }
+
+    /// Give a file another name, under which it is a stranger's to [`Files::sweep`]; not where there is none.
+    pub(super) fn set_aside(&self, id: MotionId) -> Result<()> {
+        let path = self.path(id);
+        match fs::rename(&path, self.folder.join(format!("{}{ASIDE}", Self::name(id)))) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            // On the disk before the index is: else a file that lost its new name would be one without a row.
+            renamed => renamed
+                .and_then(|()| sync(&self.folder))
+                .map_err(|source| Error::io("move aside", &path, source)),
         }
     }
 

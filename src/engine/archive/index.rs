@@ -55,7 +55,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The open database.
 pub(super) struct Index {
     pub(super) db: Connection,
-    /// There was none (that could be read): rows have to be made from what else is there.
+    /// There was none (that could be read), or its making was interrupted: it has no tables before [`Index::rebuild`].
     pub(super) is_new: bool,
 }
 
@@ -72,15 +72,14 @@ pub(super) fn failed(source: rusqlite::Error) -> Error {
 }
 
 impl Index {
-    /// Open the index of a folder, or make it. One that is damaged is moved aside first.
+    /// Open the index of a folder, or begin a new one. One that is damaged is moved aside first.
     ///
     /// # Errors
     /// `index`, `disk_full`; `index_too_new` for that of a later version of this program, which is left as it is.
     pub(super) fn open(folder: &Path) -> Result<Self> {
         let path = folder.join(NAME);
-        let is_new = !path.exists();
         match Self::connect(&path) {
-            Ok(db) => Ok(Self { db, is_new }),
+            Ok(index) => Ok(index),
             Err(error) if error.kind() == ErrorKind::Corrupt => {
                 let aside = move_aside(folder, &path)?;
                 tracing::error!(
@@ -88,13 +87,13 @@ impl Index {
                     "the index of kept results was damaged and has been moved aside; results are taken in again from \
                      their files, jobs are lost"
                 );
-                Ok(Self { db: Self::connect(&path)?, is_new: true })
+                Self::connect(&path)
             }
             Err(error) => Err(error),
         }
     }
 
-    fn connect(path: &Path) -> Result<Connection> {
+    fn connect(path: &Path) -> Result<Self> {
         let mut db = Connection::open(path).map_err(failed)?;
         db.busy_timeout(PATIENCE).map_err(failed)?;
         // What was acknowledged outlives the power, too.
@@ -106,8 +105,21 @@ impl Index {
         if verdict != "ok" {
             return Err(Error::corrupt("index_damaged", "the index is damaged").with_source(verdict));
         }
-        migrate(&mut db)?;
-        Ok(db)
+        let applied = applied(&db)?;
+        // One without tables gets them with its rows, all at once: a process that ends in between leaves no index that says
+        // that there are no results.
+        if applied > 0 {
+            migrate(&mut db, applied, |_| Ok(()))?;
+        }
+        Ok(Self { db, is_new: applied == 0 })
+    }
+
+    /// Make the tables and the rows of what is there, each with its owner and the bytes of its file, the oldest first: all of
+    /// it or nothing.
+    pub(super) fn rebuild(&mut self, results: &[(Entry, Option<String>, u64)]) -> Result<()> {
+        migrate(&mut self.db, 0, |db| {
+            results.iter().try_for_each(|(entry, owner, bytes)| add(db, entry, owner.as_deref(), *bytes))
+        })
     }
 
     /// Put a result's row in, and take those out that are over the limits: their names. The new one stays whatever its size.
@@ -118,31 +130,8 @@ impl Index {
         bytes: u64,
         limits: &ArchiveLimits,
     ) -> Result<Vec<(MotionId, Reason)>> {
-        let id = <[u8; 16]>::from(entry.id);
-        let parent = entry.parent.map(<[u8; 16]>::from);
-        let created = clock::to_ms(entry.created);
-        let row = params![
-            id,
-            owner,
-            created,
-            bytes as i64,
-            entry.model,
-            entry.prompt,
-            entry.frames as i64,
-            entry.samples as i64,
-            entry.seed.cast_signed(),
-            entry.kind,
-            parent
-        ];
         let transaction = self.db.transaction().map_err(failed)?;
-        transaction
-            .execute(
-                "INSERT OR REPLACE INTO motions
-                 (id, owner, created, bytes, model, prompt, frames, samples, seed, kind, parent)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-                row,
-            )
-            .map_err(failed)?;
+        add(&transaction, entry, owner, bytes).map_err(failed)?;
         let gone = trim(&transaction, limits).map_err(failed)?;
         transaction.commit().map_err(failed)?;
         Ok(gone)
@@ -231,20 +220,56 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     })
 }
 
-fn migrate(db: &mut Connection) -> Result<()> {
-    let applied: usize =
-        db.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0)).map_err(failed)? as usize;
+/// How many of [`MIGRATIONS`] a database has seen.
+fn applied(db: &Connection) -> Result<usize> {
+    let applied: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
+    let applied = applied as usize;
     if applied > MIGRATIONS.len() {
         let message = "the index was made by a later version of this program";
         return Err(Error::new(ErrorKind::Unsupported, "index_too_new", message));
     }
+    Ok(applied)
+}
+
+/// The steps after those that were applied, and `then`: all or nothing.
+fn migrate(
+    db: &mut Connection,
+    applied: usize,
+    then: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+) -> Result<()> {
+    let transaction = db.transaction().map_err(failed)?;
     for (version, step) in (1..).zip(MIGRATIONS).skip(applied) {
-        let transaction = db.transaction().map_err(failed)?;
         transaction.execute_batch(step).map_err(failed)?;
         transaction.pragma_update(None, "user_version", version).map_err(failed)?;
-        transaction.commit().map_err(failed)?;
     }
-    Ok(())
+    then(&transaction).map_err(failed)?;
+    transaction.commit().map_err(failed)
+}
+
+/// Put a result's row in.
+fn add(db: &Connection, entry: &Entry, owner: Option<&str>, bytes: u64) -> rusqlite::Result<()> {
+    let id = <[u8; 16]>::from(entry.id);
+    let parent = entry.parent.map(<[u8; 16]>::from);
+    let created = clock::to_ms(entry.created);
+    let row = params![
+        id,
+        owner,
+        created,
+        bytes as i64,
+        entry.model,
+        entry.prompt,
+        entry.frames as i64,
+        entry.samples as i64,
+        entry.seed.cast_signed(),
+        entry.kind,
+        parent
+    ];
+    let mut query = db.prepare_cached(
+        "INSERT OR REPLACE INTO motions
+         (id, owner, created, bytes, model, prompt, frames, samples, seed, kind, parent)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?;
+    query.execute(row).map(drop)
 }
 
 fn totals(db: &Connection) -> rusqlite::Result<(u64, u64)> {

@@ -4,10 +4,12 @@
 //! FOLDER/lock                  held while a process uses the folder
 //! FOLDER/index.sqlite          one row a result, one row a job
 //! FOLDER/motions/ID.motion     the result itself, sealed
+//! FOLDER/motions/ID.motion.unread  one that could not be read when the index had to be made again
 //! ```
 //!
 //! A result is there once its row is: first the file, whole and on the disk, then the row. Whatever the process was doing when it
-//! ended, the next start finds either both or removes the half. Everything here blocks; [`on_disk`] is the way in for async
+//! ended, the next start finds either both or removes the half. An index that has to be made from the files is there with all its
+//! rows or not at all. Everything here blocks; [`on_disk`] is the way in for async
 //! code. Nothing that goes wrong here fails a request: it is logged, counted ([`Figures`]), and memory serves on.
 
 pub(super) mod clock;
@@ -321,16 +323,19 @@ impl Archive {
                 Ok((finished, bytes)) if finished.id == id => {
                     found.push((Entry::of(&finished), finished.owner, bytes));
                 }
-                Ok(_) => tracing::warn!("a kept result has the name of another; it is left alone"),
-                Err(error) => tracing::warn!(%error, "a kept result could not be taken in; it is left alone"),
+                // Without a row they would be swept at the next start; a later version of the program may read them.
+                Ok(_) => {
+                    tracing::warn!("a kept result has the name of another; it is set aside");
+                    self.files.set_aside(id)?;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a kept result could not be taken in; it is set aside");
+                    self.files.set_aside(id)?;
+                }
             }
         }
         found.sort_by_key(|(entry, ..)| entry.created);
-        let mut index = self.index();
-        for (entry, owner, bytes) in &found {
-            let gone = index.insert(entry, owner.as_deref(), *bytes, &self.limits)?;
-            self.evict(gone);
-        }
+        self.index().rebuild(&found)?;
         if !found.is_empty() {
             tracing::info!(results = found.len(), "took in results from their files");
         }

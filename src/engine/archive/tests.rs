@@ -224,3 +224,64 @@ fn a_folder_that_cannot_be_made_means_memory() {
     assert!(keeping.archive().is_none());
     assert_eq!(keeping.figures().unwrap().failed[0], ("open", 1));
 }
+
+/// Take the index away, with what belongs to it.
+fn forget_index(folder: &Path) {
+    for name in ["index.sqlite", "index.sqlite-wal", "index.sqlite-shm"] {
+        let _ = std::fs::remove_file(folder.join(name));
+    }
+}
+
+#[test]
+fn an_index_whose_making_was_interrupted_is_made_again() {
+    let home = tempfile::tempdir().unwrap();
+    let mut made = results(3);
+    (0..).zip(&mut made).for_each(|(n, finished)| finished.created += Duration::from_secs(n));
+    let archive = open(home.path(), ArchiveLimits::default());
+    made.iter().for_each(|finished| archive.keep(finished));
+    drop(archive);
+    forget_index(home.path());
+    // A process that ends after it began the index and before all rows were in.
+    drop(Index::open(home.path()).unwrap());
+    let index = Index::open(home.path()).unwrap();
+    assert!(index.is_new);
+    drop(index);
+    let archive = open(home.path(), limits(2, u64::MAX));
+    assert_eq!(
+        listed(&archive),
+        [2, 1].map(|n: usize| made[n].id),
+        "all are taken in, then the oldest leaves"
+    );
+    assert_eq!(archive.find(made[1].id).as_ref(), Some(&made[1]));
+    assert_eq!(archive.figures().evicted[0], ("count", 1));
+    drop(archive);
+    assert!(!Index::open(home.path()).unwrap().is_new);
+}
+
+#[test]
+fn what_could_not_be_taken_in_is_never_swept() {
+    let home = tempfile::tempdir().unwrap();
+    let made = results(3);
+    let archive = open(home.path(), ArchiveLimits::default());
+    made.iter().for_each(|finished| archive.keep(finished));
+    drop(archive);
+    // One of a version to come, and one under the name of another.
+    let mut later = std::fs::read(path(home.path(), &made[0])).unwrap();
+    later.truncate(later.len() - 32);
+    later[8] += 1;
+    let digest = <sha2::Sha256 as sha2::Digest>::digest(&later);
+    later.extend_from_slice(&digest);
+    std::fs::write(path(home.path(), &made[0]), &later).unwrap();
+    std::fs::copy(path(home.path(), &made[2]), path(home.path(), &made[1])).unwrap();
+    forget_index(home.path());
+    for _ in 0..2 {
+        let archive = open(home.path(), ArchiveLimits::default());
+        assert_eq!(listed(&archive), [made[2].id]);
+        for finished in &made[..2] {
+            let aside = path(home.path(), finished).with_extension("motion.unread");
+            assert!(aside.exists() && archive.find(finished.id).is_none());
+        }
+    }
+    let aside = path(home.path(), &made[0]).with_extension("motion.unread");
+    assert_eq!(std::fs::read(aside).unwrap(), later);
+}
