@@ -110,35 +110,48 @@ impl Jobs {
         Self { known: Mutex::default(), limits }
     }
 
-    /// Let a job in, or find the one that the same order made before (then `false`). Has to be called inside a tokio runtime.
+    /// Let a job in, or find the one that the same order made before (then `false`). `count` has the last word on a new one:
+    /// it is asked once there is room for it, and where it refuses, the job has never been. Has to be called inside a tokio runtime.
     ///
     /// # Errors
     /// `idempotency_key_reused` when the order had the same name and said something else; `too_many_jobs` when all that may
-    /// be known are unfinished; and those of [`Engine::generate`] that are known at once.
-    pub fn submit(&self, engine: &Arc<Engine>, asked: Asked, order: Order) -> Result<(Arc<Job>, bool)> {
+    /// be known are unfinished; those of [`Engine::generate`] that are known at once, and those of `count`.
+    pub fn submit<E: From<Error>>(
+        &self,
+        engine: &Arc<Engine>,
+        asked: Asked,
+        order: Order,
+        count: impl FnOnce() -> std::result::Result<(), E>,
+    ) -> std::result::Result<(Arc<Job>, bool), E> {
         // Held throughout, so that two orders of one name cannot both come first.
         let mut known = self.swept();
-        if let Some(job) = same(&known, &order)? {
+        if let Some(job) = same(&known, order.owner.as_deref(), order.idempotency.as_ref())? {
             return Ok((job, false));
         }
-        if known.len() >= self.limits.count {
-            let oldest = known.iter().position(|job| job.ended_at().is_some()).ok_or_else(|| {
+        let oldest = if known.len() < self.limits.count {
+            None
+        } else {
+            let oldest = known.iter().position(|job| job.ended_at().is_some());
+            Some(oldest.ok_or_else(|| {
                 let message = "too many jobs are waiting or running already; try again later";
                 Error::new(ErrorKind::Busy, "too_many_jobs", message)
-            })?;
+            })?)
+        };
+        let job = start(engine, asked, order, None, count)?;
+        // Only now: a job that is refused takes nobody's room.
+        if let Some(oldest) = oldest {
             known.remove(oldest);
         }
-        let job = start(engine, asked, order, None)?;
         known.push_back(job.clone());
         Ok((job, true))
     }
 
-    /// The job that the same order made before.
+    /// The job that the same order of this owner made before, while it leads anywhere.
     ///
     /// # Errors
     /// `idempotency_key_reused`.
-    pub fn known(&self, order: &Order) -> Result<Option<Arc<Job>>> {
-        same(&self.swept(), order)
+    pub fn known(&self, owner: Option<&str>, order: Option<&Idempotency>) -> Result<Option<Arc<Job>>> {
+        same(&self.swept(), owner, order)
     }
 
     /// A job of this name that this owner may see.
@@ -177,13 +190,20 @@ impl Jobs {
     }
 }
 
-/// The job of an order of the same name, which must have said the same.
-fn same(known: &VecDeque<Arc<Job>>, order: &Order) -> Result<Option<Arc<Job>>> {
-    let Some(asked) = &order.idempotency else { return Ok(None) };
+/// The job of an order of the same name, which must have said the same. The newest, since others of that name may have come
+/// to nothing before it.
+fn same(
+    known: &VecDeque<Arc<Job>>,
+    owner: Option<&str>,
+    order: Option<&Idempotency>,
+) -> Result<Option<Arc<Job>>> {
+    let Some(asked) = order else { return Ok(None) };
     let named = |job: &&Arc<Job>| {
-        job.owner() == order.owner.as_deref() && job.idempotency().is_some_and(|other| other.key == asked.key)
+        job.owner() == owner
+            && job.idempotency().is_some_and(|other| other.key == asked.key)
+            && !job.frees_its_name()
     };
-    match known.iter().find(named) {
+    match known.iter().rev().find(named) {
         Some(job) if job.idempotency() == Some(asked) => Ok(Some(job.clone())),
         Some(_) => Err(Error::new(
             ErrorKind::Unsupported,

@@ -22,12 +22,18 @@ impl Caller {
         self.0.as_deref().map(Holder::name)
     }
 
-    /// Let one generation begin.
-    pub fn admit(&self) -> Result<Option<Share>, Problem> {
-        self.0.as_deref().map(Holder::admit).transpose()
+    /// A place among the generations of this caller; nothing is counted yet.
+    pub fn place(&self) -> Result<Share, Problem> {
+        self.0.as_deref().map_or_else(|| Ok(Share::default()), Holder::place)
     }
 
-    /// Count one more generation of a request that was let in.
+    /// Refuse who is known to have none left.
+    pub fn look(&self) -> Result<(), Problem> {
+        self.0.as_deref().map_or(Ok(()), Holder::look)
+    }
+
+    /// Count a generation that was let into a queue. It is counted no sooner, because who is turned away there has started
+    /// nothing; where this refuses, it is to be dropped.
     pub fn count(&self) -> Result<(), Problem> {
         self.0.as_deref().map_or(Ok(()), Holder::count)
     }

@@ -42,7 +42,7 @@ struct Desk {
     /// For each member, from its turn on.
     time: Duration,
     /// The batch's place among those of its key.
-    _share: Option<Share>,
+    _share: Share,
 }
 
 /// The requests' rules are those of [`batch::read`]. A caller who leaves cancels what is not done.
@@ -57,10 +57,14 @@ pub async fn batch(
         return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_idempotency_key", message));
     }
     let time = preferences::time(&headers, state.times.answer)?;
-    let body = body::read_json(request, body::MAX_BATCH_BYTES, state.times.body).await?;
-    let members = batch::read(&body)?;
-    let share = caller.admit()?;
+    let body = body::read_json(request, body::MAX_BATCH_BYTES, state.times.body, &state.large).await?;
+    let members = batch::read(&body.bytes)?;
+    drop(body);
+    let share = caller.place()?;
     let members = begun(&state, &caller, members)?;
+    if members.iter().any(|member| matches!(member, Member::LetIn(_))) {
+        caller.count()?;
+    }
     let desk = Arc::new(Desk { state, caller, time, _share: share });
     // Lines are made while the answer is read, when its handler is over.
     let span = Span::current();
@@ -126,8 +130,11 @@ impl Desk {
             Member::Refused(error) => return Err(error.into()),
             Member::LetIn(admitted) => admitted,
             Member::Asked(request) => {
+                // Who has none left need not wait for room.
+                self.caller.look()?;
+                let admitted = self.let_in(&request).await?;
                 self.caller.count()?;
-                self.let_in(&request).await?
+                admitted
             }
         };
         let finished = self.state.engine.result(admitted).await?;

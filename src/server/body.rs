@@ -5,7 +5,9 @@ use axum::extract::Request;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Largest body of a generation: a prompt of 1000 characters takes 12 kB at worst.
 pub const MAX_BYTES: usize = 64 << 10;
@@ -13,11 +15,27 @@ pub const MAX_BYTES: usize = 64 << 10;
 pub const MAX_EDIT_BYTES: usize = 8 << 20;
 /// Largest body of a batch: 32 of the longest prompts.
 pub const MAX_BATCH_BYTES: usize = 512 << 10;
-/// Of a body that is too large this much is read and thrown away, so that its sender gets to see the answer.
+/// Bodies of more than [`MAX_BYTES`] that are in memory at a time: as many as there are connections would fill it.
+pub const LARGE_AT_ONCE: usize = 8;
+/// Of a body that is refused this much is read and thrown away, so that its sender gets to see the answer.
 const MAX_DISCARDED: usize = 16 << 20;
 
-/// The bytes of a JSON body of at most `limit` bytes that arrives within `patience`.
-pub async fn read_json(request: Request, limit: usize, patience: Duration) -> Result<Vec<u8>, Problem> {
+/// A body that was read.
+#[derive(Debug, Default)]
+pub struct Body {
+    /// At most as many as were allowed.
+    pub bytes: Vec<u8>,
+    /// Of a large one: a place among those, given back with the bytes.
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+/// A JSON body of at most `limit` bytes that arrives within `patience`; a `large` one needs a place there.
+pub async fn read_json(
+    request: Request,
+    limit: usize,
+    patience: Duration,
+    large: &Arc<Semaphore>,
+) -> Result<Body, Problem> {
     if !is_json(request.headers()) {
         return Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -25,7 +43,7 @@ pub async fn read_json(request: Request, limit: usize, patience: Duration) -> Re
             "send JSON, with the header content-type: application/json",
         ));
     }
-    tokio::time::timeout(patience, read(request, limit)).await.unwrap_or_else(|_| {
+    tokio::time::timeout(patience, read(request, limit, large)).await.unwrap_or_else(|_| {
         Err(Problem::new(
             StatusCode::REQUEST_TIMEOUT,
             "body_timeout",
@@ -42,7 +60,7 @@ fn is_json(headers: &HeaderMap) -> bool {
         .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
-async fn read(request: Request, limit: usize) -> Result<Vec<u8>, Problem> {
+async fn read(request: Request, limit: usize, large: &Arc<Semaphore>) -> Result<Body, Problem> {
     let too_large = || {
         Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -62,7 +80,10 @@ async fn read(request: Request, limit: usize) -> Result<Vec<u8>, Problem> {
     if declared.is_some_and(|bytes| bytes > MAX_DISCARDED) {
         return Err(too_large());
     }
-    let mut bytes = Vec::with_capacity(declared.unwrap_or(0).min(limit));
+    // What is declared is believed up to here only: declaring costs nothing.
+    let mut bytes = Vec::with_capacity(declared.unwrap_or(0).min(limit).min(MAX_BYTES));
+    let mut place = None;
+    let mut refused = None;
     let mut arrived = 0;
     let mut body = request.into_body();
     while let Some(frame) = body.frame().await {
@@ -73,9 +94,25 @@ async fn read(request: Request, limit: usize) -> Result<Vec<u8>, Problem> {
         if arrived > MAX_DISCARDED {
             return Err(too_large());
         }
-        if arrived <= limit {
+        if arrived > limit {
+            refused = Some(too_large());
+        } else if arrived > MAX_BYTES && place.is_none() && refused.is_none() {
+            match large.clone().try_acquire_owned() {
+                Ok(permit) => place = Some(permit),
+                Err(_) => refused = Some(too_many_large()),
+            }
+        }
+        if refused.is_some() {
+            // The rest is thrown away as it comes.
+            (bytes, place) = (Vec::new(), None);
+        } else {
             bytes.extend_from_slice(&data);
         }
     }
-    if arrived > limit { Err(too_large()) } else { Ok(bytes) }
+    refused.map_or(Ok(Body { bytes, _place: place }), Err)
+}
+
+fn too_many_large() -> Problem {
+    let message = "too many requests with files are being read already; try again in a few seconds";
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "queue_full", message)
 }

@@ -1,7 +1,7 @@
 //! `POST /edit`: a result (or files) and what to do with it in, a new result out.
 
 use super::access::Caller;
-use super::generate::{Question, answer};
+use super::generate::{Question, answer, told};
 use super::motions::off_thread;
 use super::problem::Problem;
 use super::{AppState, body};
@@ -24,15 +24,22 @@ pub async fn edit(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let question = Question::read(&state, request, body::MAX_EDIT_BYTES).await?;
-    let engine = state.engine.clone();
+    let mut question = Question::read(&state, request, body::MAX_EDIT_BYTES).await?;
+    if let Some(job) = question.known(&state, &caller).await? {
+        return told(&state, &question, &job).await;
+    }
+    // Before any file is read: who may not ask for a generation now is not to keep the readers from others.
+    let share = caller.place()?;
+    let (body, engine) = (std::mem::take(&mut question.body), state.engine.clone());
     // Files in the body take a while to read, and room. The semaphore is never closed.
-    let place = state.reading.clone().acquire_owned().await.ok();
-    let (question, edit) = off_thread(move || {
-        let _place = place;
-        let edit = engine.prepare(RawEdit::from_json(&question.body)?).map_err(blame_the_caller)?;
-        Ok((question, edit))
+    let turn = state.reading.clone().acquire_owned().await.ok();
+    let edit = off_thread(move || {
+        let _turn = turn;
+        let raw = RawEdit::from_json(&body.bytes)?;
+        // Its files are decoded; the answer may be minutes away, and others wait for the place.
+        drop(body);
+        engine.prepare(raw).map_err(blame_the_caller)
     })
     .await?;
-    answer(&state, &caller, &question, edit.into()).await
+    answer(&state, &caller, &question, edit.into(), share).await
 }

@@ -1,18 +1,19 @@
 //! `POST /generate`: JSON in, motion out; or a job, when the caller would rather not wait.
 
 use super::access::Caller;
+use super::body::Body;
 use super::jobs;
+use super::keys::Share;
 use super::motions::{self, off_thread};
 use super::negotiate::Form;
 use super::preferences::{self, Prefer};
 use super::problem::Problem;
 use super::{AppState, body};
-use crate::engine::{Asked, Content, Finished, Job, JobState, Order, RawRequest, ResultFile};
+use crate::engine::{Asked, Content, Finished, Idempotency, Job, JobState, Order, RawRequest, ResultFile};
 use axum::extract::{Extension, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use std::any::Any;
 use std::sync::Arc;
 
 /// The request's rules are those of [`RawRequest::validate`].
@@ -21,17 +22,23 @@ pub async fn generate(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let question = Question::read(&state, request, body::MAX_BYTES).await?;
-    let asked = RawRequest::from_json(&question.body)?.validate()?.into();
-    answer(&state, &caller, &question, asked).await
+    let mut question = Question::read(&state, request, body::MAX_BYTES).await?;
+    let asked = RawRequest::from_json(&std::mem::take(&mut question.body).bytes)?.validate()?.into();
+    if let Some(job) = question.known(&state, &caller).await? {
+        return told(&state, &question, &job).await;
+    }
+    let share = caller.place()?;
+    answer(&state, &caller, &question, asked, share).await
 }
 
 /// A request for a motion as it came.
 pub struct Question {
     headers: HeaderMap,
     form: Form,
-    /// At most as large as was allowed.
-    pub body: Vec<u8>,
+    /// What the caller calls it, and what it says.
+    idempotency: Option<Idempotency>,
+    /// To be taken out and dropped as soon as it has been understood: the answer may be minutes away.
+    pub body: Body,
 }
 
 impl Question {
@@ -39,45 +46,67 @@ impl Question {
     pub async fn read(state: &AppState, request: Request, limit: usize) -> Result<Self, Problem> {
         let headers = request.headers().clone();
         let form = Form::of(request.uri(), &headers)?;
-        let body = body::read_json(request, limit, state.times.body).await?;
-        Ok(Self { headers, form, body })
+        let body = body::read_json(request, limit, state.times.body, &state.large).await?;
+        let idempotency = preferences::idempotency(&headers, &body.bytes)?;
+        Ok(Self { headers, form, idempotency, body })
+    }
+
+    /// The job of the same order that came before; it takes no further share of its caller's limits. One whose result has
+    /// been removed or has made room leads nowhere: the order is done again under the same name.
+    pub async fn known(&self, state: &AppState, caller: &Caller) -> Result<Option<Arc<Job>>, Problem> {
+        let Some(job) = state.jobs.known(caller.name(), self.idempotency.as_ref())? else { return Ok(None) };
+        if let JobState::Succeeded(id) = job.state(&state.engine)
+            && state.engine.fetch(&id.to_string()).await.is_err()
+        {
+            job.make_void();
+            return Ok(None);
+        }
+        Ok(Some(job))
     }
 }
 
-/// Have it done as the headers wish. A caller who leaves cancels the work, unless it is a job or has an `Idempotency-Key`,
-/// with which it can be asked for again.
+/// Have it done as the headers wish, in the place `share` of the caller's. A caller who leaves cancels the work, unless it is a
+/// job or has an `Idempotency-Key`, with which it can be asked for again.
 pub async fn answer(
     state: &AppState,
     caller: &Caller,
     question: &Question,
     asked: Asked,
+    share: Share,
 ) -> Result<Response, Problem> {
-    let Question { headers, form, body } = question;
-    let form = *form;
+    let Question { headers, form, idempotency, .. } = question;
     form.holds(asked.samples())?;
     let asked = asked.owned_by(caller.name());
-    let prefer = Prefer::of(headers);
-    let idempotency = preferences::idempotency(headers, body)?;
-    if !prefer.respond_async && idempotency.is_none() {
+    let respond_async = Prefer::of(headers).respond_async;
+    if !respond_async && idempotency.is_none() {
         let time = preferences::time(headers, state.times.answer)?;
-        let _share = caller.admit()?;
-        let finished = tokio::time::timeout(time, state.engine.run(asked)).await;
-        return motion(finished.map_err(|_| took_too_long())??, form).await;
+        let _share = share;
+        let admitted = state.engine.submit(asked)?;
+        caller.count()?;
+        let finished = tokio::time::timeout(time, state.engine.result(admitted)).await;
+        return motion(finished.map_err(|_| took_too_long())??, *form).await;
     }
-    let limit = if prefer.respond_async { state.times.job } else { state.times.answer };
+    let limit = if respond_async { state.times.job } else { state.times.answer };
     let order = Order {
         owner: caller.name().map(str::to_owned),
-        idempotency,
+        idempotency: idempotency.clone(),
         time: preferences::time(headers, limit)?,
-        share: None,
+        share: Some(Box::new(share)),
     };
-    let job = submit(state, caller, asked, order)?;
+    let (job, _) = state.jobs.submit(&state.engine, asked, order, || caller.count())?;
+    told(state, question, &job).await
+}
+
+/// What came of a job, or how it goes, as the headers wish.
+pub async fn told(state: &AppState, question: &Question, job: &Job) -> Result<Response, Problem> {
+    let (prefer, form) = (Prefer::of(&question.headers), question.form);
+    form.holds(job.settings().samples)?;
     if prefer.respond_async {
         // What is answered now outlives the process, where jobs do.
         job.begun().await;
         // Running out of patience is no failure: the job goes on.
         let _ = tokio::time::timeout(prefer.wait, job.ended()).await;
-        return jobs::accepted(state, &job);
+        return jobs::accepted(state, job);
     }
     job.ended().await;
     match job.state(&state.engine) {
@@ -85,16 +114,6 @@ pub async fn answer(
         JobState::Failed(error) => Err(Problem::from(&*error)),
         _ => Err(Problem::new(StatusCode::CONFLICT, "job_cancelled", "this generation was cancelled")),
     }
-}
-
-/// An order that came before takes no further share of its caller's limits.
-fn submit(state: &AppState, caller: &Caller, asked: Asked, mut order: Order) -> Result<Arc<Job>, Problem> {
-    if let Some(job) = state.jobs.known(&order)? {
-        return Ok(job);
-    }
-    order.share = caller.admit()?.map(|share| Box::new(share) as Box<dyn Any + Send>);
-    let (job, _) = state.jobs.submit(&state.engine, asked, order)?;
-    Ok(job)
 }
 
 async fn motion(finished: Arc<Finished>, form: Form) -> Result<Response, Problem> {

@@ -14,7 +14,8 @@ use governor::{Quota, RateLimiter};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -105,12 +106,14 @@ pub fn draw() -> Result<(String, String)> {
     Ok((secret, digest))
 }
 
-type Rate = RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<std::time::Instant>>;
+type Rate = RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<Instant>>;
 
 /// Somebody who has a key, and what is left of their share.
 pub struct Holder {
     name: String,
     rate: Option<Rate>,
+    /// When the next generation may be counted, as the last refusal said.
+    spent_until: Mutex<Option<Instant>>,
     room: Option<Arc<Semaphore>>,
 }
 
@@ -120,7 +123,7 @@ impl Holder {
             .per_minute
             .map(|count| RateLimiter::direct_with_clock(Quota::per_minute(count), MonotonicClock));
         let room = key.concurrent.map(|count| Arc::new(Semaphore::new(count.get() as usize)));
-        Self { name: key.name.clone(), rate, room }
+        Self { name: key.name.clone(), rate, spent_until: Mutex::default(), room }
     }
 
     /// Name of the holder.
@@ -128,8 +131,9 @@ impl Holder {
         &self.name
     }
 
-    /// Let one generation begin; its place is given back when the [`Share`] is dropped.
-    pub fn admit(&self) -> std::result::Result<Share, Problem> {
+    /// A place among the generations of this key, given back when the [`Share`] is dropped. Whoever is known to have none left
+    /// for now gets none. Nothing is counted yet: that is for what has begun ([`Holder::count`]).
+    pub fn place(&self) -> std::result::Result<Share, Problem> {
         let place = match &self.room {
             None => None,
             Some(room) => Some(room.clone().try_acquire_owned().map_err(|_| {
@@ -140,26 +144,39 @@ impl Holder {
                 )
             })?),
         };
-        self.count()?;
+        self.look()?;
         Ok(Share { _place: place })
     }
 
-    /// Let one generation more begin in a place that was given already.
-    pub fn count(&self) -> std::result::Result<(), Problem> {
-        if let Some(Err(refused)) = self.rate.as_ref().map(|rate| rate.check()) {
-            let wait = refused.wait_time_from(MonotonicClock.now());
-            return Err(Problem::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "rate_limited",
-                "this key has used up its generations for now; the header Retry-After says when the next may start",
-            )
-            .retry_after(wait.as_secs() + 1));
+    /// Refuse while an earlier refusal holds, so that whoever has used up their generations costs neither the queue nor a
+    /// reader of files anything. Counts nothing.
+    pub fn look(&self) -> std::result::Result<(), Problem> {
+        let until = *self.spent_until.lock().unwrap_or_else(PoisonError::into_inner);
+        match until.and_then(|until| until.checked_duration_since(MonotonicClock.now())) {
+            Some(wait) if !wait.is_zero() => Err(spent(wait)),
+            _ => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Count one generation, which has a place in the queue; it is not to begin where this refuses.
+    pub fn count(&self) -> std::result::Result<(), Problem> {
+        let Some(Err(refused)) = self.rate.as_ref().map(|rate| rate.check()) else { return Ok(()) };
+        *self.spent_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(refused.earliest_possible());
+        Err(spent(refused.wait_time_from(MonotonicClock.now())))
     }
 }
 
-/// The place of one generation among those of its key.
+fn spent(wait: Duration) -> Problem {
+    Problem::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "rate_limited",
+        "this key has used up its generations for now; the header Retry-After says when the next may start",
+    )
+    .retry_after(wait.as_secs() + 1)
+}
+
+/// The place of one generation among those of its key; where nothing bounds them, there is always one.
+#[derive(Default)]
 pub struct Share {
     _place: Option<OwnedSemaphorePermit>,
 }
@@ -250,13 +267,15 @@ mod tests {
     fn shares_are_bounded_and_given_back() {
         let (_, digest) = draw().unwrap();
         let holder = Holder::new(&Key::new("farm", &digest, None, some(2)).unwrap());
-        let first = holder.admit().unwrap_or_else(|_| panic!("a first place"));
-        let second = holder.admit();
-        assert!(second.is_ok() && holder.admit().is_err());
+        let first = holder.place().unwrap_or_else(|_| panic!("a first place"));
+        let second = holder.place();
+        assert!(second.is_ok() && holder.place().is_err());
         drop(first);
-        assert!(holder.admit().is_ok());
+        assert!(holder.place().is_ok());
         let rated = Holder::new(&Key::new("farm", &digest, some(3), None).unwrap());
-        let let_in = (0..10).filter(|_| rated.admit().is_ok()).count();
-        assert_eq!(let_in, 3);
+        assert!((0..10).all(|_| rated.place().is_ok()), "a place is not a generation yet");
+        let counted = (0..10).filter(|_| rated.count().is_ok()).count();
+        assert_eq!(counted, 3);
+        assert!(rated.place().is_err(), "known to have none left");
     }
 }

@@ -22,6 +22,7 @@ mod observe;
 mod openapi;
 mod origins;
 mod page;
+mod patient;
 mod pictures;
 mod preferences;
 mod problem;
@@ -126,6 +127,8 @@ pub struct AppState {
     pictures: Arc<Pictures>,
     /// Edits whose files may be read at a time: numbers as text take several times their room.
     reading: Arc<Semaphore>,
+    /// Large bodies that may be in memory at a time.
+    large: Arc<Semaphore>,
 }
 
 impl AppState {
@@ -158,6 +161,7 @@ impl AppState {
             stopping: Arc::default(),
             pictures: Arc::default(),
             reading: Arc::new(Semaphore::new(edit::AT_ONCE)),
+            large: Arc::new(Semaphore::new(body::LARGE_AT_ONCE)),
             engine,
         })
     }

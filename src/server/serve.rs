@@ -1,5 +1,6 @@
 //! The service on a socket: bind, accept, and an end in good order.
 
+use super::patient::Patient;
 use super::{AppState, app};
 use crate::error::{Error, ErrorKind, Result};
 use hyper::server::conn::http1;
@@ -17,7 +18,9 @@ use tokio::sync::Semaphore;
 const HEADER_TIME: Duration = Duration::from_secs(20);
 /// Bytes of request line and headers, at most.
 const HEADER_BYTES: usize = 32 << 10;
-/// For jobs to stop at the end.
+/// An answer must be taken on within this time, piece by piece: one that nobody reads holds its memory and its connection.
+const WRITE_TIME: Duration = Duration::from_secs(30);
+/// For requests and jobs to be told that it is over, at the end.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Pause after a failed accept, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -98,7 +101,10 @@ pub async fn serve(
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIME)
             .max_buf_size(HEADER_BYTES)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app.clone()));
+            .serve_connection(
+                Patient::new(TokioIo::new(stream), WRITE_TIME),
+                TowerToHyperService::new(app.clone()),
+            );
         let connection = drain.watch(connection);
         tokio::spawn(async move {
             // Mostly callers who left or were too slow: no fault of the server.
@@ -111,16 +117,19 @@ pub async fn serve(
     state.stopping();
     drop(listener);
     tracing::info!(seconds = state.times.drain.as_secs(), "stopping; requests in flight and jobs may finish");
-    let rest = async {
+    let mut rest = std::pin::pin!(async {
         state.jobs.drained().await;
         drain.shutdown().await;
-    };
-    if tokio::time::timeout(state.times.drain, rest).await.is_err() {
-        tracing::warn!("some requests did not finish in time and were dropped");
-        // Jobs that are cut short say so on the disk, where they are kept, and are done after the next start.
+        // Those that open connections asked for meanwhile.
+        state.jobs.drained().await;
+    });
+    if tokio::time::timeout(state.times.drain, &mut rest).await.is_err() {
+        tracing::warn!("some requests and jobs did not finish in time and are stopped");
+        // Who waits for an answer is told so. Jobs that are cut short say so on the disk, where they are kept, and are done
+        // after the next start.
         state.engine.stop();
-        if tokio::time::timeout(LAST_WORDS, state.jobs.drained()).await.is_err() {
-            tracing::warn!("some jobs did not stop in time");
+        if tokio::time::timeout(LAST_WORDS, rest).await.is_err() {
+            tracing::warn!("some requests or jobs did not stop in time and were dropped");
         }
     }
     Ok(())
@@ -145,6 +154,7 @@ mod tests {
     use crate::engine::Engine;
     use crate::engine::fake::{Control, LIMITS, eventually};
     use crate::server::tests::policy;
+    use crate::server::{Policy, TimeLimits};
     use std::sync::atomic::Ordering::SeqCst;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
@@ -215,5 +225,71 @@ mod tests {
         control.open.store(true, SeqCst);
         assert!(last.await.unwrap().starts_with("HTTP/1.1 200"));
         served.await.unwrap().unwrap();
+    }
+    /// A fake model, and a service in front of it that waits so long for the rest at the end.
+    fn service(drain: Duration) -> (Arc<Control>, AppState) {
+        let control = Arc::new(Control::default());
+        let engine = Arc::new(Engine::start(vec![control.spec("fake")], None, LIMITS).unwrap());
+        let times = TimeLimits { drain, ..TimeLimits::default() };
+        (control, AppState::new(engine, Policy { times, ..policy() }).unwrap())
+    }
+
+    #[test]
+    fn who_is_not_done_at_the_end_is_told_so() {
+        let (control, state) = service(Duration::from_millis(50));
+        let listener = bind("127.0.0.1", 0).unwrap();
+        let address = listener.local_addr().unwrap();
+        let caller = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(ask(address, r#"{"prompt":"wait"}"#))
+        });
+        let begun = async {
+            while control.started.load(SeqCst) == 0 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.unwrap();
+        runtime.block_on(serve(listener, state, 64, begun)).unwrap();
+        // The process ends now.
+        runtime.shutdown_background();
+        let answer = caller.join().unwrap();
+        assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("shutting_down"), "{answer}");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn jobs_that_are_let_in_while_stopping_are_waited_for() {
+        let (control, state) = service(Duration::from_secs(20));
+        let listener = bind("127.0.0.1", 0).unwrap();
+        let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let served = tokio::spawn(serve(listener, state.clone(), 64, async { drop(stopped.await) }));
+        let mut submit = async |prompt: &str| {
+            let body = format!("{{\"prompt\":\"{prompt}\"}}");
+            let request = format!(
+                "POST /generate HTTP/1.1\r\nhost: localhost\r\nprefer: respond-async\r\n\
+                 content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"}}") {
+                assert!(stream.read_buf(&mut answer).await.unwrap() > 0, "the connection was closed");
+            }
+            assert!(answer.starts_with(b"HTTP/1.1 202"), "{}", String::from_utf8_lossy(&answer));
+        };
+        submit("wait").await;
+        eventually("the first job to run", || control.started.load(SeqCst) == 1);
+        stop.send(()).unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        submit("step by step").await;
+        control.open.store(true, SeqCst);
+        eventually("the second job to run", || control.started.load(SeqCst) == 2);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert!(!served.is_finished());
+        control.steps.store(100, SeqCst);
+        served.await.unwrap().unwrap();
+        assert_eq!(state.jobs.count(), (0, 2));
+        drop(stream);
     }
 }

@@ -42,6 +42,10 @@ pub struct RawStretch {
     pub seconds: Option<f64>,
 }
 
+/// Most commas in the body of an edit, each of which can be a value that takes many times its room. Thirteen prompts of a
+/// thousand characters have no more than this; base64 has none.
+const MAX_COMMAS: usize = 20_000;
+
 /// Fields of edits alone.
 pub(super) const OWN: [&str; 18] = [
     "parent", "sample", "files", "kind", "from", "to", "persons", "parts", "blend", "person", "role",
@@ -57,6 +61,10 @@ impl RawEdit {
     /// # Errors
     /// As [`RawRequest::from_json`].
     pub fn from_json(body: &[u8]) -> Result<Self> {
+        if body.iter().filter(|byte| **byte == b',').count() > MAX_COMMAS {
+            let message = "the edit has many more values than any edit needs";
+            return Err(Error::invalid("invalid_json", message));
+        }
         let mut raw = Self::default();
         let example = "{\"parent\": \"ID\", \"kind\": \"window\", \"from\": 30, \"to\": 60}";
         for (name, value) in entries(body, example, &[&OWN[..], &HOW].concat())? {
@@ -227,5 +235,14 @@ mod tests {
         }
         assert_eq!(code(r#"{"kind":"vary","kind":"vary"}"#), "duplicate_field");
         assert_eq!(code("[]"), "invalid_json");
+    }
+
+    #[test]
+    fn lists_without_end_are_refused_before_they_are_built() {
+        assert_eq!(code(&format!("{{\"persons\":[{}0]}}", "0,".repeat(4 << 20))), "invalid_json");
+        let stretches = vec![serde_json::json!({"prompt": ",".repeat(1000), "frames": 16}); 12];
+        let longest =
+            serde_json::json!({"kind": "extend", "prompt": ",".repeat(1000), "timeline": stretches});
+        assert!(RawEdit::from_json(longest.to_string().as_bytes()).is_ok());
     }
 }

@@ -7,8 +7,10 @@ use crate::engine::archive::ledger::JobRecord;
 use crate::engine::drafts::{Drafts, Viewer};
 use crate::engine::random::MotionId;
 use crate::engine::{Engine, Place};
+use crate::error::{Error, ErrorKind};
 use crate::generate::GenerateRequest;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{Notify, watch};
 
@@ -57,6 +59,8 @@ pub struct Job {
     id: MotionId,
     owner: Option<String>,
     idempotency: Option<Idempotency>,
+    /// Its result is gone.
+    is_void: AtomicBool,
     model: String,
     request: GenerateRequest,
     /// Of jobs that ended before this process began there is none.
@@ -92,6 +96,7 @@ impl Job {
             id: record.id,
             owner: record.owner.clone(),
             idempotency: record.idempotency.clone(),
+            is_void: AtomicBool::new(false),
             model: record.model.clone(),
             request: record.how.clone(),
             place,
@@ -115,6 +120,20 @@ impl Job {
 
     pub(super) fn idempotency(&self) -> Option<&Idempotency> {
         self.idempotency.as_ref()
+    }
+
+    /// Its result is gone: the same order may be done again under the same name.
+    pub fn make_void(&self) {
+        self.is_void.store(true, Relaxed);
+    }
+
+    /// The name that its caller gave it stands for it no longer. A caller whom an answer told to try again later has to be
+    /// able to; one whose order takes too long would only have it take too long again.
+    pub(super) fn frees_its_name(&self) -> bool {
+        let passes =
+            |error: &Error| error.kind() == ErrorKind::Unavailable && error.code() != "took_too_long";
+        self.is_void.load(Relaxed)
+            || matches!(self.end_state(), Some(JobState::Failed(error)) if passes(&error))
     }
 
     /// Name of the model asked.

@@ -64,7 +64,7 @@ async fn again(engine: &Arc<Engine>, record: &JobRecord) -> Result<Arc<Job>, Job
         time: record.time,
         share: None,
     };
-    start(engine, asked, order, Some(record)).map_err(failed)
+    start(engine, asked, order, Some(record), || Ok(())).map_err(failed)
 }
 
 async fn ended(engine: &Engine, record: &JobRecord, state: JobState) -> Arc<Job> {

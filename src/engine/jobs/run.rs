@@ -16,13 +16,14 @@ use tokio::sync::Notify;
 use tracing::Instrument;
 
 /// Let the request into its model's queue, and set a task to wait for the result. `again` is what the disk knows of a job that was
-/// let in before this process began.
-pub(super) fn start(
+/// let in before this process began. `count` may still say no; nothing has been started then.
+pub(super) fn start<E: From<Error>>(
     engine: &Arc<Engine>,
     asked: Asked,
     order: Order,
     again: Option<&JobRecord>,
-) -> Result<Arc<Job>> {
+    count: impl FnOnce() -> std::result::Result<(), E>,
+) -> std::result::Result<Arc<Job>, E> {
     let asked = asked.owned_by(order.owner.as_deref());
     let steps = asked.work.how().samples * asked.work.how().steps;
     // Only what goes to the disk needs a copy.
@@ -50,6 +51,8 @@ pub(super) fn start(
         // Without work it is there already, or nowhere.
         fate: work.map_or(Fate::Known, |work| Fate::Open { work, starts: 0 }),
     };
+    // Dropping what was let in takes it out of the queue again.
+    count()?;
     let job = Arc::new(Job::pending(&record, pending.place, drafts, track));
     let task = Task { job: job.clone(), engine: engine.clone() };
     tokio::spawn(task.run(admitted, record, order, begun).in_current_span());

@@ -18,7 +18,7 @@ impl Desk {
 
     fn submit(&self, prompt: &str, order: Order) -> Result<(Arc<Job>, bool)> {
         let request = ValidRequest { model: None, work: fake::request(prompt) };
-        self.jobs.submit(&self.engine, request.into(), order)
+        self.jobs.submit(&self.engine, request.into(), order, || Ok(()))
     }
 
     fn job(&self, prompt: &str) -> Result<Arc<Job>> {
@@ -123,4 +123,58 @@ async fn a_job_that_fails_says_why() {
     desk.engine.stop();
     tokio::time::timeout(Duration::from_secs(5), desk.jobs.drained()).await.expect("an end at the stop");
     assert!(matches!(desk.state(&stopped), JobState::Failed(error) if error.code() == "shutting_down"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_is_refused_takes_nobodys_room() {
+    let desk = Desk::new(JobLimits { count: 4, ..JobLimits::default() });
+    let done = desk.job("walk").unwrap();
+    done.ended().await;
+    desk.job("wait").unwrap();
+    eventually("the model to be at work", || desk.control.started.load(SeqCst) == 2);
+    let last = [desk.job("walk").unwrap(), desk.job("walk").unwrap()];
+    for _ in 0..3 {
+        assert_eq!(desk.job("walk").map(|_| ()).unwrap_err().code(), "queue_full");
+    }
+    assert!(desk.jobs.find(&done.id().to_string(), None).is_ok(), "it made room for nobody");
+    desk.control.open.store(true, SeqCst);
+    for job in last {
+        job.ended().await;
+    }
+    // Neither does one that its caller's limits refuse at last.
+    let request = ValidRequest { model: None, work: fake::request("walk") };
+    let spent = || Err(Error::new(ErrorKind::Busy, "rate_limited", "none left"));
+    let refused = desk.jobs.submit(&desk.engine, request.into(), order(), spent).map(|_| ());
+    assert_eq!(refused.unwrap_err().code(), "rate_limited");
+    assert!(desk.jobs.find(&done.id().to_string(), None).is_ok());
+    desk.job("walk").unwrap().ended().await;
+    assert!(desk.jobs.find(&done.id().to_string(), None).is_err(), "the oldest made room");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_that_came_to_nothing_may_come_again() {
+    let desk = Desk::new(JobLimits::default());
+    let ask = || desk.submit("walk", named("a", 1, None)).unwrap();
+    desk.control.broken.store(true, SeqCst);
+    let (failed, _) = ask();
+    failed.ended().await;
+    assert!(matches!(desk.state(&failed), JobState::Failed(error) if error.code() == "model_not_ready"));
+    desk.control.broken.store(false, SeqCst);
+    let (second, new) = ask();
+    assert!(new && second.id() != failed.id());
+    second.ended().await;
+    let (again, new) = ask();
+    assert!(!new && again.id() == second.id(), "the newest of the name counts");
+    second.make_void();
+    let (third, new) = ask();
+    assert!(new, "its result is gone");
+    third.ended().await;
+    for id in [failed.id(), second.id()] {
+        assert!(desk.jobs.find(&id.to_string(), None).is_ok(), "the jobs themselves stay");
+    }
+    // What took too long would only do so again.
+    let slow = || Order { time: Duration::from_millis(20), ..named("b", 1, None) };
+    let (late, _) = desk.submit("wait", slow()).unwrap();
+    late.ended().await;
+    assert!(matches!(desk.submit("wait", slow()), Ok((job, false)) if job.id() == late.id()));
 }

@@ -139,3 +139,30 @@ async fn edits_that_are_refused_give_their_place_back() {
         house.edit(body).await.is_problem(400, "not_a_motion");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_bodies_are_few_and_gone_once_they_are_understood() {
+    let house = House::new();
+    let state = AppState::new(house.engine.clone(), policy()).unwrap();
+    let house = Arc::new(House { app: app(state.clone()), ..house });
+    let file = STANDARD.encode(npy::write_person(&walk(80)).unwrap());
+    assert!(file.len() > body::MAX_BYTES);
+    let asked = |prompt: &str| json!({"files": [file], "kind": "react", "prompt": prompt});
+    let all = state.large.clone().acquire_many_owned(body::LARGE_AT_ONCE as u32).await.unwrap();
+    let refused = house.edit(asked("they bow")).await;
+    refused.is_problem(429, "queue_full");
+    assert_eq!(refused.header("retry-after"), "2");
+    house.edit(json!({"kind": "vary"})).await.is_problem(400, "missing_field");
+    drop(all);
+    let running = tokio::spawn({
+        let (house, asked) = (house.clone(), asked("wait"));
+        async move { house.edit(asked).await }
+    });
+    eventually("the edit to run", || house.control.started.load(SeqCst) == 1);
+    assert_eq!(state.large.available_permits(), body::LARGE_AT_ONCE, "the model needs no body");
+    house.control.open.store(true, SeqCst);
+    assert_eq!(running.await.unwrap().status, StatusCode::OK);
+    let endless = json!({"parent": "0".repeat(32), "kind": "window", "persons": vec![0; 1 << 20]});
+    house.edit(endless).await.is_problem(400, "invalid_json");
+    assert_eq!(state.large.available_permits(), body::LARGE_AT_ONCE);
+}

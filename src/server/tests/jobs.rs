@@ -164,3 +164,27 @@ async fn five_hundred_abandoned_requests_leave_no_trace() {
     assert_eq!(answer.expect("no place is lost").status, StatusCode::OK);
     assert_eq!(house.engine.health().next().unwrap().1.waiting, 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idempotency_key_leads_out_of_dead_ends() {
+    let house = House::new();
+    let key = ("idempotency-key", "c0ffee-4");
+    house.control.broken.store(true, SeqCst);
+    let refused = submit(&house, "walk", &[key]).await;
+    refused.is_problem(503, "model_not_ready");
+    assert_eq!(refused.header("retry-after"), "2");
+    house.control.broken.store(false, SeqCst);
+    let made = submit(&house, "walk", &[key]).await;
+    assert_eq!(made.status, StatusCode::OK, "it was worth another try");
+    assert_eq!(submit(&house, "walk", &[key]).await.body, made.body);
+    let job = submit(&house, "walk", &[key, ASYNC]).await.header("location").to_owned();
+
+    let motion = format!("/motions/{}", made.json()["id"].as_str().unwrap());
+    assert_eq!(delete(&house, &motion).await.status, StatusCode::NO_CONTENT);
+    let again = submit(&house, "walk", &[key]).await;
+    assert_eq!(again.status, StatusCode::OK);
+    assert_ne!(again.json()["id"], made.json()["id"]);
+    assert_eq!(submit(&house, "walk", &[key]).await.body, again.body);
+    assert_eq!(house.get(&job).await.json()["state"], "succeeded", "the job of what was removed stays");
+    house.get(&motion).await.is_problem(404, "unknown_motion");
+}

@@ -15,6 +15,7 @@ mod batch;
 mod edits;
 mod forms;
 mod jobs;
+mod limits;
 mod operations;
 mod owners;
 mod requests;
