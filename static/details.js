@@ -69,7 +69,7 @@ export class Details {
     for (const [id, words, text] of [
       ["copy-curl", "Copied. Paste it into a terminal to make the same motion.", () => asCurl(recipe())],
       ["copy-python", "Copied. Save it as a .py file and run it with Python 3 to make the same motion.", () => asPython(recipe(), this.clip.sample.index)],
-      ["copy-link", "Copied. The link holds the prompt, the seed and every setting.", 
+      ["copy-link", "Copied. The link holds the prompt, the seed and every setting.",
         () => location.origin + location.pathname + addressOf(recipe(), this.clip.id)],
     ]) {
       byId(id).addEventListener("click", async () => {
