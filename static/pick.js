@@ -6,18 +6,18 @@ import { J, PARENTS } from "./motion.js";
 
 /** How near to a joint a press beside the bodies means it, CSS pixels. */
 const REACH = 44;
-/** How thick limbs are drawn, metres. */
-const LIMB = 0.055;
+/** How thick limbs are drawn, metres; rather less than more, so that nobody in front is pressed beside their body. */
+const LIMB = 0.042;
 const THICK = new Map([
-  [J.spine1, 0.12], [J.spine2, 0.12], [J.spine3, 0.13], [J.neck, 0.1], [J.leftCollar, 0.09], [J.rightCollar, 0.09],
-  [J.leftHip, 0.11], [J.rightHip, 0.11], [J.leftKnee, 0.075], [J.rightKnee, 0.075], [J.head, 0.09],
+  [J.spine1, 0.1], [J.spine2, 0.1], [J.spine3, 0.105], [J.neck, 0.07], [J.leftCollar, 0.07], [J.rightCollar, 0.07],
+  [J.leftHip, 0.09], [J.rightHip, 0.09], [J.leftKnee, 0.058], [J.rightKnee, 0.058], [J.head, 0.08],
 ]);
 /** How thick the bones of the skeleton are drawn. */
 const BONE = 0.026;
 /** The head and the hands are drawn beyond their joints, metres. */
 const SKULL = 0.11;
 const HAND = 0.15;
-const PALM = 0.04;
+const PALM = 0.035;
 
 /** The share of the way from a to b that is nearest to p, and how far that is. */
 function along(a, b, p) {
