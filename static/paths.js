@@ -28,6 +28,16 @@ export function middlePath(clip) {
   });
 }
 
+/** The frame in which the pelvises are nearest to each other; of somebody alone the middle one. */
+export function nearest({ sample: { persons }, frames }) {
+  if (persons.length < 2) return frames >> 1;
+  const gap = (frame) => Math.hypot(...[0, 2].map((axis) => {
+    const at = frame * JOINTS * 3 + axis;
+    return persons[0][at] - persons[1][at];
+  }));
+  return Array.from({ length: frames }, (_, frame) => frame).reduce((best, frame) => (gap(frame) < gap(best) ? frame : best), 0);
+}
+
 /** How far the bodies ever get from that middle {radius} and above the floor {height}, metres. */
 export function reachAround(clip, path) {
   let [radius, height] = [0.5, 1.2];

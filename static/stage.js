@@ -4,7 +4,7 @@
 import { Camera, steer } from "./camera.js";
 import { STRIDE, drawPerson, eyesOf } from "./figure.js";
 import { J, poseAt } from "./motion.js";
-import { areaOf, middlePath, reachAround } from "./paths.js";
+import { areaOf, middlePath, nearest, reachAround } from "./paths.js";
 import { pick } from "./pick.js";
 import { STILL_LIMIT } from "./quality.js";
 import { MOST, PRINT, Renderer, TRAIL } from "./renderer.js";
@@ -329,11 +329,19 @@ export class Stage {
     return { cell: index, ...pick(cell.view, this.poses(cell), size, at, this.look3d.skeleton) };
   }
 
-  /** A small picture of the first cell as it is, as a data URL; the people in the middle. */
+  /** A small picture of the first cell when its people are nearest, as a data URL; they are in the middle. */
   picture(width, height) {
-    const { fade, fadeGoal, chosen, nudged } = this;
+    const { fade, fadeGoal, chosen, nudged, camera, player } = this;
+    const { now, goal } = camera;
+    const { position } = player;
     Object.assign(this, { fade: 0, fadeGoal: 0, chosen: null, nudged: null });
+    if (this.clip) player.position = nearest(this.clip);
+    camera.goal = { ...goal };
+    if (this.clip) camera.follow(this.cells[0].middle(player.position));
+    camera.settle();
     this.render();
+    player.position = position;
+    Object.assign(camera, { now, goal });
     Object.assign(this, { fade, fadeGoal, chosen, nudged });
     const small = document.createElement("canvas");
     small.width = width;
@@ -347,6 +355,8 @@ export class Stage {
     const wide = (side * width) / height;
     const left = canvas.width * (rect[0] + rect[2] / 2) - wide / 2;
     small.getContext("2d").drawImage(canvas, left, top, wide, side, 0, 0, width, height);
+    // Nobody is to see that moment flash up.
+    this.render();
     return small.toDataURL("image/png");
   }
 }
