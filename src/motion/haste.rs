@@ -77,6 +77,8 @@ impl Join<'_> {
         most: usize,
         with: &mut dyn FnMut(Ramp) -> Shares,
     ) -> [usize; 2] {
+        // What is not there cannot be lengthened, only tried again and again.
+        let there = [End::Rise, End::Fall].map(|end| self.ramp.has(end));
         let mut by = least;
         let mut best = (f64::INFINITY, by);
         loop {
@@ -86,7 +88,7 @@ impl Join<'_> {
             }
             let end = self.ramp.nearer(at).map_or(0, |end| end as usize);
             // The join that hurries, or else the other.
-            let longer = [end, 1 - end].into_iter().find(|&end| by[end] < most);
+            let longer = [end, 1 - end].into_iter().find(|&end| there[end] && by[end] < most);
             match longer {
                 Some(end) if haste > LIMIT => by[end] += STRIDE,
                 _ => return best.1,
@@ -286,5 +288,21 @@ mod tests {
         assert!(all_new(&shares.arms[0]) > 50, "{}", all_new(&shares.arms[0]));
         assert_eq!(shares.arms[0][..35], [0.0; 35]);
         assert_eq!(unhurried(&stand, &far, &ramp.firm(), true), Shares::even(ramp.shares(100)));
+    }
+
+    #[test]
+    fn a_join_that_is_not_there_is_not_lengthened() {
+        let stand = steady(0.02);
+        let mut far = stand.clone();
+        far.iter_mut().for_each(|pose| pose[20][1] += 50.0);
+        let ramp = Ramp::around(100, &(40..100), 5);
+        let usual = Haste::usual(&stand, &far, &ramp.shares(100));
+        let join = Join { old: &stand, new: &far, ramp: &ramp, usual, turns: true };
+        let mut tried = 0;
+        let by = join.calmest(&[20], [0; 2], MOST[0], &mut |slower| {
+            tried += 1;
+            Shares::even(slower.shares(100))
+        });
+        assert_eq!((tried, by[1]), (1 + MOST[0] / STRIDE, 0), "hasty however long it takes");
     }
 }

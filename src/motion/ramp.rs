@@ -31,10 +31,16 @@ impl Ramp {
     ///
     /// Limbs that have far to go may take longer, within the window ([`super::haste`]).
     pub fn around(frames: usize, window: &Range<usize>, blend: usize) -> Self {
-        let [start, end, blend] = [window.start, window.end, blend].map(|n| n as isize);
+        Self::reaching(frames, window, [blend; 2])
+    }
+
+    /// The same that reaches as far out as is said for the side before the window and for the one after it.
+    pub fn reaching(frames: usize, window: &Range<usize>, blends: [usize; 2]) -> Self {
+        let [start, end] = [window.start, window.end].map(|n| n as isize);
+        let [before, after] = blends.map(|n| n as isize);
         Self {
-            rise: (window.start > 0).then_some([start - blend - 1, start]),
-            fall: (window.end < frames).then_some([end - 1, end + blend]),
+            rise: (window.start > 0).then_some([start - before - 1, start]),
+            fall: (window.end < frames).then_some([end - 1, end + after]),
             firm: false,
         }
     }
@@ -81,6 +87,14 @@ impl Ramp {
         self
     }
 
+    /// Whether there is a join on that side.
+    pub fn has(&self, end: End) -> bool {
+        match end {
+            End::Rise => self.rise.is_some(),
+            End::Fall => self.fall.is_some(),
+        }
+    }
+
     /// The join that frame `t` is nearer to.
     pub fn nearer(&self, t: usize) -> Option<End> {
         let away = |[from, to]: [isize; 2]| (2 * t as isize - from - to).abs();
@@ -110,6 +124,9 @@ mod tests {
         assert!((5..8).all(|t| w[t] > 0.0 && w[t] < w[t + 1] && (w[t] - w[19 - t]).abs() < 1e-12));
         assert_eq!(Ramp::around(4, &(0..2), 0).shares(4), [1.0, 1.0, 0.0, 0.0]);
         assert!(Ramp::around(8, &(0..8), 5).shares(8).iter().all(|&w| w == 1.0));
+        let w = Ramp::reaching(20, &(4..16), [3, 1]).shares(20);
+        assert_eq!((w[0], w[4], w[15], w[17]), (0.0, 1.0, 1.0, 0.0));
+        assert!(w[1] > 0.0 && w[16] < 1.0);
     }
 
     #[test]

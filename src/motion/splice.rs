@@ -12,13 +12,15 @@ use super::rotation::{Quat, SixD, best_fit};
 use super::smooth::smooth;
 use super::swing::{Shares, between};
 use super::vector::{Vec3d, add, narrow, scale, sub, widen};
-use super::{Motion, Person, Pose, Rotations};
+use super::{JOINTS, Motion, Person, Pose, Rotations};
 use crate::error::Result;
 
 /// Frames over which the old motion with planted feet gives way to the new one, where legs or bones are as they are.
 const SOON: usize = 16;
 /// Frames beside a join in which a decoder may still be hasty because of it.
 const LATER: usize = 32;
+/// Floors this near to y = 0 are taken to be there, metres: planting puts what models make there, but for a centimetre or two.
+const NEAR: f32 = 0.05;
 
 /// What is put where.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +29,8 @@ pub struct Splice<'a> {
     pub old: &'a Motion,
     /// The same with fixed feet, where the result is to have such a motion too.
     pub old_fixed: Option<&'a Motion>,
+    /// How high the floor under each person of it is, as [`floors`] says of the clip that is edited.
+    pub floors: [f32; 2],
     /// What a model made, smoothed; as many frames.
     pub new: &'a Motion,
     /// For each person, when the new takes over and gives back; `None` keeps the old untouched.
@@ -43,7 +47,8 @@ impl Splice<'_> {
     /// # Errors
     /// As [`Body::of`].
     pub fn join(&self) -> Result<(Motion, Option<Motion>)> {
-        let (one, two) = (self.person(0)?, self.person(1)?);
+        let (one, two) = rayon::join(|| self.person(0), || self.person(1));
+        let (one, two) = (one?, two?);
         let fixed = one.1.zip(two.1).map(|(one, two)| Motion { persons: [one, two] });
         Ok((Motion { persons: [one.0, two.0] }, fixed))
     }
@@ -83,7 +88,7 @@ impl Splice<'_> {
         let plain = Person { positions: calm(positions, &[])?, rotations };
         let Some(old_fixed) = old_fixed else { return Ok((plain, None)) };
         let (positions, contacts) =
-            self.planted(body.as_ref(), &old_fixed.positions, &plain.positions, ramp)?;
+            self.on_floor(self.floors[who], body.as_ref(), &old_fixed.positions, &plain.positions, ramp)?;
         let positions = calm(positions, &contacts)?;
         let fixed = Person { positions, rotations: plain.rotations.clone() };
         Ok((plain, Some(fixed)))
@@ -92,6 +97,29 @@ impl Splice<'_> {
     /// Who keeps the pelvis does not turn as a whole.
     fn turns(&self) -> bool {
         !self.parts.kept()[0]
+    }
+
+    /// [`Splice::planted`] on a floor that need not be at y = 0: who was captured elsewhere stays there, and so does what is new.
+    fn on_floor(
+        &self,
+        floor: f32,
+        body: Option<&Body>,
+        old_fixed: &[Pose],
+        plain: &[Pose],
+        ramp: &Ramp,
+    ) -> Result<(Vec<Pose>, Vec<Contacts>)> {
+        if floor == 0.0 {
+            return self.planted(body, old_fixed, plain, ramp);
+        }
+        let (planted, contacts) =
+            self.planted(body, &raised(old_fixed, -floor), &raised(plain, -floor), ramp)?;
+        let mut positions = raised(&planted, floor);
+        // Down and up again is not quite where it was, and what stays stays to the bit.
+        let kept = self.parts.kept();
+        for ((pose, was), share) in positions.iter_mut().zip(old_fixed).zip(ramp.shares(plain.len())) {
+            keep(pose, was, if share == 0.0 { &[true; JOINTS] } else { &kept });
+        }
+        Ok((positions, contacts))
     }
 
     /// The same with planted feet, from the `plain` result, and contacts where feet were planted anew: those that were not chosen are
@@ -120,6 +148,8 @@ impl Splice<'_> {
         if self.parts.legs {
             FootFix::default().apply(&mut wanted, None);
             wanted = smooth(&wanted);
+            // Both move the whole body.
+            wanted.iter_mut().zip(old_fixed).for_each(|(pose, was)| keep(pose, was, &kept));
         }
         Ok((between(old_fixed, &wanted, &Shares::even(shares), self.turns()), Vec::new()))
     }
@@ -129,6 +159,24 @@ impl Splice<'_> {
         let pose = |((old, new), &share)| if share > 0.0 { assemble(old, new, self.parts) } else { *old };
         old.iter().zip(new).zip(shares).map(pose).collect()
     }
+}
+
+/// How high the floor is under each person of a clip whose feet are planted already. What a model made stands at y = 0; captured people
+/// stand wherever their files have them.
+pub fn floors(fixed: &Motion) -> [f32; 2] {
+    fixed.persons.each_ref().map(|person| {
+        let floor = floor_height(&person.positions);
+        if floor.abs() < NEAR { 0.0 } else { floor }
+    })
+}
+
+fn raised(poses: &[Pose], by: f32) -> Vec<Pose> {
+    poses.iter().map(|pose| pose.map(|[x, y, z]| [x, y + by, z])).collect()
+}
+
+/// `pose` with the `kept` joints where they were.
+fn keep(pose: &mut Pose, was: &Pose, kept: &[bool; JOINTS]) {
+    (0..JOINTS).filter(|&j| kept[j]).for_each(|j| pose[j] = was[j]);
 }
 
 /// Frames that may still be smoothed: those that have something of both, and those of the new within [`LATER`] frames.

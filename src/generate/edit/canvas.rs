@@ -10,7 +10,7 @@ use crate::motion::BodyParts;
 /// The encoder folds the 22 joints into five rows: in the skeleton's order, row r stands over joints 4r to 4r+3 and, with its
 /// convolutions, over their neighbours. That order is from the pelvis outward: pelvis, hips, knees | ankles and spine |
 /// toes, neck, left collar | right collar, head, shoulders | elbows and wrists. In [`Places::Body`] a row is a part: trunk and head |
-/// left leg | right leg | left arm | right arm.
+/// left leg | right leg | left arm | right arm, the collars with the arms.
 fn rows(parts: BodyParts, places: Places) -> [bool; PARTS] {
     let BodyParts { legs, torso, arms } = parts;
     match places {
@@ -82,6 +82,14 @@ mod tests {
             let all = with_blanks(&ids, 6, |p| is_of(BodyParts::ALL, places, p));
             assert!(all.iter().all(Option::is_none));
         }
+    }
+
+    #[test]
+    fn in_places_of_the_body_a_row_is_one_part() {
+        let of = |name: &str| rows(BodyParts::named([name]).unwrap(), Places::Body);
+        assert_eq!(of("torso"), [true, false, false, false, false]);
+        assert_eq!(of("legs"), [false, true, true, false, false]);
+        assert_eq!(of("arms"), [false, false, false, true, true]);
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub const LONGEST: usize = 1800;
 /// Frames beyond a changed token that its decoding still moves, on either side: convolutions over 5 token frames, then over 5
 /// steps of two frames, then over 2 frames. Measured in a test.
 pub const RECEPTIVE_FIELD: usize = 32;
+/// Frames on either side of a window in which it is seen where people are.
+pub const SEAM: usize = 8;
 
 /// A motion to be changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

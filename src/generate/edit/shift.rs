@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::generate::{GenerateRequest, Generated, Sample, Timings};
 use crate::motion::ramp::Ramp;
 use crate::motion::rotation::Quat;
-use crate::motion::splice::Splice;
+use crate::motion::splice::{Splice, floors};
 use crate::motion::vector::{add, narrow, scale, sub, widen};
 use crate::motion::{BodyParts, Motion, Person};
 
@@ -33,8 +33,8 @@ pub fn moved(source: &Source, how: &Move, rigid: bool) -> Result<(Motion, Option
     }
     let ramp = Ramp::around(old.frames(), &(how.frames.start..old.frames()), LEAD).firm();
     let ramps = [0, 1].map(|who| (who == how.person).then_some(ramp));
-    let splice = Splice { old, old_fixed: Some(old_fixed), new: &new, ramps, parts: BodyParts::ALL, rigid };
-    splice.join()
+    let (floors, parts) = (floors(old_fixed), BodyParts::ALL);
+    Splice { old, old_fixed: Some(old_fixed), floors, new: &new, ramps, parts, rigid }.join()
 }
 
 fn carry(person: &mut Person, how: &Move, pivot: [f64; 3]) {
@@ -96,6 +96,29 @@ mod tests {
         // A quarter turn counter-clockwise from above takes +z to +x.
         let [from, to] = [was, is].map(|poses| sub(widen(poses[40][0]), widen(poses[0][0])));
         assert!((to[0] - from[2]).abs() < 1e-5 && (to[2] + from[0]).abs() < 1e-5);
+    }
+
+    #[test]
+    fn who_was_captured_elsewhere_than_on_the_floor_does_not_sink_on_the_way() {
+        for floor in [0.3, -0.9] {
+            let mut source = source();
+            source
+                .motion
+                .persons
+                .iter_mut()
+                .flat_map(|p| &mut p.positions)
+                .flatten()
+                .for_each(|p| p[1] += floor);
+            source.foot_fixed = Some(source.motion.clone());
+            let how = Move { person: 0, shift: [0.5, 0.0], turn: 0.0, frames: 20..40 };
+            let fixed = moved(&source, &how, true).unwrap().1.unwrap();
+            for (t, (is, was)) in
+                fixed.persons[0].positions.iter().zip(&source.motion.persons[0].positions).enumerate()
+            {
+                let sunk = is[0][1] - was[0][1];
+                assert!(sunk.abs() < 0.1, "{floor}, frame {t}: {sunk}");
+            }
+        }
     }
 
     #[test]

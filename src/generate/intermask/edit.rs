@@ -4,7 +4,9 @@ use super::encode::Encoded;
 use super::{InterMask, Sampling};
 use crate::error::{Error, ErrorKind, Result};
 use crate::generate::confidence::confidence;
-use crate::generate::edit::{Between, EditRequest, React, Source, Stretch, Task, Window, canvas, context};
+use crate::generate::edit::{
+    Between, EditRequest, React, SEAM, Source, Stretch, Task, Window, canvas, context,
+};
 use crate::generate::masked::{Known, Step, reaction_steps};
 use crate::generate::{FRAMES_PER_TOKEN, Generated, MAX_FRAMES, Progress, Sample, Timings, Tokens};
 use crate::models::inter_m::TextFeatures;
@@ -13,7 +15,7 @@ use crate::motion::placement::Placement;
 use crate::motion::ramp::Ramp;
 use crate::motion::rigid::stiffen;
 use crate::motion::smooth::smooth;
-use crate::motion::splice::Splice;
+use crate::motion::splice::{self, Splice};
 use crate::motion::{BodyParts, Motion, Person};
 use std::ops::Range;
 use std::time::Instant;
@@ -24,10 +26,8 @@ const LOOK_BACK: usize = 60;
 /// complete: a small model that begins something else does so abruptly.
 const HAND_OVER: usize = 16;
 const TAKEN_OVER: usize = 12;
-/// Frames over which a new middle runs into both ends.
+/// Frames over which a new middle runs into both ends, at most.
 const MIDDLE_BLEND: usize = 12;
-/// Frames on either side of a window in which it is seen where people are.
-const WINDOW_SEAM: usize = 8;
 
 /// All samples of an edit.
 pub(super) fn edit(model: &InterMask, request: &EditRequest, progress: Progress<'_>) -> Result<Generated> {
@@ -114,10 +114,11 @@ impl Editor<'_, '_> {
         let new = self.bodies(&tokens, &from.placement)?;
         let outside = seen.clone().filter(|t| !window.frames.contains(t)).map(|t| (t - seen.start, t));
         let new = laid(&source.motion, &returned(&new, &source.motion, &from, outside), seen.start);
-        let new = met(&new, &source.motion, &window.frames, WINDOW_SEAM);
+        let new = met(&new, &source.motion, &window.frames, SEAM);
         let ramp = Ramp::around(frames, &window.frames, window.blend);
         let ramps = window.persons.map(|chosen| chosen.then_some(ramp));
-        let made = self.splice(source, &new, ramps, window.parts, from.exact.then_some(tokens));
+        let tokens = from.exact.then_some(tokens);
+        let made = self.splice(source, floors(source), &new, ramps, window.parts, tokens);
         self.timings.decode += start.elapsed();
         made
     }
@@ -146,7 +147,8 @@ impl Editor<'_, '_> {
         let (seen, stays) = (&new.persons[role].positions, &source.motion.persons[role].positions);
         let new = FloorMove::between(seen.iter().zip(stays)).moved(&new);
         let ramps = [0, 1].map(|who| (who != role).then_some(Ramp::ALL));
-        let made = self.splice(&source, &new, ramps, BodyParts::ALL, from.exact.then_some(tokens));
+        let tokens = from.exact.then_some(tokens);
+        let made = self.splice(&source, floors(&source), &new, ramps, BodyParts::ALL, tokens);
         self.timings.decode += start.elapsed();
         made
     }
@@ -174,6 +176,7 @@ impl Editor<'_, '_> {
         let around = |motion: &Motion| {
             joined([(motion, 0..first), (&new, first..first + middle), (motion, old - last..old)])
         };
+        let floors = floors(source);
         let source = Source {
             motion: around(&source.motion),
             foot_fixed: source.foot_fixed.as_ref().map(around),
@@ -181,8 +184,11 @@ impl Editor<'_, '_> {
         };
         let made = first..first + middle;
         let new = met(&new, &source.motion, &made, MIDDLE_BLEND);
-        let ramps = [Some(Ramp::around(frames, &made, MIDDLE_BLEND)); 2];
-        let made = self.splice(&source, &new, ramps, BodyParts::ALL, from.exact.then_some(tokens));
+        // However short an end is, its outermost frame stays: it may be a pose that was wished for.
+        let blends = [first, last].map(|end| MIDDLE_BLEND.min(end.saturating_sub(1)));
+        let ramps = [Some(Ramp::reaching(frames, &made, blends)); 2];
+        let tokens = from.exact.then_some(tokens);
+        let made = self.splice(&source, floors, &new, ramps, BodyParts::ALL, tokens);
         self.timings.decode += start.elapsed();
         made
     }
@@ -196,8 +202,9 @@ impl Editor<'_, '_> {
         let tokens = self.fill(&text, &known, from.tokens.length(), seed)?;
         let start = Instant::now();
         let new = self.decoded(&tokens, &from.placement)?;
-        let made =
-            self.splice(source, &new, [Some(Ramp::ALL); 2], BodyParts::ALL, from.exact.then_some(tokens));
+        let new = returned(&new, &source.motion, &from, (0..frames).map(|t| (t, t)));
+        let (ramps, tokens) = ([Some(Ramp::ALL); 2], from.exact.then_some(tokens));
+        let made = self.splice(source, floors(source), &new, ramps, BodyParts::ALL, tokens);
         self.timings.decode += start.elapsed();
         made
     }
@@ -233,7 +240,9 @@ impl Editor<'_, '_> {
         };
         let ramp = Ramp::around(frames, &(old + TAKEN_OVER..frames), hand_over + TAKEN_OVER);
         let tokens = (from.exact && whole).then_some(tokens);
-        let made = self.splice(&source, &new, [Some(ramp); 2], BodyParts::ALL, tokens);
+        // Whatever a stretch does, the floor is that of what was there first.
+        let floors = floors(&self.request.source);
+        let made = self.splice(&source, floors, &new, [Some(ramp); 2], BodyParts::ALL, tokens);
         self.timings.decode += start.elapsed();
         made
     }
@@ -288,6 +297,7 @@ impl Editor<'_, '_> {
     fn splice(
         &self,
         source: &Source,
+        floors: [f32; 2],
         new: &Motion,
         ramps: [Option<Ramp>; 2],
         parts: BodyParts,
@@ -296,9 +306,14 @@ impl Editor<'_, '_> {
         let (old, old_fixed) = (&source.motion, source.foot_fixed.as_ref());
         let rigid = self.request.how.rigid;
         let (motion, foot_fixed) =
-            Splice { old, old_fixed, new, ramps, parts, rigid }.join().map_err(no_bodies)?;
+            Splice { old, old_fixed, floors, new, ramps, parts, rigid }.join().map_err(no_bodies)?;
         Ok(Source { motion, foot_fixed, tokens })
     }
+}
+
+/// How high the floor under each person is.
+fn floors(source: &Source) -> [f32; 2] {
+    source.foot_fixed.as_ref().map_or([0.0; 2], splice::floors)
 }
 
 /// What a model gave cannot be put on skeletons.

@@ -11,6 +11,8 @@ use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::sync::Arc;
 
+mod captured;
+
 const FRAMES: usize = 96;
 
 pub(super) fn mini() -> InterMask {
@@ -206,6 +208,19 @@ fn middles_of_any_length() {
                 assert_eq!(new[..20], old[..20]);
                 assert_eq!(new[new.len() - 12..], old[old.len() - 12..]);
             }
+        }
+    }
+}
+
+#[test]
+fn ends_of_four_frames_keep_their_outermost() {
+    let mut model = mini();
+    let source = source(&mut model);
+    let made = edited(&mut model, &source, Task::Between(Between { first: 4, middle: 32, last: 4 }), 5);
+    for (new, old) in both(&made, &source) {
+        for who in 0..2 {
+            let (new, old) = (&new.persons[who].positions, &old.persons[who].positions);
+            assert_eq!((new[0], new[39]), (old[0], old[FRAMES - 1]), "person {who}");
         }
     }
 }

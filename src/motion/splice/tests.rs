@@ -1,7 +1,6 @@
 //! What stays, what hangs on it, and how one motion runs into another: motions written here, however hard.
 
 use super::*;
-use crate::motion::JOINTS;
 use crate::motion::alignment::{coasting, continued, met};
 use crate::motion::haste::Passing;
 use crate::motion::kinematics::tests::walk;
@@ -28,9 +27,9 @@ fn what_stays_stays_to_the_bit_and_bones_keep_their_length() {
     let ramp = Ramp::around(60, &(24..36), 6);
     let window = ramp.shares(60);
     for rigid in [true, false] {
-        let parts = BodyParts::ALL;
-        let splice =
-            Splice { old: &old, old_fixed: Some(&old), new: &new, ramps: [Some(ramp), None], parts, rigid };
+        let (parts, ramps) = (BodyParts::ALL, [Some(ramp), None]);
+        let floors = floors(&old);
+        let splice = Splice { old: &old, old_fixed: Some(&old), floors, new: &new, ramps, parts, rigid };
         let (plain, fixed) = splice.join().unwrap();
         let fixed = fixed.unwrap();
         for motion in [&plain, &fixed] {
@@ -48,6 +47,67 @@ fn what_stays_stays_to_the_bit_and_bones_keep_their_length() {
         }
         assert!((plain.persons[0].positions[30][0][1] - new.persons[0].positions[30][0][1]).abs() < 1e-4);
     }
+}
+
+/// Somebody who walks on a floor at this height.
+fn at(floor: f32, frames: usize) -> Person {
+    let person = walk(frames);
+    shifted(&person, [0.0, floor - floor_height(&person.positions), 0.0])
+}
+
+#[test]
+fn who_was_captured_above_or_below_the_floor_stays_there() {
+    for floor in [0.3, -0.9] {
+        let old = Motion { persons: [at(floor, 90), at(0.02, 90)] };
+        assert!((floors(&old)[0] - floor).abs() < 1e-4 && floors(&old)[1] == 0.0);
+        let new = Motion { persons: old.persons.each_ref().map(|p| shifted(p, [0.05, 0.0, -0.04])) };
+        let window = Ramp::around(90, &(30..60), 8);
+        for (ramp, parts) in [
+            (window, BodyParts::ALL),
+            (Ramp::ALL, BodyParts::ALL),
+            (Ramp::around(90, &(40..90), 8), BodyParts::ALL),
+            (window, BodyParts::named(["legs"]).unwrap()),
+            (window, BodyParts::named(["arms"]).unwrap()),
+        ] {
+            let (ramps, rigid) = ([Some(ramp), None], true);
+            let floors = floors(&old);
+            let splice = Splice { old: &old, old_fixed: Some(&old), floors, new: &new, ramps, parts, rigid };
+            let fixed = splice.join().unwrap().1.unwrap();
+            assert_eq!(fixed.persons[1], old.persons[1]);
+            let (is, was) = (&fixed.persons[0].positions, &old.persons[0].positions);
+            assert!((floor_height(is) - floor).abs() < 0.05, "{floor}: {}", floor_height(is));
+            for (t, share) in ramp.shares(90).into_iter().enumerate() {
+                let sunk = is[t][0][1] - was[t][0][1];
+                assert!(sunk.abs() < 0.1, "{floor}, frame {t}: {sunk}");
+                assert!(share > 0.0 || is[t] == was[t], "{floor}, frame {t}");
+                assert!((0..JOINTS).all(|j| !parts.kept()[j] || is[t][j] == was[t][j]), "{floor}, frame {t}");
+            }
+        }
+    }
+}
+
+#[test]
+fn joints_that_were_not_chosen_stay_without_rigid_bones_too() {
+    // A few centimetres above the floor, so that planting feet as upstream does it takes the whole body down.
+    let old = Motion { persons: [at(0.04, 60), at(0.0, 60)] };
+    let new = Motion { persons: [at(0.04, 64), at(0.0, 64)].map(|person| later(&person, 4)) };
+    for names in [&["legs"][..], &["legs", "arms"]] {
+        let parts = BodyParts::named(names.iter().copied()).unwrap();
+        let ramps = [Some(Ramp::around(60, &(24..36), 6)), None];
+        let (floors, rigid) = ([0.0; 2], false);
+        let splice = Splice { old: &old, old_fixed: Some(&old), floors, new: &new, ramps, parts, rigid };
+        let fixed = splice.join().unwrap().1.unwrap();
+        let (is, was) = (&fixed.persons[0].positions, &old.persons[0].positions);
+        for t in 0..60 {
+            assert!((0..JOINTS).all(|j| !parts.kept()[j] || is[t][j] == was[t][j]), "{names:?}, frame {t}");
+        }
+        assert_ne!(is[30][10], was[30][10], "feet are new");
+    }
+}
+
+/// Without the first frames.
+fn later(person: &Person, by: usize) -> Person {
+    Person { positions: person.positions[by..].to_vec(), rotations: person.rotations[by..].to_vec() }
 }
 
 #[test]
@@ -174,6 +234,7 @@ fn spliced(old: &Person, new: &Person, ramp: Ramp) -> [Motion; 2] {
     let splice = Splice {
         old: &old,
         old_fixed: old_fixed.as_ref(),
+        floors: [0.0; 2],
         new: &new,
         ramps: [Some(ramp), None],
         parts: BodyParts::ALL,
