@@ -7,7 +7,7 @@ use crate::engine::raw::RawRequest;
 use crate::engine::request::{self, ValidRequest, real, whole};
 use crate::error::{Error, Result};
 use crate::generate::edit::{
-    Between, EditRequest, LONGEST, Move, RECEPTIVE_FIELD, React, Stretch, Task, Window,
+    Between, EditRequest, LONGEST, Move, RECEPTIVE_FIELD, React, SEAM, Stretch, Task, Window, context,
 };
 use crate::generate::{FRAMES_PER_TOKEN, MAX_FRAMES, MIN_FRAMES};
 use crate::motion::{BodyParts, FPS};
@@ -112,8 +112,8 @@ impl RawEdit {
         }
     }
 
-    fn window(&self, frames: usize) -> Result<Window> {
-        let frames = window(required(self.from, "from")?, required(self.to, "to")?, frames)?;
+    fn window(&self, total: usize) -> Result<Window> {
+        let frames = window(required(self.from, "from")?, required(self.to, "to")?, total)?;
         if frames.len() > MAX_FRAMES {
             return Err(Error::invalid(
                 "invalid_window",
@@ -125,6 +125,18 @@ impl RawEdit {
             Some(names) => BodyParts::named(names.iter().map(String::as_str))?,
         };
         let blend = whole(self.blend, DEFAULT_BLEND, 0..=RECEPTIVE_FIELD, "invalid_blend", "blend")?;
+        // A model that does not see what the new runs into cannot lead there.
+        let (seen, needed) = (context(total, &frames), blend.max(SEAM));
+        let before = if seen.start > 0 { frames.start - seen.start } else { needed };
+        let after = if seen.end < total { seen.end - frames.end } else { needed };
+        if before.min(after) < needed {
+            let most = MAX_FRAMES - 2 * needed.next_multiple_of(FRAMES_PER_TOKEN);
+            let message = format!(
+                "in a clip of more than {MAX_FRAMES} frames (10 s) a window with a blend of {blend} has at most {most} frames; \
+                 make a longer stretch anew in pieces"
+            );
+            return Err(Error::invalid("invalid_window", message));
+        }
         Ok(Window { frames, persons: persons(self.persons.as_deref())?, parts, blend })
     }
 

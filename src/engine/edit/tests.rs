@@ -116,6 +116,30 @@ fn what_cannot_be_is_named() {
     }
     assert!(matches!(task(r#"{"kind":"window","from":290,"to":304}"#, 304), Task::Window(_)));
     refused(r#"{"kind":"window","from":0,"to":304}"#, 304, "invalid_window");
+    // A model that holds 300 frames would see nothing, or too little, of what is beside these.
+    for (body, most) in [
+        (r#"{"kind":"window","from":120,"to":420}"#, 276),
+        (r#"{"kind":"window","from":120,"to":400}"#, 276),
+        (r#"{"kind":"window","from":0,"to":292}"#, 276),
+        (r#"{"kind":"window","from":120,"to":360,"blend":32}"#, 236),
+        (r#"{"kind":"window","from":120,"to":408,"blend":0}"#, 284),
+    ] {
+        refused(body, 600, "invalid_window");
+        let error = edit(body).validate(parent(600)).unwrap_err().to_string();
+        assert!(error.contains(&format!("at most {most} frames")), "{error}");
+    }
+    for body in [
+        r#"{"kind":"window","from":120,"to":360}"#,
+        r#"{"kind":"window","from":120,"to":396}"#,
+        r#"{"kind":"window","from":0,"to":288}"#,
+        r#"{"kind":"window","from":4,"to":280}"#,
+        r#"{"kind":"window","from":312,"to":600}"#,
+        r#"{"kind":"window","from":120,"to":356,"blend":32}"#,
+        r#"{"kind":"window","from":120,"to":404,"blend":0}"#,
+    ] {
+        assert!(edit(body).validate(parent(600)).is_ok(), "{body}");
+    }
+    assert!(matches!(task(r#"{"kind":"window","from":0,"to":300}"#, 300), Task::Window(_)));
 }
 
 fn short(person: &Person, frames: usize) -> Person {
