@@ -273,6 +273,7 @@ pub(crate) fn finished(frames: usize, samples: usize) -> Finished {
         request,
         queue: Duration::ZERO,
         total: Duration::ZERO,
+        codes: None,
     }
 }
 

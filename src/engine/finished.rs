@@ -28,6 +28,9 @@ pub struct Finished {
     pub queue: Duration,
     /// From admission to the end.
     pub total: Duration,
+    /// SHA-256 of the VQ-VAE whose codes the tokens name; `None` where that was not written down. A model may get other weights and keep
+    /// its name, and results outlive that.
+    pub codes: Option<String>,
 }
 
 impl Finished {

@@ -182,7 +182,11 @@ impl Engine {
         let parent = match (&raw.parent, &raw.files) {
             (Some(id), None) => {
                 let finished = self.find(id)?;
-                Parent::of(&finished, raw.sample()?)?
+                let mut parent = Parent::of(&finished, raw.sample()?)?;
+                if !self.names_codes(&finished) {
+                    parent.source.tokens = None;
+                }
+                parent
             }
             (None, Some(files)) => Parent::of_files(files)?,
             (Some(_), Some(_)) => {
@@ -231,6 +235,12 @@ impl Engine {
     /// As [`Engine::edit`].
     pub fn edit_blocking(&self, edit: ValidEdit, on_progress: OnProgress) -> Result<Arc<Finished>> {
         self.finish_blocking(self.admit(edit.into(), Follower::of(on_progress), Entrance::New)?)
+    }
+
+    /// Whether the tokens of a result are codes of the weights that its model has now.
+    fn names_codes(&self, finished: &Finished) -> bool {
+        let model = self.position(Some(&finished.model)).ok().map(|model| &self.models[model]);
+        finished.codes.is_some() && model.and_then(Model::codes) == finished.codes.as_deref()
     }
 
     fn archive(&self) -> Option<&Arc<Archive>> {
@@ -304,6 +314,7 @@ impl Engine {
             generated: outcome.generated,
             queue: outcome.queue,
             total: pending.started.elapsed(),
+            codes: self.models[pending.place.model].codes().map(Into::into),
         });
         self.store.put(finished.clone());
         if let Some(tell) = self.on_finished.get() {

@@ -3,7 +3,7 @@
 use super::Limits;
 use super::worker::{Loader, Worker};
 use crate::error::Result;
-use crate::package::{Example, examples};
+use crate::package::{Example, Part, examples};
 
 /// A model to offer, and how to get it.
 #[derive(Clone)]
@@ -71,6 +71,11 @@ impl Model {
         let ModelSpec { name, title, knows, examples, licence, files, loader } = spec;
         let worker = Worker::start(&name, loader, limits)?;
         Ok(Self { name, title, knows, examples, licence, files, worker })
+    }
+
+    /// SHA-256 of the VQ-VAE, whose codes its tokens name.
+    pub(super) fn codes(&self) -> Option<&str> {
+        self.files.iter().find(|file| file.part == Part::Vq.word()).map(|file| file.sha256.as_str())
     }
 
     pub(super) fn info(&self) -> ModelInfo<'_> {

@@ -45,6 +45,24 @@ fn a_result_is_made_and_kept() {
 }
 
 #[test]
+fn tokens_count_only_for_the_weights_that_they_came_from() {
+    let (_, engine) = engine();
+    let same = generate(&engine, "walk").unwrap();
+    assert_eq!(same.codes.as_deref(), Some(&*"ab".repeat(32)));
+    // As after an upgrade that brought other weights under the same name, and as of a program that noted nothing.
+    for (codes, exact) in [(same.codes.clone(), true), (Some("cd".repeat(32)), false), (None, false)] {
+        let id = MotionId::random().unwrap();
+        let mut kept = Finished { id, codes, ..(*same).clone() };
+        let tokens = crate::generate::Tokens::new(vec![1; kept.request.frames / 4 * 10]);
+        kept.generated.samples[0].tokens = tokens;
+        engine.store.put(Arc::new(kept));
+        let body = format!(r#"{{"parent":"{id}","kind":"vary"}}"#);
+        let edit = engine.prepare(RawEdit::from_json(body.as_bytes()).unwrap()).unwrap();
+        assert_eq!(edit.work.source.tokens.is_some(), exact);
+    }
+}
+
+#[test]
 fn names_are_looked_up() {
     let (_, engine) = engine();
     let named = |name: &str| ValidRequest { model: Some(name.into()), ..request("walk") };

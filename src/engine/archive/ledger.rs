@@ -1,7 +1,7 @@
 //! The jobs in the index: what each was asked for until it has ended, and how it ended.
 
 use super::index::{Index, failed};
-use super::sealed::{seal, unseal};
+use super::sealed::{Kept, seal, unseal};
 use super::{clock, known_words};
 use crate::engine::edit::Edited;
 use crate::engine::jobs::{Idempotency, JobLimits, JobState};
@@ -39,6 +39,9 @@ pub(in crate::engine) enum Fate {
     /// Done one way or another.
     Ended { state: JobState, at: SystemTime },
 }
+
+impl Kept for GenerateRequest {}
+impl Kept for (Work, Option<Edited>) {}
 
 impl Index {
     /// Put a job in that is let in now, and forget those that are over the limits.

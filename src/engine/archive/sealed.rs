@@ -2,7 +2,9 @@
 //!
 //! postcard rather than JSON because every bit of a number has to come back: what is made from a result after a restart
 //! is what was made from it before, byte for byte. A change to any type that is kept here is a new [`VERSION`].
+//! Version 1 is still read: since then a result says whose codes its tokens are.
 
+use crate::engine::Finished;
 use crate::error::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -10,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 const MAGIC: &[u8; 8] = b"duetkept";
 /// Of the types that are kept; a test holds their bytes fast.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Fast; most of what it finds are the rotations that plain and foot-fixed motion share.
 const LEVEL: i32 = 3;
 /// Longest value, uncompressed: the longest edit in eight samples takes 44 MiB.
@@ -18,6 +20,17 @@ const MAX_BYTES: usize = 256 << 20;
 /// Magic number, version, length.
 const HEAD: usize = 8 + 1 + 8;
 const DIGEST: usize = 32;
+
+/// What is kept, and how it was kept before.
+pub(super) trait Kept: DeserializeOwned {
+    /// What the end of the value's bytes lacks in version 1: a new field comes last.
+    const SINCE_1: &'static [u8] = &[];
+}
+
+impl Kept for Finished {
+    /// `codes`: none.
+    const SINCE_1: &'static [u8] = &[0];
+}
 
 /// The bytes of a value.
 ///
@@ -41,25 +54,31 @@ pub(super) fn seal<T: Serialize>(value: &T) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// `archive_version` for those of another version, `archive_damaged` for anything else.
-pub(super) fn unseal<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+pub(super) fn unseal<T: Kept>(bytes: &[u8]) -> Result<T> {
     let damaged = || Error::corrupt("archive_damaged", "what was kept on disk is damaged");
     let (signed, digest) = bytes.split_last_chunk::<DIGEST>().ok_or_else(damaged)?;
     let (head, packed) = signed.split_first_chunk::<HEAD>().ok_or_else(damaged)?;
     if &head[..8] != MAGIC || Sha256::digest(signed)[..] != digest[..] {
         return Err(damaged());
     }
-    if head[8] != VERSION {
-        let message =
-            format!("what was kept on disk has the version {}, this program reads {VERSION}", head[8]);
-        return Err(Error::new(crate::ErrorKind::Unsupported, "archive_version", message));
-    }
+    let since = match head[8] {
+        VERSION => &[][..],
+        1 => T::SINCE_1,
+        other => {
+            let message =
+                format!("what was kept on disk has the version {other}, this program reads 1 to {VERSION}");
+            return Err(Error::new(crate::ErrorKind::Unsupported, "archive_version", message));
+        }
+    };
     let mut length = [0; 8];
     length.copy_from_slice(&head[9..]);
     let length = usize::try_from(u64::from_le_bytes(length)).ok().filter(|length| *length <= MAX_BYTES);
     let length = length.ok_or_else(damaged)?;
-    let plain = zstd::bulk::decompress(packed, length).map_err(|source| damaged().with_source(source))?;
+    let mut plain = zstd::bulk::decompress(packed, length).map_err(|source| damaged().with_source(source))?;
+    let is_whole = plain.len() == length;
+    plain.extend_from_slice(since);
     match postcard::take_from_bytes(&plain) {
-        Ok((value, [])) if plain.len() == length => Ok(value),
+        Ok((value, [])) if is_whole => Ok(value),
         Ok(_) => Err(damaged()),
         Err(source) => Err(damaged().with_source(source)),
     }
@@ -70,12 +89,15 @@ mod tests {
     use super::*;
     use crate::engine::edit::Edited;
     use crate::engine::worker::Work;
-    use crate::engine::{Finished, MotionId, fake};
+    use crate::engine::{MotionId, fake};
     use crate::generate::edit::{Between, EditRequest, Move, React, Source, Stretch, Task, Window};
     use crate::generate::{Familiarity, GenerateRequest, Tokens};
     use crate::motion::BodyParts;
     use std::sync::Arc;
     use std::time::{Duration, UNIX_EPOCH};
+
+    impl Kept for Vec<Work> {}
+    impl Kept for [f32; 4] {}
 
     /// Every type that is kept, each field with a value of its own.
     fn everything() -> (Finished, Vec<Work>) {
@@ -103,6 +125,7 @@ mod tests {
         finished.generated.samples[0].tokens = Tokens::new((0..40).collect());
         finished.generated.timings.tokens = Duration::from_nanos(123_456_789);
         finished.total = Duration::from_nanos(1_000_000_001);
+        finished.codes = Some("ab".repeat(32));
         let sample = &finished.generated.samples[0];
         let (motion, foot_fixed, tokens) =
             (sample.motion.clone(), sample.foot_fixed.clone(), sample.tokens.clone());
@@ -137,7 +160,27 @@ mod tests {
     fn the_bytes_of_this_version_stay() {
         let plain = postcard::to_stdvec(&everything()).unwrap();
         let digest: String = Sha256::digest(plain).iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!((VERSION, &digest[..16]), (1, "b7f9833fd0e8739c"));
+        assert_eq!((VERSION, &digest[..16]), (2, "875da8740fbb49fd"));
+    }
+
+    #[test]
+    fn results_of_version_1_are_read() {
+        let (mut finished, work) = everything();
+        finished.codes = None;
+        // As that version wrote it: no field at the end, its number in the head.
+        let plain = postcard::to_stdvec(&finished).unwrap();
+        let (&none, before) = plain.split_last().unwrap();
+        assert_eq!(none, 0);
+        let old = |plain: &[u8]| {
+            let mut bytes = [&MAGIC[..], &[1], &(plain.len() as u64).to_le_bytes()].concat();
+            bytes.extend_from_slice(&zstd::bulk::compress(plain, LEVEL).unwrap());
+            let digest = Sha256::digest(&bytes);
+            bytes.extend_from_slice(&digest);
+            bytes
+        };
+        assert_eq!(unseal::<Finished>(&old(before)).unwrap(), finished);
+        assert_eq!(unseal::<Vec<Work>>(&old(&postcard::to_stdvec(&work).unwrap())).unwrap(), work);
+        assert_eq!(unseal::<Finished>(&old(&plain)).unwrap_err().code(), "archive_damaged");
     }
 
     #[test]
