@@ -116,6 +116,53 @@ fn an_imported_package_can_be_installed_elsewhere() {
 }
 
 #[test]
+fn a_package_comes_with_its_card_and_without_flags_of_other_layouts() {
+    let root = tempfile::tempdir().unwrap();
+    let first = run(&fixture("hub_layout"), &root.path().join("a"), &small_heads()).unwrap().package;
+    let (source, target) = (first.dir().unwrap(), root.path().join("b"));
+    fs::write(source.join("README.md"), "# A small one\n").unwrap();
+    let nowhere = || Some(PathBuf::from("no/such/place"));
+    let none = ImportOptions::default;
+    for (flag, options) in [
+        ("--clip", ImportOptions { clip: nowhere(), ..none() }),
+        ("--text-heads", ImportOptions { text_heads: Some(77), ..none() }),
+        ("--text-head-heads", ImportOptions { text_head_heads: Some(4), ..none() }),
+        ("--stats", ImportOptions { statistics: nowhere(), ..none() }),
+        ("--checkpoint", ImportOptions { checkpoint: Some("latest".into()), ..none() }),
+    ] {
+        let error = run(source, &target, &options).unwrap_err();
+        assert!(error.code() == "import_options" && error.to_string().contains(flag), "{error}");
+        assert!(!target.exists());
+    }
+    let again = run(source, &target, &none()).unwrap().package;
+    assert_eq!(fs::read_to_string(again.dir().unwrap().join("README.md")).unwrap(), "# A small one\n");
+    fs::write(source.join("README.md"), [0xff; 9]).unwrap();
+    assert_eq!(run(source, &root.path().join("c"), &none()).unwrap_err().code(), "package_card");
+    assert!(nothing_in(&root.path().join("c")));
+
+    let latest = ImportOptions { checkpoint: Some("latest".into()), ..small_heads() };
+    assert_eq!(run(&fixture("hub_layout"), &target, &latest).unwrap_err().code(), "import_options");
+}
+
+#[test]
+fn statistics_that_would_keep_the_parser_busy_are_refused_at_once() {
+    let (source, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    copy_folder(&fixture("hub_layout"), source.path());
+    // The parser tries each bracket in several ways: 20 took seconds, 28 longer than anybody waits.
+    let nested = format!("{}{}", "[".repeat(23), "]".repeat(23));
+    let header = format!("{{'descr': {nested}, 'fortran_order': False, 'shape': (262,), }}\n");
+    let mut file = b"\x93NUMPY\x01\x00".to_vec();
+    file.extend((header.len() as u16).to_le_bytes());
+    file.extend(header.as_bytes());
+    fs::write(source.path().join("stats/global_mean.npy"), file).unwrap();
+    let began = std::time::Instant::now();
+    let error = run(source.path(), target.path(), &small_heads()).unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Corrupt, "statistics"));
+    assert!(began.elapsed() < std::time::Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(nothing_in(target.path()));
+}
+
+#[test]
 fn the_official_folder_is_found_from_several_places() {
     let root = tempfile::tempdir().unwrap();
     let base = fixture("official_layout");

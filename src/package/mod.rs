@@ -1,7 +1,8 @@
 //! Model packages: one folder, one readable `model.toml`, weights as safetensors.
 //!
 //! * [`manifest`] is `model.toml`, typed and validated, its numbers by [`dimensions`]; [`expected`] says which tensors its dimensions call for.
-//! * [`open`] reads a package, [`weights`] its tensors, [`digest`] its fingerprints; [`write`] makes one, all or nothing.
+//! * [`open`] reads a package, [`weights`] its tensors, [`digest`] its fingerprints; [`write`] makes one, all or nothing;
+//!   what interrupted makers left is removed by `leftovers`.
 //! * [`known`] is what it says of the sentences it was taught, [`examples`] what it answers well.
 //! * [`find`] knows where packages lie; [`import`] converts other layouts; [`pull`] fetches from a hub first.
 //!
@@ -16,6 +17,7 @@ pub mod expected;
 pub mod find;
 pub mod import;
 pub mod known;
+mod leftovers;
 pub mod manifest;
 pub mod open;
 pub mod pull;

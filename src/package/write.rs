@@ -3,6 +3,7 @@
 
 use super::examples::Example;
 use super::known::KnownPrompts;
+use super::leftovers;
 use super::manifest::{FORMAT, FileEntry, Files, Kind, MANIFEST, Manifest, NAME_RULE, Part, is_model_name};
 use super::open::Package;
 use super::weights::{self, Precision, Tensors};
@@ -12,6 +13,17 @@ use crate::motion::Stats;
 use candle_core::{Device, Tensor};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+
+/// The model card, for people.
+pub const CARD: &str = "README.md";
+
+/// Name of the file that holds a part.
+pub(super) fn file_name(part: Part) -> String {
+    match part {
+        Part::Statistics => "stats.safetensors".to_owned(),
+        _ => format!("{part}.safetensors"),
+    }
+}
 
 /// What a package says about itself, before its files exist. Fields as in [`Manifest`].
 #[derive(Clone, Debug)]
@@ -66,8 +78,10 @@ impl Writer {
                 format!("{} exists and is not a model package: choose another name", target.display()),
             ));
         }
+        leftovers::remove(root, name);
         let folder = tempfile::Builder::new()
-            .prefix(&format!(".{name}-"))
+            .prefix(&leftovers::prefix(name))
+            .rand_bytes(leftovers::RANDOM)
             .tempdir_in(root)
             .map_err(|e| Error::io("write in", root, e))?;
         Ok(Self { target, name: name.to_owned(), replace, folder, files: Vec::new() })
@@ -75,10 +89,7 @@ impl Writer {
 
     /// Write the weights of one part.
     pub fn part(&mut self, part: Part, tensors: &Tensors, precision: Precision) -> Result<()> {
-        let path = match part {
-            Part::Statistics => "stats.safetensors".to_owned(),
-            _ => format!("{part}.safetensors"),
-        };
+        let path = file_name(part);
         let full = self.folder.path().join(&path);
         let file = File::create(&full).map_err(|e| Error::io("write", &full, e))?;
         let (sha256, bytes) = weights::write(&file, tensors, precision)?;

@@ -1,7 +1,7 @@
 //! The hub layout of `ZeyuLing/motius-intermask-interhuman`: two safetensors files, two option files, statistics as npy.
 
 use super::options::Options;
-use super::{ImportOptions, Layout, read_options, read_safetensors, read_statistics};
+use super::{ImportOptions, Layout, read_options, read_safetensors, read_statistics, refuse};
 use crate::error::{Error, ErrorKind, Result};
 use crate::motion::Stats;
 use crate::package::weights::Tensors;
@@ -54,6 +54,8 @@ impl Hub {
                 format!("{} lacks {}", source.display(), missing.join(", ")),
             ));
         }
+        let has_checkpoint = options.checkpoint.is_some();
+        refuse(&[("--checkpoint", has_checkpoint)], "this layout holds one checkpoint of each model")?;
         let statistics = options.statistics.clone().unwrap_or_else(|| source.join(STATISTICS));
         let hub = Self { source: source.to_owned(), statistics };
         hub.check_config()?;

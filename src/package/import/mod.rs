@@ -1,9 +1,11 @@
 //! Other people's layouts, converted to model packages.
 //!
 //! * [`official`]: checkpoint folders as the InterMask project saves them,
-//! * [`hub`]: the safetensors layout of `ZeyuLing/motius-intermask-interhuman`.
+//! * [`hub`]: the safetensors layout of `ZeyuLing/motius-intermask-interhuman`,
+//! * `copy`: packages as this program writes them.
 
 pub mod clip;
+mod copy;
 pub mod hub;
 pub mod official;
 pub mod options;
@@ -17,10 +19,11 @@ use super::open::{Package, statistics};
 use super::weights::{self, Precision, Tensors, check_shapes, list_names};
 use super::write::{Description, Writer};
 use crate::error::{Error, ErrorKind, Result};
+use crate::formats::npy;
 use crate::models::config::{
     Activation, InterMConfig, MotionLayout, Places, TextHeadConfig, VqConfig, WordAttention,
 };
-use crate::motion::Stats;
+use crate::motion::{FEATURES, Stats};
 use options::{MAX_OPTIONS_BYTES, Options, Value, parse_options};
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -96,7 +99,7 @@ pub fn import(
         ));
     }
     if source.join(manifest::MANIFEST).is_file() {
-        return copy(source, root, name, options, progress);
+        return copy::copy(source, root, name, options, progress);
     }
     if hub::is_here(source) {
         return convert(&hub::Hub::open(source, options)?, root, name, options, progress);
@@ -162,35 +165,14 @@ fn convert(
     Ok(Imported { package, unknown })
 }
 
-/// Install a package that is one already, under its own words.
-fn copy(
-    source: &Path,
-    root: &Path,
-    name: &str,
-    options: &ImportOptions,
-    progress: &mut dyn FnMut(&str),
-) -> Result<Imported> {
-    let package = Package::open(source)?;
-    let mut writer = Writer::begin(root, name, options.replace)?;
-    for (part, entry) in package.manifest().files.iter() {
-        progress(&format!("copying {}", entry.path));
-        writer.part(part, &package.tensors(part)?, Precision::Lossless)?;
+/// Refuse options, by their flags, that say how to read another layout: left unheeded they would seem to have been obeyed.
+fn refuse(given: &[(&str, bool)], why: &str) -> Result<()> {
+    let flags: Vec<&str> = given.iter().filter(|(_, given)| *given).map(|(flag, _)| *flag).collect();
+    if flags.is_empty() {
+        return Ok(());
     }
-    let m = package.manifest().clone();
-    let about = options.about.clone();
-    let package = writer.finish(Description {
-        title: about.title.unwrap_or(m.title),
-        knows: about.knows.unwrap_or(m.knows),
-        examples: m.examples,
-        licence: about.licence.unwrap_or(m.licence),
-        provenance: about.provenance.unwrap_or(m.provenance),
-        fps: m.fps,
-        vq: m.vq,
-        transformer: m.transformer,
-        text: m.text,
-        known: m.known,
-    })?;
-    Ok(Imported { package, unknown: Vec::new() })
+    let message = format!("leave {} away: {why}", flags.join(", "));
+    Err(Error::invalid("import_options", message))
 }
 
 /// Keep what `expected` knows, note the rest, and check that nothing is missing or of another shape.
@@ -353,26 +335,7 @@ fn read_npy(path: &Path) -> Result<Vec<f32>> {
     if data.len() as u64 > MOST {
         return Err(bad("is too long for statistics"));
     }
-    // Version 1 has a 16-bit header length, so that no large one is believed. numpy writes it for all plain arrays.
-    if !data.starts_with(b"\x93NUMPY\x01") {
-        return Err(bad("is not an npy file"));
-    }
-    let npy = npyz::NpyFile::new(&data[..]).map_err(|e| bad("has a damaged header").with_source(e))?;
-    if npy.shape() != [crate::motion::FEATURES as u64] {
-        return Err(bad(&format!(
-            "has shape {:?}; statistics have [{}]",
-            npy.shape(),
-            crate::motion::FEATURES
-        )));
-    }
-    let values = match npy.try_data::<f32>() {
-        Ok(values) => values.collect::<std::io::Result<Vec<f32>>>(),
-        Err(npy) => match npy.try_data::<f64>() {
-            Ok(values) => values.map(|v| v.map(|v| v as f32)).collect(),
-            Err(_) => return Err(bad("does not hold f32 or f64 numbers")),
-        },
-    };
-    values.map_err(|e| bad("is cut short").with_source(e))
+    npy::read_vector(&data, FEATURES).map_err(|e| bad(&format!("is no statistics: {e}")).with_source(e))
 }
 
 /// "tensor a", "3 tensors: a, b, c": what an import left out, for people.
