@@ -138,3 +138,52 @@ fn a_reader_who_left_is_no_failure() {
     assert!(words.is_empty(), "{words}");
     assert_eq!(status.code(), Some(0));
 }
+
+#[test]
+fn nobody_is_ready_where_connections_are_only_closed() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    for _ in 0..10 {
+        let output = run(&["probe", "--port", &port]);
+        let words = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{words}");
+        assert!(words.starts_with("error: no server answers on port"), "{words}");
+    }
+}
+
+#[test]
+fn values_that_are_called_like_commands_are_values() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    // Further than the flags: to the port, which is in use.
+    for args in [["--data-dir", "data"], ["--model", "train"], ["--allow-host", "export"]] {
+        let output = run(&[&args[..], &["--port", &port]].concat());
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        assert!(stderr(&output).contains(&port), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_contact_sheet_replaces_nothing_unasked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let person = duet::motion::Person {
+        positions: vec![std::array::from_fn(|joint| [0.0, joint as f32 / 22.0, 0.0]); 16],
+        rotations: vec![[[1.0, 0.0, 0.0, 0.0, 1.0, 0.0]; 21]; 16],
+    };
+    let (npy, sheet) = (path("a_0.npy"), path("sheet.png"));
+    std::fs::write(&npy, duet::formats::npy::write_person(&person).unwrap()).unwrap();
+    let draw = |more: &[&str]| {
+        run(&[&["eval", "contact-sheet", "--npy", &npy, &npy, "--out", &sheet][..], more].concat())
+    };
+    assert!(draw(&[]).status.success());
+    assert!(draw(&[]).status.success(), "the same picture again is no loss");
+    std::fs::write(&sheet, "mine").unwrap();
+    let refused = draw(&[]);
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("--overwrite"), "{}", stderr(&refused));
+    assert_eq!(std::fs::read(&sheet).unwrap(), b"mine");
+    assert!(draw(&["--overwrite"]).status.success());
+    assert!(std::fs::read(&sheet).unwrap().starts_with(b"\x89PNG"));
+}

@@ -71,3 +71,56 @@ fn mistakes_are_named_and_keys_stay_hidden() {
     let (output, _, err) = duet(&["serve"], &[("DUET_QUEUE", "0")]);
     assert!(output.status.code() == Some(2) && err.contains("DUET_QUEUE"), "{err}");
 }
+
+#[test]
+fn the_log_is_accounted_for_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("duet.toml");
+    let file = path.to_str().unwrap();
+    std::fs::write(&path, "log_level = \"error\"\nlog_format = \"json\"\n").unwrap();
+    let check = ["config", "check", "--config", file];
+    let variable = ("DUET_LOG_LEVEL", "warn");
+    for (args, variables, level, format) in [
+        (&check[..2], vec![], ("info", "default"), ("text", "default")),
+        (&check[..], vec![], ("error", file), ("json", file)),
+        (&check[..], vec![variable], ("warn", "DUET_LOG_LEVEL"), ("json", file)),
+        (
+            &[&check[..], &["--log-level", "debug"]].concat()[..],
+            vec![variable],
+            ("debug", "--log-level"),
+            ("json", file),
+        ),
+        (
+            &[&["--log-format", "text"], &check[..]].concat()[..],
+            vec![],
+            ("error", file),
+            ("text", "--log-format"),
+        ),
+    ] {
+        let (output, out, err) = duet(args, &variables);
+        assert!(output.status.success(), "{err}");
+        for (name, (value, origin)) in [("log_level", level), ("log_format", format)] {
+            let line = out.lines().find(|line| line.starts_with(&format!("{name} = \"{value}\" ")));
+            assert!(line.is_some_and(|line| line.ends_with(&format!("# {origin}"))), "{args:?}: {out}");
+        }
+    }
+}
+
+#[test]
+fn what_serve_would_refuse_is_refused_alike() {
+    for (flags, words) in [(["--host", "no such host"], "no such host"), (["--model", "nosuch"], "nosuch")] {
+        let told = ["config check", "serve --port 0"].map(|command| {
+            let args: Vec<&str> = command.split(' ').chain(flags).collect();
+            let (output, out, err) = duet(&args, &[("DUET_NO_DATA", "true"), ("DUET_LOG_LEVEL", "error")]);
+            assert!(out.is_empty() && err.contains(words), "{out}{err}");
+            (output.status.code(), err)
+        });
+        assert_eq!(told[0], told[1]);
+        assert_ne!(told[0].0, Some(0));
+    }
+    // A port in use is no mistake.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let (output, out, err) = duet(&["config", "check", "--port", &port], &[]);
+    assert!(output.status.success() && out.contains(&port), "{err}");
+}

@@ -1,7 +1,10 @@
 //! `duet config`: what the server would be set to, and new API keys.
 
-use super::settings::SettingsArgs;
-use crate::server::{Keyring, draw_key};
+use super::models_at_hand::ModelsAtHand;
+use super::settings::{Settings, SettingsArgs};
+use crate::error::Result;
+use crate::nn::precision;
+use crate::server::{self, Keyring, draw_key};
 use clap::{Args, Subcommand};
 use std::io::Write;
 
@@ -16,7 +19,9 @@ pub struct ConfigArgs {
 enum ConfigCommand {
     /// Say what `duet serve` would be set to with the same flags, variables and file, and where each value comes from
     ///
-    /// Exits with 2 where `duet serve` would refuse. The output is a settings file again, without the digests of keys.
+    /// Where `duet serve` would refuse to start on this machine, this says why and exits as it would: with 2 for settings that cannot
+    /// be, with 1 for a model that is not here. Only the port is not tried, for a server may be using it. The output is a settings
+    /// file again, without the digests of keys.
     Check(Box<SettingsArgs>),
     /// Draw an API key: shown once, to be given to its holder; the settings file gets the digest only
     ///
@@ -30,7 +35,7 @@ enum ConfigCommand {
 /// Check or draw.
 ///
 /// # Errors
-/// Those of [`SettingsArgs::resolve`] and of writing to stdout.
+/// Those of [`SettingsArgs::resolve`], of what the settings name, and of writing to stdout.
 pub fn run(args: ConfigArgs) -> anyhow::Result<()> {
     match args.command {
         ConfigCommand::Check(settings) => check(&settings),
@@ -40,7 +45,7 @@ pub fn run(args: ConfigArgs) -> anyhow::Result<()> {
 
 fn check(args: &SettingsArgs) -> anyhow::Result<()> {
     let (settings, lines) = args.resolve()?;
-    Keyring::new(&settings.keys)?;
+    try_out(&settings)?;
     let mut out = std::io::stdout().lock();
     for line in lines {
         let (mark, value) = match (line.name, &line.value) {
@@ -67,6 +72,16 @@ fn check(args: &SettingsArgs) -> anyhow::Result<()> {
             shown(concurrent)
         )?;
     }
+    Ok(())
+}
+
+/// What `duet serve` would find out only on its way.
+fn try_out(settings: &Settings) -> Result<()> {
+    precision::set(settings.precision)?;
+    // On any free port: the one that is set may be in use, by the very server that these are the settings of.
+    server::serve::bind(&settings.host, 0)?;
+    ModelsAtHand::find(settings.model.as_deref())?;
+    Keyring::new(&settings.keys)?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use super::adherence::{self, AdherenceArgs};
 use super::device;
 use super::joins::{self, JoinsArgs};
+use super::put::{put_one, refuse_other_content};
 use super::say::{json, say};
 use super::vq_at_hand::VqAtHand;
 use crate::data::folder::Reader;
@@ -146,6 +147,9 @@ struct SheetArgs {
     /// PNG file to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Replace a file of that name that holds something else
+    #[arg(long)]
+    overwrite: bool,
 }
 
 /// Run `duet eval`.
@@ -288,7 +292,10 @@ fn sheet(args: &SheetArgs) -> Result<()> {
         ));
     }
     let png = contact_sheet(&motion, Sheet { pictures: args.pictures, ..Sheet::default() })?.png()?;
-    write_whole(&args.out, &png)?;
+    if !args.overwrite {
+        refuse_other_content(&args.out, &png)?;
+    }
+    put_one(&args.out, &png)?;
     println!("{}", args.out.display());
     Ok(())
 }
@@ -321,16 +328,4 @@ fn made(args: &SheetArgs, prompt: &str) -> Result<Motion> {
     sample
         .map(|sample| sample.shown().clone())
         .ok_or_else(|| Error::internal("no_sample", "the model gave nothing"))
-}
-
-/// All or nothing: a full disk leaves no half picture.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|e| Error::io("write in", folder, e))?;
-    std::io::Write::write_all(&mut file, bytes).map_err(|e| Error::io("write", path, e))?;
-    file.persist(path).map_err(|e| Error::io("write", path, e.error))?;
-    Ok(())
 }

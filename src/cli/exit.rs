@@ -53,10 +53,12 @@ pub fn report(result: anyhow::Result<()>) -> ExitCode {
     let is_broken_pipe = |cause: &(dyn std::error::Error + 'static)| {
         cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
     };
-    if error.chain().any(is_broken_pipe) {
+    let ours = error.downcast_ref::<Error>();
+    // A server that hangs up breaks a pipe too, which is no output of ours.
+    let is_output = ours.is_none_or(|error| error.kind() == ErrorKind::Io);
+    if is_output && error.chain().any(is_broken_pipe) {
         return ExitCode::SUCCESS;
     }
-    let ours = error.downcast_ref::<Error>();
     let _ = write_report(&mut io::stderr().lock(), &error, ours);
     ExitCode::from(ours.map_or(FAILED, |error| code(error.kind())))
 }
@@ -103,8 +105,14 @@ mod tests {
     fn exit_codes() {
         assert_eq!(code(ErrorKind::Invalid), 2);
         assert_eq!(code(ErrorKind::Io), 1);
-        let pipe = io::Error::from(io::ErrorKind::BrokenPipe);
-        assert_eq!(report(Err(pipe.into())), ExitCode::SUCCESS);
+        let pipe = || io::Error::from(io::ErrorKind::BrokenPipe);
+        assert_eq!(report(Err(pipe().into())), ExitCode::SUCCESS);
+        let told = Error::io("write to", std::path::Path::new("standard output"), pipe());
+        assert_eq!(report(Err(told.into())), ExitCode::SUCCESS);
+        for kind in [ErrorKind::Unavailable, ErrorKind::Network] {
+            let hung_up = Error::new(kind, "not_ready", "nobody answers").with_source(pipe());
+            assert_eq!(report(Err(hung_up.into())), ExitCode::from(1));
+        }
         assert_eq!(report(Err(anyhow::anyhow!("other"))), ExitCode::from(1));
     }
 }

@@ -1,7 +1,7 @@
 //! `duet export`: results on disk, or any two keypoint files, as files for other programs.
 
-use super::put::{Named, put};
-use super::results::{Kept, Made};
+use super::put::{Named, put, refuse_other_content};
+use super::record::{Kept, Made};
 use crate::engine::origin;
 use crate::error::{Error, ErrorKind, Result};
 use crate::formats::bvh::Unit;
@@ -134,16 +134,25 @@ struct Pair {
 }
 
 impl Pair {
-    /// Two files that the user put together.
+    /// Two files that the user put together. Where they come from is known of the two people of a listed sample only, in
+    /// either order.
     fn of(first: &Path, second: &Path) -> Self {
         let stem = first.file_stem().and_then(OsStr::to_str).unwrap_or("motion");
         let base = stem.strip_suffix("_0").unwrap_or(stem).to_owned();
-        let folder = first.parent().unwrap_or(Path::new(""));
-        let made = Kept::read(folder)
-            .filter(|kept| first.file_name().is_some_and(|name| kept.files().any(|file| name == file)))
-            .and_then(|kept| kept.made());
-        let origin = origin_of(&base, made.as_ref());
+        let origin = Self::origin_of_two(first, second).unwrap_or_default();
         Self { base, paths: [first.to_owned(), second.to_owned()], origin }
+    }
+
+    fn origin_of_two(first: &Path, second: &Path) -> Option<Origin> {
+        let folder = first.parent()?;
+        let [a, b] = [first, second].map(|path| path.file_name().and_then(OsStr::to_str));
+        let ((sample, one), (other_sample, other)) = (half(a?)?, half(b?)?);
+        if second.parent() != Some(folder) || sample != other_sample || one == other {
+            return None;
+        }
+        let kept = Kept::read(folder)?;
+        let is_listed = |name: Option<&str>| kept.files().any(|file| Some(file) == name);
+        (is_listed(a) && is_listed(b)).then(|| origin_of(plain(sample), kept.made().as_ref()))
     }
 
     /// The samples of a result, of each the foot-fixed motion where there is one.
@@ -167,7 +176,7 @@ impl Pair {
             if !names.contains(&other) {
                 continue;
             }
-            let base = stem.strip_prefix("ik_").unwrap_or(stem);
+            let base = plain(stem);
             if base != stem || !pairs.contains_key(base) {
                 let paths = [folder.join(name), folder.join(other)];
                 let pair = Self { base: base.to_owned(), paths, origin: origin_of(base, made.as_ref()) };
@@ -199,15 +208,25 @@ impl Pair {
     }
 }
 
+/// The sample that a keypoint file is of, and whether of the first or of the second person.
+fn half(name: &str) -> Option<(&str, usize)> {
+    let stem = name.strip_suffix(".npy")?;
+    stem.strip_suffix("_0").map(|sample| (sample, 0)).or(stem.strip_suffix("_1").map(|sample| (sample, 1)))
+}
+
+/// A sample's name without the mark of planted feet.
+fn plain(sample: &str) -> &str {
+    sample.strip_prefix("ik_").unwrap_or(sample)
+}
+
 /// Where the sample whose number ends `base` comes from.
 fn origin_of(base: &str, made: Option<&Made>) -> Origin {
+    let Some(made) = made else { return Origin::default() };
     let sample = base.rsplit('_').next().and_then(|digits| digits.parse().ok());
-    match (made, sample) {
-        (Some(made), Some(sample)) => {
-            origin(&made.model, &made.prompt, &made.settings, made.edit.clone(), sample)
-        }
-        _ => Origin::default(),
-    }
+    sample
+        .filter(|sample| *sample < made.settings.samples)
+        .map(|sample| origin(&made.model, &made.prompt, &made.settings, made.edit.clone(), sample))
+        .unwrap_or_default()
 }
 
 fn export(asked: Asked, stdout: &mut dyn Write) -> anyhow::Result<()> {
@@ -222,7 +241,7 @@ fn export(asked: Asked, stdout: &mut dyn Write) -> anyhow::Result<()> {
         fits.push((&pair.base, exporter.fit()));
     }
     if !asked.overwrite {
-        refuse_other_content(&asked.out, &files)?;
+        files.iter().try_for_each(|(name, bytes)| refuse_other_content(&asked.out.join(name), bytes))?;
     }
     let names: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
     let is_beside = asked.pairs.iter().any(|pair| pair.paths[0].parent() == Some(&asked.out));
@@ -244,27 +263,10 @@ fn export(asked: Asked, stdout: &mut dyn Write) -> anyhow::Result<()> {
     Ok(stdout.flush()?)
 }
 
-fn refuse_other_content(folder: &Path, files: &[Named]) -> Result<()> {
-    let differs = |(name, bytes): &&Named| {
-        let path = folder.join(name);
-        path.exists() && std::fs::read(path).ok().as_ref() != Some(bytes)
-    };
-    match files.iter().find(differs) {
-        None => Ok(()),
-        Some((name, _)) => Err(Error::invalid(
-            "file_exists",
-            format!(
-                "{} is there and holds something else; choose another folder with --out, or give it up with --overwrite",
-                folder.join(name).display()
-            ),
-        )),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::results::Plan;
+    use crate::cli::results::write_for_test;
     use crate::engine::{ResultFile, fake};
     use crate::formats::bvh::Bvh;
     use std::fs;
@@ -292,8 +294,7 @@ mod tests {
     /// A result of two samples in a folder, in these formats.
     fn result(folder: &Path, formats: &[Format]) {
         let finished = fake::finished(16, 2);
-        let plan = Plan::new(folder.to_owned(), "fake", &finished.request, formats.to_vec(), false).unwrap();
-        plan.write(&finished).unwrap();
+        write_for_test(&finished, folder, formats, false).unwrap();
     }
 
     #[test]
@@ -322,9 +323,7 @@ mod tests {
         run(args(&[made.path()], &[Format::Glb], None)).expect("the same bytes may be written again");
         // The next result takes them away.
         let finished = fake::finished(24, 1);
-        Plan::new(made.path().to_owned(), "fake", &finished.request, vec![Format::Npy], true)
-            .and_then(|plan| plan.write(&finished))
-            .unwrap();
+        write_for_test(&finished, made.path(), &[Format::Npy], true).unwrap();
         let is_glb = |path: PathBuf| path.extension().is_some_and(|ending| ending == "glb");
         assert!(!fs::read_dir(made.path()).unwrap().any(|entry| is_glb(entry.unwrap().path())));
     }
@@ -348,6 +347,31 @@ mod tests {
         assert!((pelvis[0] - 50.0).abs() < 1e-3, "half a metre in centimetres: {pelvis:?}");
         let again = args(&[&paths[0], &paths[1]], &[Format::Bvh], Some(out.path()));
         assert_eq!(run(again).unwrap_err(), "file_exists");
+    }
+
+    #[test]
+    fn two_files_have_the_origin_of_the_sample_that_both_are_of() {
+        let (made, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        result(made.path(), &[Format::Npy]);
+        result(other.path(), &[Format::Npy]);
+        let path = |folder: &tempfile::TempDir, end: &str| {
+            folder.path().join(format!("infer_fake_ts20_cs2_topkr0.9_00_{end}.npy"))
+        };
+        let origin = |first: &Path, second: &Path| Pair::of(first, second).origin;
+        let [a, b, next] = ["00_0", "00_1", "01_1"].map(|end| path(&made, end));
+        assert_eq!(origin(&a, &b).seed, Some(7));
+        assert_eq!(origin(&b, &a), origin(&a, &b), "the people may be exchanged");
+        assert_eq!(origin(&path(&made, "01_0"), &next).seed, Some(8));
+        let fixed = |path: &Path| {
+            path.with_file_name(format!("ik_{}", path.file_name().and_then(OsStr::to_str).unwrap()))
+        };
+        assert_eq!(origin(&fixed(&b), &fixed(&a)), origin(&a, &b));
+        for second in [&a, &next, &fixed(&b), &path(&other, "00_1"), &made.path().join("settings.json")] {
+            assert_eq!(origin(&a, second), Origin::default(), "{}", second.display());
+        }
+        // No such sample was asked for, whatever the files are called.
+        let kept = Kept::read(made.path()).unwrap().made();
+        assert_eq!(origin_of("infer_fake_ts20_cs2_topkr0.9_00_02", kept.as_ref()), Origin::default());
     }
 
     #[test]

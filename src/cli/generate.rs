@@ -3,7 +3,8 @@
 use super::device::ComputeArgs;
 use super::drawing::DrawingArgs;
 use super::models_at_hand::ModelsAtHand;
-use super::results::Plan;
+use super::record::{Made, Means};
+use super::results::{Destination, Plan};
 use crate::engine::{Engine, Finished, Limits, OnProgress, RawRequest, ResultFile, answer};
 use crate::formats::Format;
 use clap::Args;
@@ -89,9 +90,7 @@ pub fn run(args: GenerateArgs) -> anyhow::Result<()> {
 struct Asked {
     request: RawRequest,
     model: Option<String>,
-    out: PathBuf,
-    formats: Vec<Format>,
-    overwrite: bool,
+    to: Destination,
     json: bool,
 }
 
@@ -108,9 +107,7 @@ impl From<GenerateArgs> for Asked {
                 ..args.drawing.into()
             },
             model: args.model,
-            out: args.out,
-            formats: args.format,
-            overwrite: args.overwrite,
+            to: Destination { folder: args.out, formats: args.format, overwrite: args.overwrite },
             json: args.json,
         }
     }
@@ -119,8 +116,9 @@ impl From<GenerateArgs> for Asked {
 fn generate(asked: Asked, at_hand: ModelsAtHand, stdout: &mut dyn Write) -> anyhow::Result<()> {
     let request = asked.request.validate()?;
     let ModelsAtHand { models, default } = at_hand;
-    let plan = Plan::new(asked.out, &default, &request.work, asked.formats, asked.overwrite)?;
     let engine = Engine::start(models, Some(&default), Limits::default())?;
+    let made = Made::generation(&default, &request.work);
+    let plan = Plan::new(asked.to, made, Means::of(&engine, &default))?;
     engine.load(None)?;
     let bar = progress_bar(request.work.steps);
     let finished = engine.generate_blocking(request, on_progress(bar.clone()));
@@ -215,12 +213,18 @@ mod tests {
             samples: Some(2),
             ..RawRequest::default()
         };
-        let formats = vec![Format::Npy];
-        Asked { request, model: None, out: out.to_owned(), formats, overwrite: false, json: false }
+        let to = Destination { folder: out.to_owned(), formats: vec![Format::Npy], overwrite: false };
+        Asked { request, model: None, to, json: false }
     }
 
     fn run(asked: Asked) -> (anyhow::Result<()>, String) {
-        let model = Arc::new(Control::default()).spec("fake");
+        run_with(asked, "ab")
+    }
+
+    /// With a model of these weights.
+    fn run_with(asked: Asked, sha256: &str) -> (anyhow::Result<()>, String) {
+        let mut model = Arc::new(Control::default()).spec("fake");
+        model.files[0].sha256 = sha256.to_owned();
         let mut stdout = Vec::new();
         let at_hand = ModelsAtHand { models: vec![model], default: "fake".into() };
         let result = generate(asked, at_hand, &mut stdout);
@@ -272,9 +276,16 @@ mod tests {
         assert_eq!(contents(out), first);
         let mut one = asked("two people run", out);
         one.request.samples = Some(1);
-        one.overwrite = true;
+        one.to.overwrite = true;
         run(one).0.unwrap();
         assert_eq!(contents(out).len(), 5, "files of the result that was overwritten are gone");
+
+        // A model of the same name, taught further.
+        let mut same = asked("two people run", out);
+        same.request.samples = Some(1);
+        let kept = contents(out);
+        assert_eq!(code(run_with(same, "cd").0), "result_exists");
+        assert_eq!(contents(out), kept);
 
         let strange = tempfile::tempdir().unwrap();
         std::fs::write(strange.path().join("infer_fake_ts20_cs2_topkr0.9_00_00_0.npy"), "mine").unwrap();
@@ -289,7 +300,7 @@ mod tests {
         let out = folder.path();
         run(asked("two people walk", out)).0.unwrap();
         let mut more = asked("two people walk", out);
-        more.formats = vec![Format::Bvh, Format::Glb];
+        more.to.formats = vec![Format::Bvh, Format::Glb];
         more.json = true;
         let (result, told) = run(more);
         result.unwrap();
@@ -300,7 +311,7 @@ mod tests {
         let settings: serde_json::Value = serde_json::from_slice(&all["settings.json"]).unwrap();
         assert_eq!(settings["files"].as_array().unwrap().len(), 14);
         let mut other = asked("two people run", out);
-        other.overwrite = true;
+        other.to.overwrite = true;
         run(other).0.unwrap();
         assert_eq!(contents(out).len(), 9, "files of all formats left with the older result");
     }

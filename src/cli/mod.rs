@@ -16,6 +16,7 @@ pub mod models;
 mod models_at_hand;
 mod probe;
 mod put;
+mod record;
 mod results;
 mod say;
 mod serve;
@@ -126,15 +127,28 @@ pub fn main() -> ExitCode {
     code
 }
 
-/// `duet --port 9000` means `duet serve --port 9000`: `serve` is put in where flags come first and no command is named.
+/// `duet --port 9000` means `duet serve --port 9000`: `serve` is put in where flags come first and no command is named, or where
+/// a flag of `serve` comes before what might be one (`duet --data-dir data`).
 fn with_default_command(mut args: Vec<OsString>) -> Vec<OsString> {
     let command = Cli::command();
     let is_known = |arg: &OsString| {
         let names = ["help", "--help", "-h", "--version", "-V"];
         names.iter().any(|name| arg == name) || command.get_subcommands().any(|known| arg == known.get_name())
     };
+    let flags: Vec<&str> = command
+        .find_subcommand("serve")
+        .iter()
+        .flat_map(|serve| serve.get_arguments())
+        .filter_map(|flag| flag.get_long())
+        .collect();
+    let is_of_serve = |arg: &OsString| {
+        let long = arg.to_str().and_then(|text| text.strip_prefix("--"));
+        long.and_then(|text| text.split('=').next()).is_some_and(|name| flags.contains(&name))
+    };
     let starts_with_flag = args.get(1).is_none_or(|first| first.as_encoded_bytes().first() == Some(&b'-'));
-    if starts_with_flag && !args.iter().skip(1).any(is_known) {
+    let first_known = args.iter().skip(1).position(is_known);
+    let may_serve = first_known.is_none_or(|known| args.iter().skip(1).take(known).any(is_of_serve));
+    if starts_with_flag && may_serve {
         args.insert(args.len().min(1), "serve".into());
     }
     args
@@ -168,11 +182,38 @@ mod tests {
             ("duet --log-level debug", "duet serve --log-level debug"),
             ("duet --log-level debug generate p", "duet --log-level debug generate p"),
             ("duet generate p", "duet generate p"),
+            ("duet --data-dir data", "duet serve --data-dir data"),
+            ("duet --model train --port 9000", "duet serve --model train --port 9000"),
+            ("duet --log-level debug --config=a data", "duet serve --log-level debug --config=a data"),
+            ("duet --port 9000 --help", "duet serve --port 9000 --help"),
+            ("duet --log-level debug data --out data", "duet --log-level debug data --out data"),
             ("duet --help", "duet --help"),
+            ("duet --help --port", "duet --help --port"),
             ("duet -V", "duet -V"),
             ("duet sevre", "duet sevre"),
         ] {
             assert_eq!(with_default_command(given(line)), given(expected), "{line}");
         }
+    }
+
+    #[test]
+    fn the_readme_shows_commands_that_can_be_run() {
+        let lines = include_str!("../../README.md").lines();
+        let ours = |line: &'static str| {
+            line.strip_prefix("cargo run --release -- ").or_else(|| line.strip_prefix("duet "))
+        };
+        let mut seen = 0;
+        for line in lines.filter_map(ours) {
+            let command = line.split(" #").next().unwrap_or(line);
+            // Words, and sentences in quotes.
+            let words = command.split('"').enumerate().flat_map(|(place, part)| match place % 2 {
+                1 => vec![part],
+                _ => part.split_whitespace().collect(),
+            });
+            let parsed = Cli::try_parse_from(std::iter::once("duet").chain(words));
+            assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+            seen += 1;
+        }
+        assert!(seen > 5, "{seen}");
     }
 }

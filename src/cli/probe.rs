@@ -42,7 +42,9 @@ fn status(port: u16, path: &str) -> std::io::Result<String> {
     let mut stream = connect(port)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+    // In one piece: whoever has hung up refuses a second one, and what it answered before would not be read.
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
     let mut line = [0; STATUS_BYTES];
     stream.read_exact(&mut line)?;
     Ok(String::from_utf8_lossy(&line).into_owned())

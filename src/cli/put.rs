@@ -1,4 +1,4 @@
-//! Several files into a folder: all of them or none.
+//! Files onto the disk: each whole or not at all, several of them all or none.
 
 use crate::error::{Error, Result};
 use std::io::Write;
@@ -27,7 +27,7 @@ pub fn put(folder: &Path, files: &[Named]) -> Result<Vec<PathBuf>> {
 fn put_into(folder: &Path, files: &[Named]) -> Result<Vec<PathBuf>> {
     let mut ready = Vec::with_capacity(files.len());
     for (name, bytes) in files {
-        ready.push((prepare(folder, name, bytes)?, name));
+        ready.push((prepare(folder, &folder.join(name), bytes)?, name));
     }
     let mut written = Vec::with_capacity(ready.len());
     for (file, name) in ready {
@@ -47,9 +47,39 @@ fn put_into(folder: &Path, files: &[Named]) -> Result<Vec<PathBuf>> {
     Ok(written.into_iter().map(|(path, _)| path).collect())
 }
 
-/// The bytes on the disk, under a name that vanishes unless it is persisted.
-fn prepare(folder: &Path, name: &str, bytes: &[u8]) -> Result<NamedTempFile> {
-    let failed = |error| Error::io("write", &folder.join(name), error);
+/// Write one file into a folder that is there, whole or not at all. A file of that name is replaced.
+///
+/// # Errors
+/// `disk_full`, `permission_denied`, `io`: then nothing new remains.
+pub fn put_one(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let file = prepare(folder, path, bytes)?;
+    file.persist(path).map_err(|error| Error::io("write", path, error.error))?;
+    Ok(())
+}
+
+/// Refuse to replace what holds something else.
+///
+/// # Errors
+/// `file_exists`.
+pub fn refuse_other_content(path: &Path, bytes: &[u8]) -> Result<()> {
+    let is_as_long = || std::fs::metadata(path).is_ok_and(|file| file.len() == bytes.len() as u64);
+    if !path.exists() || (is_as_long() && std::fs::read(path).is_ok_and(|held| held == bytes)) {
+        return Ok(());
+    }
+    let message = format!(
+        "{} is there and holds something else; choose another place with --out, or give it up with --overwrite",
+        path.display()
+    );
+    Err(Error::invalid("file_exists", message))
+}
+
+/// The bytes on the disk, under a name that vanishes unless it is persisted as `path`.
+fn prepare(folder: &Path, path: &Path, bytes: &[u8]) -> Result<NamedTempFile> {
+    let failed = |error| Error::io("write", path, error);
     let mut builder = tempfile::Builder::new();
     builder.prefix(".duet-").suffix(".part");
     // Like any other file of the user, not private as temporary files are.
@@ -59,4 +89,34 @@ fn prepare(folder: &Path, name: &str, bytes: &[u8]) -> Result<NamedTempFile> {
     file.write_all(bytes).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_is_as_readable_as_any_other() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+        std::fs::write(folder.path().join("usual"), "a").unwrap();
+        put_one(&folder.path().join("one"), b"a").unwrap();
+        put(folder.path(), &[("two".into(), b"a".to_vec())]).unwrap();
+        assert_eq!((mode("one"), mode("two")), (mode("usual"), mode("usual")));
+    }
+
+    #[test]
+    fn other_content_is_not_replaced_unasked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+        refuse_other_content(&path, b"new").unwrap();
+        put_one(&path, b"new").unwrap();
+        refuse_other_content(&path, b"new").unwrap();
+        for other in [&b"old"[..], b"longer"] {
+            assert_eq!(refuse_other_content(&path, other).unwrap_err().code(), "file_exists");
+        }
+        assert_eq!(refuse_other_content(folder.path(), b"new").unwrap_err().code(), "file_exists");
+    }
 }

@@ -6,11 +6,12 @@ pub use flags::EditArgs;
 
 use super::generate::{deliver, on_progress, progress_bar};
 use super::models_at_hand::ModelsAtHand;
-use super::results::{Kept, Made, Plan};
+use super::record::{Kept, Made, Means};
+use super::results::{Destination, Plan};
 use crate::engine::{Edited, Engine, Limits, Parent};
 use crate::error::{Error, ErrorKind, Result};
 use crate::formats::npy;
-use crate::generate::edit::{LONGEST, Source};
+use crate::generate::edit::{LONGEST, Source, Task};
 use crate::generate::{FRAMES_PER_TOKEN, MIN_FRAMES};
 use crate::motion::Motion;
 use flags::Asked;
@@ -40,10 +41,14 @@ fn edit(asked: Asked, at_hand: ModelsAtHand, stdout: &mut dyn Write) -> anyhow::
     let edit = engine.prepare_from(raw, parent)?;
     let model = edit.model.clone().unwrap_or(default);
     let edited = Edited { parent: None, sample: edit.sample, task: edit.work.task.clone() };
-    let mut made = Made::generation(&model, &edit.work.how);
-    made.edit = Some(edited.to_json());
-    made.parent = history.map(Box::new);
-    let plan = Plan::of(target.out, made, target.format, target.overwrite)?;
+    let how = Made::generation(&model, &edit.work.how);
+    let made = Made { edit: Some(edited.to_json()), ..how }.after(history);
+    let means = match edit.work.task {
+        Task::Move(_) => Means::without_model(),
+        _ => Means::of(&engine, &model),
+    };
+    let to = Destination { folder: target.out, formats: target.format, overwrite: target.overwrite };
+    let plan = Plan::new(to, made, means)?;
     let bar = progress_bar(edit.work.how.steps);
     let finished = engine.edit_blocking(edit, on_progress(bar.clone()));
     bar.finish_and_clear();

@@ -1,4 +1,5 @@
 use super::*;
+use crate::cli::results::write_for_test;
 use crate::engine::fake::{self, Control};
 use crate::formats::Format;
 use clap::Parser;
@@ -30,8 +31,7 @@ fn code(line: &[&str]) -> &'static str {
 fn result(folder: &Path) -> crate::engine::Finished {
     let mut finished = fake::finished(40, 2);
     finished.generated.samples[1].tokens = crate::generate::Tokens::new((0..100).collect());
-    let plan = Plan::new(folder.to_owned(), "fake", &finished.request, vec![Format::Npy], false).unwrap();
-    plan.write(&finished).unwrap();
+    write_for_test(&finished, folder, &[Format::Npy], false).unwrap();
     finished
 }
 
@@ -71,6 +71,37 @@ fn an_edit_goes_to_a_folder_with_its_history() {
     assert_eq!((&told["frames"], &told["edit"]["kind"]), (&(40 + 88 + 60).into(), &"extend".into()));
     let history = Kept::read(Path::new(&c)).unwrap().made().unwrap();
     assert!(history.parent.unwrap().parent.is_some());
+}
+
+#[test]
+fn the_same_move_of_other_people_is_another_result() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = |sample: &crate::generate::Sample, name: &str| {
+        [0, 1].map(|who| {
+            let path = folder.path().join(npy::file_name(name, who, false));
+            fs::write(&path, npy::write_person(&sample.motion.persons[who]).unwrap()).unwrap();
+            path.display().to_string()
+        })
+    };
+    let finished = fake::finished(40, 2);
+    let [a, b] = [("a", 0), ("b", 1)].map(|(name, n)| files(&finished.generated.samples[n], name));
+    let out = folder.path().join("out").display().to_string();
+    let done = |[first, second]: &[String; 2], more: &[&str]| {
+        let line = ["move", first.as_str(), second.as_str(), "--person", "1", "--shift", "0.3", "0"];
+        run(&[&line[..], &["--out", out.as_str()], more].concat()).0
+    };
+    let moved = || fs::read(Path::new(&out).join("edit_move_fake_00_00_0.npy")).unwrap();
+    done(&a, &["--format", "npy,glb"]).unwrap();
+    let first = moved();
+    done(&a, &[]).expect("the same move of the same people may be written again");
+    let refused = done(&b, &[]).unwrap_err();
+    assert_eq!(refused.downcast_ref::<Error>().unwrap().code(), "result_exists");
+    assert_eq!(moved(), first);
+    done(&b, &["--overwrite"]).unwrap();
+    assert_ne!(moved(), first);
+    let names = |kept: Kept| kept.files().map(str::to_owned).collect::<Vec<_>>();
+    assert!(Kept::read(Path::new(&out)).map(names).unwrap().iter().all(|name| name.ends_with("npy")));
+    assert!(!Path::new(&out).join("edit_move_fake_00_00_motion.glb").exists());
 }
 
 #[test]

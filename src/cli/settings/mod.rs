@@ -8,6 +8,7 @@ pub use raw::{RawKey, RawSettings};
 use resolve::Origin;
 pub use resolve::{Data, Settings};
 
+use crate::cli::logging::{LogFormat, LogLevel};
 use crate::error::Result;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
@@ -61,9 +62,15 @@ impl Args for SettingsArgs {
 impl FromArgMatches for SettingsArgs {
     fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Self, clap::Error> {
         let is_variable = |id: &str| matches.value_source(id) == Some(ValueSource::EnvVariable);
+        // The log's flags are those of every command, not ours: what they say is here all the same, for the account.
+        let given = RawSettings {
+            log_level: matches.try_get_one::<LogLevel>("log_level").ok().flatten().copied(),
+            log_format: matches.try_get_one::<LogFormat>("log_format").ok().flatten().copied(),
+            ..RawSettings::from_arg_matches(matches)?
+        };
         Ok(Self {
             config: matches.get_one::<PathBuf>(CONFIG).cloned(),
-            given: RawSettings::from_arg_matches(matches)?,
+            given,
             from_environment: matches
                 .ids()
                 .map(|id| id.as_str())

@@ -1,6 +1,7 @@
 //! The one place where the settings' ranges and defaults are: raw values in, [`Settings`] out.
 
 use super::{RawKey, RawSettings, SettingsArgs};
+use crate::cli::logging::{LogFormat, LogLevel};
 use crate::engine::{ArchiveLimits, JobLimits, Limits};
 use crate::error::{Error, Result};
 use crate::nn::precision::Precision;
@@ -126,7 +127,7 @@ pub(super) fn resolve(args: &SettingsArgs, file: &RawSettings) -> Result<(Settin
     let connections = number!(connections, 512, 1..=100_000);
     let keys = file.keys.as_deref().unwrap_or_default();
     let keys = keys.iter().map(key).collect::<Result<Vec<_>>>()?;
-    desk.log(file);
+    desk.account(file);
     let settings = Settings {
         host,
         port,
@@ -235,10 +236,11 @@ impl Desk<'_> {
         Error::invalid("invalid_setting", format!("{name}{place}: {error}"))
     }
 
-    /// The log's settings are in force already (`cli::logging`); here they are only accounted for.
-    fn log(&mut self, file: &RawSettings) {
-        self.pick("log_level", None, file.log_level);
-        self.pick("log_format", None, file.log_format);
+    /// The log's settings are in force already (`cli::logging`), and keys are not to be shown: both are only accounted for.
+    fn account(&mut self, file: &RawSettings) {
+        let given = &self.args.given;
+        self.or("log_level", given.log_level, file.log_level, LogLevel::Info);
+        self.or("log_format", given.log_format, file.log_format, LogFormat::Text);
         let count = file.keys.as_ref().map(Vec::len);
         self.pick("keys", None, count.map(|count| format!("{count}, digests not shown")));
     }
