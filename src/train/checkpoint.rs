@@ -9,6 +9,7 @@ use candle_core::{Device, Tensor, Var};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
 use std::path::Path;
 
 const FORMAT: u32 = 1;
@@ -63,14 +64,23 @@ impl Checkpoint {
         let json = serde_json::to_string(meta).expect("metadata is strings and numbers");
         let info = HashMap::from([("duet".to_owned(), json)]);
         let entries = tensors.iter().map(|(name, tensor)| (name, tensor));
-        let temporary =
-            tempfile::NamedTempFile::new_in(folder).map_err(|e| Error::io("write in", folder, e))?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".duet-").suffix(".part");
+        // Like any other file of the user, not private as temporary files are.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let temporary = builder.tempfile_in(folder).map_err(|e| Error::io("write in", folder, e))?;
+        let failed = |e| Error::io("write", path, e);
+        let permissions = temporary.as_file().metadata().map_err(failed)?.permissions();
         safetensors::serialize_to_file(entries, Some(info), temporary.path()).map_err(|e| match e {
-            safetensors::SafeTensorError::IoError(e) => Error::io("write", path, e),
+            safetensors::SafeTensorError::IoError(e) => failed(e),
             e => Error::internal("checkpoint_write", "the checkpoint could not be written").with_source(e),
         })?;
-        temporary.as_file().sync_all().map_err(|e| Error::io("write", path, e))?;
-        temporary.persist(path).map_err(|e| Error::io("write", path, e.error))?;
+        // Under that name now lies a file of the library's own, private again and perhaps not on the disk yet.
+        let written = File::options().write(true).open(temporary.path()).map_err(failed)?;
+        written.set_permissions(permissions).map_err(failed)?;
+        written.sync_all().map_err(failed)?;
+        temporary.persist(path).map_err(|e| failed(e.error))?;
         Ok(())
     }
 
@@ -140,6 +150,17 @@ mod tests {
         assert_eq!(loaded.meta, meta());
         assert_eq!(loaded.model()["w"].to_vec1::<f32>().unwrap(), [1.5, -0.1]);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing else is left behind");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_checkpoint_is_as_readable_as_any_other_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+        std::fs::write(folder.path().join("usual"), "a").unwrap();
+        Checkpoint::save(&folder.path().join("latest"), &meta(), &tensors()).unwrap();
+        assert_eq!(mode("latest"), mode("usual"));
     }
 
     #[test]
