@@ -154,7 +154,7 @@ impl LossTerms {
 
     /// Term by term.
     #[must_use]
-    pub fn add(mut self, other: &Self) -> Self {
+    pub fn plus(mut self, other: &Self) -> Self {
         self.rec += other.rec;
         self.explicit += other.explicit;
         self.vel += other.vel;
@@ -222,7 +222,7 @@ impl Losses {
             })
             .collect();
         // Summed in clip order, so that the value does not depend on the number of threads.
-        let terms = terms.iter().fold(LossTerms::default(), |sum, t| sum.add(t));
+        let terms = terms.iter().fold(LossTerms::default(), |sum, t| sum.plus(t));
         Loss { terms, gradient }
     }
 

@@ -133,7 +133,7 @@ fn average(passes: Vec<VqPass>, clips: &[usize]) -> Result<VqPass> {
         match &mut sum {
             None => sum = Some(pass),
             Some(sum) => {
-                sum.terms = sum.terms.add(&pass.terms);
+                sum.terms = sum.terms.plus(&pass.terms);
                 sum.commit += pass.commit;
                 sum.total += pass.total;
                 add(&mut sum.gradients, pass.gradients)?;
