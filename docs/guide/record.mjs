@@ -22,7 +22,7 @@ const WALK = {
   seconds: 4.5,
   seed: 1,
   /** Which of the four is compared with which, counted from 1. */
-  compared: [2, 3],
+  compared: [3, 4],
   /** Frames, counted from 1, in which person 1's arms are made anew. */
   window: [61, 120],
   arms: "one person waves with the right hand",
@@ -107,7 +107,7 @@ await picture("1-prompt");
 await page.click("#generate");
 await page.waitForSelector("#composer[data-busy]");
 await made();
-await seek(76);
+await seek(104);
 await picture("2-seeds");
 
 await page.keyboard.press(String(WALK.compared[0]));
