@@ -62,8 +62,8 @@ for (let run = 0; run < Number(runs); run++) {
     await page.waitForFunction(() => window.seen.moving);
     const { metrics } = await developer.send("Performance.getMetrics");
     told.processor.push(metrics.find(({ name }) => name === "ProcessTime").value);
-    // Another length than that of the clip that opens the page.
-    const chip = page.locator(".examples:not([hidden]) .chips:not([hidden]) .chip[data-seconds]").first();
+    // Another sentence and length than those of the clip that opens the page.
+    const chip = page.locator(".examples:not([hidden]) .chips:not([hidden]) .chip[data-seconds]").nth(1);
     await chip.evaluate((element) => {
       window.seen.pressed = performance.now();
       element.click();
