@@ -5,7 +5,7 @@
 use super::contact::{self, ContactRule, Contacts, FEET};
 use super::foot_fix::floor_height;
 use super::moves::{KNOWN, Moves, Wishes};
-use super::smooth::{RADIUS, smooth};
+use super::smooth::{RADIUS, smooth_through};
 use super::vector::{dot, sub, widen};
 use super::{JOINTS, Pose};
 
@@ -48,7 +48,7 @@ impl<'a> Planting<'a> {
         poses.iter_mut().flatten().for_each(|p| p[1] -= self.floor);
         let contacts = contact::detect_all(&poses, &ContactRule::default());
         (0..JOINTS).for_each(|joint| self.plant(joint, &mut poses, &contacts));
-        let smoothed = smooth(&poses);
+        let smoothed = smooth_through(&poses);
         for (t, away) in self.away(RADIUS).into_iter().enumerate() {
             let numbers = poses[t].iter_mut().flatten().zip(smoothed[t].iter().flatten());
             numbers.for_each(|(now, smooth)| *now += away * (smooth - *now));

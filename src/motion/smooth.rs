@@ -12,6 +12,20 @@ pub fn smooth(positions: &[Pose]) -> Vec<Pose> {
     gaussian(positions, SIGMA, RADIUS)
 }
 
+/// As [`smooth`], but beyond its ends motion goes on as it came: the frames before the first are those after it, mirrored at it. Where
+/// ends repeat, who walks is stopped within the last two frames. Ours, not upstream's.
+pub fn smooth_through(positions: &[Pose]) -> Vec<Pose> {
+    let Some(last) = positions.len().checked_sub(1) else { return Vec::new() };
+    let mirrored = |end: usize, other: usize| -> Pose {
+        let (end, other) = (&positions[end], &positions[other]);
+        std::array::from_fn(|j| std::array::from_fn(|c| 2.0 * end[j][c] - other[j][c]))
+    };
+    let before = (1..=RADIUS).rev().map(|i| mirrored(0, i.min(last)));
+    let after = (1..=RADIUS).map(|i| mirrored(last, last.saturating_sub(i)));
+    let through: Vec<Pose> = before.chain(positions.iter().copied()).chain(after).collect();
+    smooth(&through)[RADIUS..=RADIUS + last].to_vec()
+}
+
 /// Each coordinate of each joint convolved with a Gaussian of `sigma` frames cut at ±`radius` and normalised to sum 1;
 /// beyond the ends the first and last frames repeat. Sums in f64, results in f32, as scipy's filter on f32.
 ///
@@ -59,9 +73,23 @@ mod tests {
     }
 
     #[test]
+    fn who_walks_out_of_the_clip_is_not_stopped() {
+        let walk: Vec<Pose> = (0..12).map(|t| [[0.0, 0.9, 0.045 * t as f32]; JOINTS]).collect();
+        let steps = |poses: &[Pose]| -> Vec<f32> {
+            poses.windows(2).map(|two| two[1][0][2] - two[0][0][2]).collect()
+        };
+        assert!(steps(&smooth_through(&walk)).iter().all(|step| (step - 0.045).abs() < 1e-5));
+        // Upstream's ends.
+        assert!(steps(&smooth(&walk))[0] < 0.035);
+    }
+
+    #[test]
     fn short_clips_and_none_at_all() {
+        assert!(smooth_through(&[]).is_empty());
         assert!(smooth(&[]).is_empty());
         let one = [[[1.0, 2.0, 3.0]; JOINTS]];
         assert!((smooth(&one)[0][0][2] - 3.0).abs() < 1e-6);
+        assert!((smooth_through(&one)[0][0][2] - 3.0).abs() < 1e-6);
+        assert_eq!(smooth_through(&[one[0]; 3]).len(), 3);
     }
 }
