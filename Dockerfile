@@ -2,7 +2,7 @@
 # docker build -t duet .                                the server on CPUs
 # docker build -t duet:cuda --target cuda .             the same for NVIDIA GPUs (run with --gpus all)
 # --build-arg FEATURES=bundle,mp4 adds MP4 videos (docs/exports.md says what H.264 asks of those who pass images on), FEATURES=bundle,otel traces (docs/api.md).
-# Both take --build-arg DUET_REVISION="$(git rev-parse HEAD)", which GET /info then tells.
+# Both take --build-arg DUET_REVISION="$(git rev-parse --short=12 HEAD)", which GET /info then tells.
 
 ARG RUST=1.95
 ARG CUDA=12.6.3

@@ -78,7 +78,7 @@ fn processor_time() -> Option<Duration> {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    duet::nn::threads::leave_elementwise_work_to_one_thread();
+    duet::nn::machine::threads::leave_elementwise_work_to_one_thread();
     let package = SearchPath::from_env().by_name(duet::package::DEFAULT_MODEL)?;
     let model = InterMask::load(&package, &candle_core::Device::Cpu)?;
     let requests: Vec<GenerateRequest> = (0..16).map(request).collect();

@@ -45,7 +45,7 @@ fn our_form(x: &Tensor, kernel: &Tensor, bias: &Tensor) -> Result<Tensor> {
 }
 
 fn main() -> Result<()> {
-    duet::nn::threads::leave_elementwise_work_to_one_thread();
+    duet::nn::machine::threads::leave_elementwise_work_to_one_thread();
     println!("3x3 convolution, C to C channels, GFLOP/s (ratio to candle's form)");
     println!("{:<28} {:>18} {:>18} {:>18}", "case", "candle", "nine products", "ours");
     for (b, h, w, c) in [(16, 64, 22, 64), (16, 32, 11, 64), (2, 88, 22, 512), (2, 44, 11, 512)] {

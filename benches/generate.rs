@@ -27,7 +27,7 @@ mod generator;
 const ROUNDS: usize = 5;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    duet::nn::threads::leave_elementwise_work_to_one_thread();
+    duet::nn::machine::threads::leave_elementwise_work_to_one_thread();
     let asked: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let wants = |name: &str| asked.is_empty() || asked.iter().any(|a| a == name);
     if wants("bundled") {

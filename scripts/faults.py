@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Faults against the real program, one after the other; after each, one ordinary request succeeds.
 
-    scripts/faults.py [NAME ...]    slow_clients abandoned clock disk killed; all of them unless named
+    scripts/faults.py [NAME ...]    slow_clients abandoned clock disk full_disk killed; all of them unless named
 
 Prints what was seen. Exit code 1 where something acknowledged was lost or something stayed broken.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import signal
 import socket
 import subprocess
@@ -165,6 +166,103 @@ def disk() -> None:
                 subprocess.run(["umount", folder], check=True)
 
 
+class Disk:
+    """A disk of 2 MiB that can be filled; where none can be mounted, files of the server that may grow no further."""
+
+    def __init__(self, folder: Path):
+        self.data, self.filler = folder / "results", folder / "filler"
+        mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+        self.mounted = os.geteuid() == 0 and subprocess.run(mount, capture_output=True).returncode == 0
+
+    def serve(self) -> Server:
+        # What is too large is an error then, not the end of the process.
+        wrapper = () if self.mounted else ("sh", "-c", "trap '' XFSZ; exec \"$0\" \"$@\"")
+        self.server = Server("--data-dir", str(self.data), wrapper=wrapper)
+        return self.server
+
+    def fill(self) -> None:
+        if not self.mounted:
+            self.bound((self.data / "index.sqlite-wal").stat().st_size)
+            return
+        with suppress(OSError), open(self.filler, "wb", buffering=0) as file:
+            while file.write(bytes(4096)):
+                pass
+
+    def make_room(self) -> None:
+        if self.mounted:
+            self.filler.unlink()
+        elif self.server.alive():
+            self.bound(resource.RLIM_INFINITY)
+
+    def bound(self, size: int) -> None:
+        resource.prlimit(self.server.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+def order(server: Server, key: str, **settings: object) -> tuple[int, dict]:
+    """A job that may be asked for again under this name."""
+    asked = {"prompt": "they hug", "seed": 3, **QUICK, **settings}
+    status, body, _ = server.ask("POST", "/generate", asked, prefer="respond-async", idempotency_key=key)
+    return status, json.loads(body)
+
+
+def end_of(server: Server, job: dict, patience: float = 120) -> dict:
+    begun, address = time.monotonic(), job["links"]["self"]
+    while time.monotonic() - begun < patience:
+        status, body, _ = server.ask("GET", address)
+        job = json.loads(body)
+        if status != 200 or job["state"] not in ("queued", "running"):
+            break
+        time.sleep(0.1)
+    return job
+
+
+def is_there(server: Server, job: dict) -> bool:
+    """The job has succeeded, or does, and its motion can be had."""
+    ended = end_of(server, job)
+    motion = ended.get("links", {}).get("motion")
+    return ended.get("state") == "succeeded" and server.ask("GET", motion)[0] == 200
+
+
+def full_disk() -> None:
+    """A disk that is full under a running server: no job is promised that could be lost, motions are made all the same."""
+    with tempfile.TemporaryDirectory() as folder:
+        disk = Disk(Path(folder))
+        print(f"  {'a disk of 2 MiB' if disk.mounted else 'files that may not grow (no disk could be mounted)'}")
+        try:
+            with disk.serve() as server:
+                still_works(server)
+                status, made = server.generate("they bow", **QUICK)
+                promised = [order(server, "before")]
+                expect(status == 200 and promised[0][0] == 202 and is_there(server, promised[0][1]), "a result and a job are kept")
+
+                disk.fill()
+                refused = [order(server, "full") for _ in range(3)]
+                seen = {(status, problem.get("code")) for status, problem in refused}
+                expect(seen == {(503, "job_not_kept")}, f"full: jobs are answered {seen}")
+                still_works(server)
+                expect(server.gauge("duet_archive_failures_total") > 0, "the failures are counted")
+
+                disk.make_room()
+                promised.append(order(server, "full"))
+                expect(promised[1][0] == 202 and is_there(server, promised[1][1]), "there is room again: the job is done under its name")
+                still_works(server)
+
+                # Promised while there was room; there is none for its result.
+                promised.append(order(server, "late", frames=120, steps=20))
+                disk.fill()
+                expect(promised[2][0] == 202 and is_there(server, promised[2][1]), "a job whose result finds no room is done, in memory")
+                server.kill()
+            disk.make_room()
+            with disk.serve() as server:
+                lost = [job["links"]["self"] for status, job in promised if status == 202 and not is_there(server, job)]
+                expect(not lost, f"after kill -9 {len(lost)} of {len(promised)} jobs that were promised are lost")
+                expect(server.ask("GET", f"/motions/{made['id']}")[0] == 200, "the result that was kept is there")
+                still_works(server)
+        finally:
+            if disk.mounted:
+                subprocess.run(["umount", folder], check=True)
+
+
 def killed() -> None:
     """kill -9 while a result is written, at 9 moments: under its own name each file is whole."""
     large = ("--samples", "4", "--format", "npy,npz,bvh,glb")
@@ -197,7 +295,7 @@ def killed() -> None:
 
 
 def main() -> int:
-    all_of_them = {fault.__name__: fault for fault in (slow_clients, abandoned, clock, disk, killed)}
+    all_of_them = {fault.__name__: fault for fault in (slow_clients, abandoned, clock, disk, full_disk, killed)}
     names = sys.argv[1:] or list(all_of_them)
     if unknown := set(names) - set(all_of_them):
         print(f"there is no {', '.join(unknown)}; there are {', '.join(all_of_them)}")

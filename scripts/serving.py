@@ -12,6 +12,7 @@ import re
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -22,18 +23,33 @@ MODELS = os.environ.get("DUET_MODELS", str(ROOT / "models"))
 
 
 class Server:
-    """``duet serve`` on a port of its own, stopped at the end of a ``with``."""
+    """``duet serve`` on a port of its own, stopped at the end of a ``with``.
 
-    def __init__(self, *flags: str, env: dict[str, str] | None = None, log: str | os.PathLike[str] = os.devnull):
+    Unless ``flags`` say otherwise it keeps its results in a folder of its own that goes with it: what is made here is nobody's, and the
+    user's folder may be another server's. ``wrapper`` is a command that runs the server.
+    """
+
+    def __init__(
+        self,
+        *flags: str,
+        env: dict[str, str] | None = None,
+        log: str | os.PathLike[str] = os.devnull,
+        wrapper: tuple[str, ...] = (),
+    ):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("DUET")}
         environment.update(DUET_MODELS=MODELS, **(env or {}))
+        self.data = None
+        if not any(flag.split("=")[0] in ("--data-dir", "--no-data") for flag in flags):
+            self.data = tempfile.TemporaryDirectory(prefix="duet-results-")
+            flags = ("--data-dir", self.data.name, *flags)
         self.log = open(log, "wb")
         self.process = subprocess.Popen(
-            [DUET, "serve", "--port", "0", *flags], stdout=subprocess.PIPE, stderr=self.log, env=environment
+            [*wrapper, DUET, "serve", "--port", "0", *flags], stdout=subprocess.PIPE, stderr=self.log, env=environment
         )
         line = self.process.stdout.readline().decode()
         found = re.fullmatch(r"Duet is ready: http://(.+):(\d+)\n", line)
         if not found:
+            self._end()
             raise SystemExit(f"the server did not start: {line!r}, see {log}")
         self.host, self.port = found[1], int(found[2])
         # What it says later is of no interest, but a full pipe would hold it up.
@@ -43,10 +59,19 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        self.kill()
+        self.log.close()
+        if self.data:
+            self.data.cleanup()
+
+    def kill(self) -> None:
+        """SIGKILL, unless it has ended."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        self.log.close()
 
     def stop(self, patience: float = 30) -> int:
         """SIGTERM; the exit code."""

@@ -5,6 +5,6 @@
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    duet::nn::threads::leave_elementwise_work_to_one_thread();
+    duet::nn::machine::threads::leave_elementwise_work_to_one_thread();
     duet::cli::main()
 }

@@ -5,7 +5,9 @@ import { JOINTS, PARENTS, readReply } from "./motion.js";
 import { readNpy } from "./npy.js";
 
 const MOST_BYTES = 64 << 20;
-/** Frames a second of npy files, which do not say. */
+/** Most text that is unpacked of a compressed file, as by the server. */
+const MOST_TEXT = 16 << 20;
+/** Frames a second: npy files do not say, and BVH files are brought to it. */
 const FPS = 30;
 
 /** The file cannot be shown; the message says why and what to do. */
@@ -31,12 +33,29 @@ function base64(file) {
   });
 }
 
+/** The text of a file that gzip has packed. */
+async function unpacked(file) {
+  const reader = file.stream().pipeThrough(new DecompressionStream("gzip")).getReader();
+  const parts = [];
+  for (let size = 0; ;) {
+    const { done, value } = await reader.read().catch(() => {
+      throw new Error("it is damaged or was cut");
+    });
+    if (done) return new Blob(parts).text();
+    size += value.length;
+    if (size > MOST_TEXT) throw new Error("it holds more than 16 MiB of text");
+    parts.push(value);
+  }
+}
+
+/** Positions [frames][22][3] of the person in a file. */
 async function person(file) {
   const name = file.name.toLowerCase();
   try {
     if (file.size > MOST_BYTES) throw new Error("it is larger than 64 MiB");
-    if (name.endsWith(".npy")) return { fps: FPS, positions: keypoints(readNpy(await file.arrayBuffer())) };
+    if (name.endsWith(".npy")) return keypoints(readNpy(await file.arrayBuffer()));
     if (name.endsWith(".bvh")) return readBvh(await file.text());
+    if (name.endsWith(".bvh.gz")) return readBvh(await unpacked(file));
   } catch (error) {
     throw new DropError(`${file.name} cannot be shown: ${error.message}.`);
   }
@@ -63,10 +82,10 @@ export async function readDropped(files) {
   if (sorted.length > 2) throw new DropError(`These are ${sorted.length} files. Drop one or two npy or BVH files, one for each person.`);
   const people = [];
   for (const file of sorted) people.push(await person(file));
-  const frames = Math.min(...people.map(({ positions }) => positions.length));
-  const persons = people.map(({ positions }) => ({ positions: positions.slice(0, frames) }));
+  const frames = Math.min(...people.map((positions) => positions.length));
+  const persons = people.map((positions) => ({ positions: positions.slice(0, frames) }));
   const prompt = sorted.map((file) => file.name).join(" and ");
-  const reply = { fps: people[0].fps, frames, prompt, parents: PARENTS, samples: [{ persons }] };
+  const reply = { fps: FPS, frames, prompt, parents: PARENTS, samples: [{ persons }] };
   const sources = sorted.map((file) => ({ name: file.name, base64: () => base64(file) }));
   return { ...readReply(reply, sorted.length), dropped: true, sources };
 }

@@ -7,6 +7,8 @@ import { partOf } from "./motion.js";
 const PARTS = ["legs", "torso", "arms"];
 /** Kinds that may hold a prompt of their own. */
 const PROMPTED = ["window", "react", "between", "vary"];
+/** The server takes whole groups of so many frames of a file. */
+const GROUP = 4;
 /** Longest timeline of a continuation. */
 const MOST_STRETCHES = 12;
 
@@ -83,6 +85,12 @@ export class Edits {
     return this.clip !== null && (this.clip.id !== "" || this.clip.sources?.length > 0);
   }
 
+  /** How many frames the server goes on from. */
+  get frames() {
+    const { id, frames } = this.clip;
+    return id ? frames : frames - (frames % GROUP);
+  }
+
   load(clip, line) {
     const other = clip.id === "" || this.clip?.id !== clip.id;
     const before = this.clip;
@@ -90,13 +98,14 @@ export class Edits {
     const kin = before?.frames === clip.frames
       && ((clip.parent && clip.parent === before.id) || (before.parent && before.parent === clip.id));
     this.clip = clip;
-    for (const id of ["edit-from", "edit-to"]) byId(id).max = String(clip.frames);
+    for (const id of ["edit-from", "edit-to"]) byId(id).max = String(this.frames);
     if (other && !kin) {
-      const third = Math.round(clip.frames / 3);
+      const { frames } = this;
+      const third = Math.round(frames / 3);
       const { edit } = clip;
-      const [from, to] = edit?.kind === "window" ? [edit.from, edit.to] : [third, Math.min(clip.frames, 2 * third)];
-      this.setWindow([Math.min(from, clip.frames - 4), Math.min(to, clip.frames)]);
-      byId("edit-first").value = byId("edit-last").value = String(Math.max(1, Math.round(clip.frames / 4)));
+      const [from, to] = edit?.kind === "window" ? [edit.from, edit.to] : [third, Math.min(frames, 2 * third)];
+      this.setWindow([Math.min(from, frames - 4), Math.min(to, frames)]);
+      byId("edit-first").value = byId("edit-last").value = String(Math.max(1, Math.round(frames / 4)));
     }
     if (other) {
       byId("edit-prompt").placeholder = clip.id ? clip.prompt : "What the two people do";
@@ -133,7 +142,7 @@ export class Edits {
 
   setWindow([from, to]) {
     byId("edit-from").value = String(from + 1);
-    byId("edit-to").value = String(to);
+    byId("edit-to").value = String(this.clip ? Math.min(to, this.frames) : to);
     this.tell();
   }
 
@@ -246,8 +255,8 @@ export class Edits {
       if (byId("edit-role").value !== "") edit.role = Number(byId("edit-role").value);
     }
     if (kind === "between") {
-      edit.first = number(byId("edit-first"), "Frames kept at the start", 1, clip.frames - 1, whole);
-      edit.last = number(byId("edit-last"), "Frames kept at the end", 1, clip.frames - edit.first, whole);
+      edit.first = number(byId("edit-first"), "Frames kept at the start", 1, this.frames - 1, whole);
+      edit.last = number(byId("edit-last"), "Frames kept at the end", 1, this.frames - edit.first, whole);
     }
     if (kind === "extend") edit.timeline = this.stretches();
     if (kind === "vary") edit.share = Number(byId("edit-share").value);
@@ -274,7 +283,7 @@ export class Edits {
   }
 
   readFrames() {
-    const { frames } = this.clip;
+    const { frames } = this;
     const from = number(byId("edit-from"), "First frame", 1, frames - 3, { whole: true }) - 1;
     return { from, to: number(byId("edit-to"), "Last frame", from + 4, frames, { whole: true }) };
   }

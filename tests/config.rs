@@ -124,3 +124,38 @@ fn what_serve_would_refuse_is_refused_alike() {
     let (output, out, err) = duet(&["config", "check", "--port", &port], &[]);
     assert!(output.status.success() && out.contains(&port), "{err}");
 }
+
+#[test]
+fn a_data_folder_that_cannot_be_used_is_a_warning() {
+    let home = tempfile::tempdir().unwrap();
+    let check = |folder: &std::path::Path| {
+        let folder = folder.to_str().unwrap();
+        let (output, out, err) = duet(&["config", "check", "--data-dir", folder], &[]);
+        assert!(output.status.success(), "the server would start: {err}");
+        (out, err)
+    };
+    let folder = home.path().join("results");
+    let (out, err) = check(&folder);
+    assert!(
+        out.contains("# results and jobs outlive the server in ") && !err.contains("warning"),
+        "{out}{err}"
+    );
+    assert!(!folder.exists(), "a check makes nothing");
+
+    std::fs::create_dir(&folder).unwrap();
+    let lock = std::fs::File::create(folder.join("lock")).unwrap();
+    lock.try_lock().unwrap();
+    let (out, err) = check(&folder);
+    assert!(out.contains("would live in memory only"), "{out}");
+    assert!(
+        err.contains("another duet keeps its results in this folder") && err.contains("--no-data"),
+        "{err}"
+    );
+    drop(lock);
+    assert!(!check(&folder).1.contains("warning"));
+
+    let file = home.path().join("file");
+    std::fs::write(&file, b"").unwrap();
+    let (_, err) = check(&file.join("results"));
+    assert!(err.contains("is a file and no folder") && err.contains("--data-dir"), "{err}");
+}

@@ -174,7 +174,8 @@ fn check_requests(bytes: &[u8]) -> std::result::Result<(), TestCaseError> {
     if let Ok(edit) = RawEdit::from_json(bytes) {
         let _ = Parent::of_files(edit.files.as_deref().unwrap_or_default());
         let person = npy::write_f32(&[16, 22, 9], &[0.5; 16 * 22 * 9]).unwrap();
-        let parent = Parent::of_files(&[person.clone(), person]).unwrap();
+        let person = npy::read_person(&person).unwrap();
+        let parent = Parent::of_persons(vec![person.clone(), person]).unwrap();
         let _ = edit.sample().and_then(|_| edit.validate(parent));
     }
     Ok(())

@@ -2,12 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot set itself up has to stop")]
 
+#[path = "serve/client.rs"]
+mod client;
 #[path = "serve/restart.rs"]
 mod restart;
 #[path = "support/server.rs"]
 mod server;
 #[path = "support/small_model.rs"]
 mod small_model;
+#[path = "serve/start.rs"]
+mod start;
 
 use serde_json::Value;
 use server::Server;

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot set itself up has to stop")]
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use duet::data::{Folder, Split, TextClips, VqWindows};
 use duet::formats::npy;
 use duet::models::config::{
@@ -261,6 +261,7 @@ fn common(data: PathBuf) -> Common {
     Common {
         data,
         from: None,
+        checkpoint: None,
         seed: 1,
         steps: 10,
         batch: 2,
@@ -333,6 +334,36 @@ fn transformer_config(data: PathBuf, word_attention: WordAttention) -> Transform
 /// candle stops gradients without a word in several fused operations; here a variable without one is an error, and
 /// every one of them must receive one that is not zero.
 #[test]
+fn a_vq_batch_in_two_parts_is_the_same_step() {
+    let root = tempfile::tempdir().unwrap();
+    let data = data(root.path(), false);
+    let folder = Folder::open(&data).unwrap();
+    let stats = folder.stats().unwrap();
+    let pairs: Vec<_> = CLIPS.iter().map(|id| folder.pair(id).unwrap()).collect();
+    let windows = VqWindows::from_pairs(&pairs, &stats, 16, 8).unwrap();
+    // Three windows: the parts are not equally large.
+    let motion = gather(&windows, &[0, 3, 5], 16, &Device::Cpu).unwrap();
+    let [whole, halves] = [1, 2].map(|parts| {
+        let mut config = VqTrainConfig { parts, ..vq_config(data.clone()) };
+        config.common.dropout = Some(0.0);
+        // A mean over feet that stand, which are not equally many in both.
+        config.weights.foot = 0.0;
+        VqTrainer::new(&config, &stats, &Device::Cpu).unwrap().step(&motion).unwrap().0
+    });
+    let near = |a: f64, b: f64| (a - b).abs() <= 1e-5 * a.abs().max(1e-3);
+    assert!(near(whole.total, halves.total), "{} {}", whole.total, halves.total);
+    assert!(near(whole.commit, halves.commit) && near(whole.terms.geo, halves.terms.geo));
+    assert_eq!(whole.perplexity, halves.perplexity);
+    for (name, gradient) in &whole.gradients {
+        let values = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let (a, b) = (values(gradient), values(&halves.gradients[name]));
+        let most = a.iter().fold(1e-6f32, |most, a| most.max(a.abs()));
+        let off = a.iter().zip(&b).fold(0f32, |off, (a, b)| off.max((a - b).abs()));
+        assert!(off <= 1e-4 * most, "{name}: {off} of {most}");
+    }
+}
+
+#[test]
 fn every_variable_is_trained() {
     let root = tempfile::tempdir().unwrap();
     let data = data(root.path(), false);
@@ -376,5 +407,84 @@ fn every_variable_is_trained() {
         );
         let words = all.iter().filter(|name| name.starts_with("word_")).count();
         assert_eq!(words, [0, 3 + 10, 3 + 2 * 10][place as usize], "{place:?}: {all:?}");
+    }
+}
+
+#[test]
+fn a_clip_that_is_listed_twice_is_learned_from_twice_and_measured_once() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    data(root, true);
+    // Windows of 16 frames, every tenth: 3, 4 and 4 of each of a clip's four motions.
+    let told = succeeds(root, &format!("{VQ} --out once --steps 1"));
+    assert!(told.contains(" 44 windows of 16 frames") && told.contains(" 16 held-out windows"), "{told}");
+    std::fs::write(root.join("data/split/train.txt"), "wave\nbow\nwave\nstep\n").unwrap();
+    std::fs::write(root.join("data/split/val.txt"), "step\nstep\n").unwrap();
+    let told = succeeds(root, &format!("{VQ} --out twice --steps 1"));
+    assert!(told.contains(" 56 windows of 16 frames") && told.contains(" 16 held-out windows"), "{told}");
+
+    let folder = Folder::open(&root.join("data")).unwrap();
+    let pairs = [folder.pair("wave").unwrap(), folder.pair("bow").unwrap()];
+    let plain = VqWindows::from_pairs(&pairs, &folder.stats().unwrap(), 16, 10).unwrap();
+    let often = plain.clone().repeated(&[2, 1]);
+    assert_eq!(often.motions().len(), plain.motions().len(), "motions are in memory once");
+    for (at, index) in plain.indices().iter().enumerate() {
+        let same: Vec<usize> = (0..often.len()).filter(|&window| often.indices()[window] == *index).collect();
+        assert_eq!(same.len(), if index.0 < 4 { 2 } else { 1 }, "{index:?}");
+        assert!(same.iter().all(|&window| often.liveliness(window) == plain.liveliness(at)), "{index:?}");
+    }
+}
+
+#[test]
+fn only_a_split_that_is_not_there_is_no_held_out_split() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    data(root, false);
+    assert!(succeeds(root, &format!("{VQ} --out vq --steps 1")).contains("without validation"));
+    for (n, given) in ["", "\n"].into_iter().enumerate() {
+        std::fs::write(root.join("data/split/val.txt"), given).unwrap();
+        let told = succeeds(root, &format!("{VQ} --out empty-{n} --steps 1"));
+        assert!(told.contains("without validation"), "{told}");
+        let told = succeeds(root, &format!("{TRANSFORMER} --out tr-{n} --steps 1"));
+        assert!(told.contains("without validation"), "{told}");
+    }
+    std::fs::write(root.join("data/split/val.txt"), "step\ngone\n").unwrap();
+    assert!(refused(root, &format!("{VQ} --out other --steps 1")).contains("gone.npy"));
+    assert!(refused(root, &format!("{TRANSFORMER} --out other --steps 1")).contains("gone"));
+}
+
+#[test]
+fn a_new_run_starts_from_the_checkpoint_that_is_named() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    data(root, false);
+    succeeds(root, &format!("{VQ} --out vq --steps 1"));
+    std::fs::rename(root.join("vq/latest.safetensors"), root.join("vq/best.safetensors")).unwrap();
+    // A training that went astray: its newest weights are of no use.
+    std::fs::write(root.join("vq/latest.safetensors"), "astray").unwrap();
+    assert!(refused(root, &format!("{VQ} --from vq --out more --steps 1")).contains("latest.safetensors"));
+    succeeds(root, &format!("{VQ} --from vq --checkpoint best --out more --steps 1"));
+    let settings = std::fs::read_to_string(root.join("more/config.toml")).unwrap();
+    assert!(settings.contains("checkpoint = \"best\""), "{settings}");
+    succeeds(root, "train vq --out more --resume --steps 2");
+    assert!(refused(root, &format!("{VQ} --checkpoint best --out none --steps 1")).contains("--from"));
+}
+
+#[test]
+fn flags_that_would_do_nothing_are_refused_and_a_name_is_honoured() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    data(root, false);
+    succeeds(root, &format!("{VQ} --out vq --steps 1"));
+    succeeds(root, &format!("{TRANSFORMER} --out tr --steps 1"));
+    assert!(refused(root, "train transformer --out tr --resume --text other").contains("other settings"));
+    succeeds(root, "train transformer --out tr --resume --steps 2 --text train");
+    assert!(refused(root, "train text --teacher none --out text --dropout 0.1").contains("--dropout"));
+    let pack = "train package --transformer tr --knows nothing --licence none --provenance test";
+    succeeds(root, &format!("{pack} --out models/toy --name toy"));
+    succeeds(root, &format!("{pack} --out models --name other"));
+    for name in ["toy", "other"] {
+        let manifest = std::fs::read_to_string(root.join(format!("models/{name}/model.toml"))).unwrap();
+        assert!(manifest.contains(&format!("name = \"{name}\"")), "{manifest}");
     }
 }

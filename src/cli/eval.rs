@@ -103,7 +103,7 @@ impl From<SplitName> for Split {
 }
 
 const SHEET_HELP: &str = "\
-Columns are frames, front view above side view. Person 1 is blue, person 2 orange, right arms and legs darker.
+Columns are frames, front view above side view. Person 1 is amber, person 2 teal, right arms and legs darker.
 
 Examples:
   duet eval contact-sheet --npy out/ik_infer_0.npy out/ik_infer_1.npy --out sheet.png

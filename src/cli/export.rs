@@ -238,7 +238,7 @@ fn export(asked: Asked, stdout: &mut dyn Write) -> anyhow::Result<()> {
         for &file in &asked.files {
             files.push((file.name(&pair.base), exporter.bytes(file)?));
         }
-        fits.push((&pair.base, exporter.fit()));
+        fits.push((&pair.base, exporter.fit()?));
     }
     if !asked.overwrite {
         files.iter().try_for_each(|(name, bytes)| refuse_other_content(&asked.out.join(name), bytes))?;

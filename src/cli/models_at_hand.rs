@@ -29,7 +29,11 @@ impl ModelsAtHand {
         Self::find_in(&SearchPath::from_env(), asked)
     }
 
-    fn find_in(places: &SearchPath, asked: Option<&str>) -> Result<Self> {
+    /// The same of other places.
+    ///
+    /// # Errors
+    /// As [`ModelsAtHand::find`].
+    pub fn find_in(places: &SearchPath, asked: Option<&str>) -> Result<Self> {
         let mut packages = Vec::new();
         for found in places.list().into_iter().filter(|found| !found.shadowed) {
             match found.package {

@@ -108,6 +108,32 @@ mod tests {
     }
 
     #[test]
+    #[cfg(unix)]
+    fn a_link_in_the_folder_leads_nowhere() {
+        let home = tempfile::tempdir().unwrap();
+        let (folder, elsewhere) = (home.path().join("out"), home.path().join("elsewhere"));
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(&elsewhere, "mine").unwrap();
+        let there = |name: &str| {
+            std::os::unix::fs::symlink(&elsewhere, folder.join(name)).unwrap();
+            folder.join(name)
+        };
+        let (one, two) = (there("one.npy"), there("two.npy"));
+        put(&folder, &[("one.npy".into(), b"new".to_vec())]).unwrap();
+        put_one(&two, b"new").unwrap();
+        for link in [one, two] {
+            assert!(!std::fs::symlink_metadata(&link).unwrap().is_symlink(), "the link was replaced");
+            assert_eq!(std::fs::read(&link).unwrap(), b"new");
+        }
+        // One that leads to nothing, and one that leads to other content, which is told before anything is written.
+        std::os::unix::fs::symlink(home.path().join("absent"), folder.join("three.npy")).unwrap();
+        put(&folder, &[("three.npy".into(), b"new".to_vec())]).unwrap();
+        assert!(!home.path().join("absent").exists());
+        assert_eq!(refuse_other_content(&there("four.npy"), b"new").unwrap_err().code(), "file_exists");
+        assert_eq!(std::fs::read(&elsewhere).unwrap(), b"mine");
+    }
+
+    #[test]
     fn other_content_is_not_replaced_unasked() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.png");

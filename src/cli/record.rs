@@ -160,6 +160,11 @@ impl Kept {
         self.motion.as_deref().filter(|_| self.means == *means)
     }
 
+    /// Whether a file of this SHA-256 is among the weights that it was made by.
+    pub fn is_by_weights(&self, sha256: &str) -> bool {
+        self.means.weights.iter().flatten().any(|weights| weights == sha256)
+    }
+
     /// Whether it says all that tells it from any other result.
     pub fn is_told(&self) -> bool {
         self.motion.is_some() && self.means.precision.is_some() && self.means.weights.is_some()

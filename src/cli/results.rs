@@ -100,10 +100,10 @@ impl Plan {
         if self.candidate.is_some() && !is_same && !self.to.overwrite {
             return Err(self.exists("another result"));
         }
-        let mut files: Vec<Named> = Vec::new();
-        for file in ResultFile::of(finished).filter(|&file| self.has(file)) {
-            files.push((self.file_name(file), file.bytes(finished)?));
-        }
+        let wanted: Vec<_> = ResultFile::of(finished).filter(|&file| self.has(file)).collect();
+        let contents = ResultFile::bytes_of(&wanted, finished)?;
+        let mut files: Vec<Named> =
+            wanted.into_iter().map(|file| self.file_name(file)).zip(contents).collect();
         let mut names: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
         if is_same {
             let there = |name: &&String| self.to.folder.join(name).exists();

@@ -6,7 +6,10 @@ use super::settings::{Data, Settings, SettingsArgs};
 use crate::engine::{Engine, JobLimits, Keeping};
 use crate::error::{Error, ErrorKind, Result};
 use crate::nn::precision;
-use crate::server::{self, About, AppState, Hosts, Policy};
+use crate::package::SearchPath;
+use crate::server::listening::{self, bind};
+use crate::server::serve::{Bounds, serve};
+use crate::server::{About, AppState, Hosts, Keyring, Policy};
 use clap::Args;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -15,7 +18,8 @@ use std::time::Duration;
 
 /// Serve the page and the HTTP API (this is what duet does without a command)
 ///
-/// Prints `Duet is ready: http://127.0.0.1:8080` once the model is loaded; open that in a browser.
+/// Prints `Duet is ready: http://127.0.0.1:8080` once the model is loaded and has made a first clip; open that in a browser.
+/// Before that nobody is let in: connections are refused.
 /// Ctrl-C or SIGTERM stops it after the requests and jobs in flight (10 seconds at most; twice stops it at once).
 /// Results and jobs outlive it in the user's data folder (--data-dir, --no-data): jobs that were cut short are done at the next start.
 /// Every setting is a flag, a variable or a line of a TOML file (--config); a flag goes before a variable, a variable
@@ -40,24 +44,23 @@ pub struct ServeArgs {
 /// Serve until told to stop.
 ///
 /// # Errors
-/// Those of the settings, of [`server::serve`] and of loading the model.
+/// Those of the settings, of [`bind`], and of loading the model and warming it up.
 pub fn run(args: ServeArgs) -> Result<()> {
     let (settings, _) = args.settings.resolve()?;
     precision::set(settings.precision)?;
-    // First of all the port, which is known at once; then the model, which takes a while.
-    let listener = server::serve::bind(&settings.host, settings.port)?;
-    let address = listener.local_addr().map_err(|source| {
-        Error::new(ErrorKind::Io, "cannot_listen", "cannot listen on this port").with_source(source)
-    })?;
-    let ModelsAtHand { models, default } = ModelsAtHand::find(settings.model.as_deref())?;
+    // First of all what is known at once, the port and mistakes in the keys; then the model, which takes a while.
+    let port = bind(&settings.host, settings.port)?;
+    Keyring::new(&settings.keys)?;
+    let ModelsAtHand { models, default } =
+        ModelsAtHand::find_in(&SearchPath::with_folders(settings.models.clone()), settings.model.as_deref())?;
     let engine = Engine::start(models, Some(&default), settings.limits)?;
     let engine = Arc::new(engine.keeping(keeping(settings.data.as_ref(), settings.jobs)));
-    let has_keys = !settings.keys.is_empty();
-    let connections = settings.connections;
-    // Before the model, because a mistake in the keys is known sooner.
-    let state = AppState::new(engine.clone(), policy(settings, address))?;
     tracing::info!(model = default, "loading the model");
-    engine.load(None)?;
+    engine.warm_up(None)?;
+    let (address, has_keys) = (port.address(), !settings.keys.is_empty());
+    let bounds = Bounds { connections: settings.connections, per_address: settings.per_address };
+    // From here on everything that is made is counted.
+    let state = AppState::new(engine.clone(), policy(settings, address))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2) // It only moves bytes; the cores are the model's.
         .enable_all()
@@ -68,8 +71,10 @@ pub fn run(args: ServeArgs) -> Result<()> {
     let served = runtime.block_on(async {
         let stop = stop_signal()?;
         state.resume().await;
+        let listener = port.listen()?;
         announce(address, has_keys);
-        server::serve::serve(listener, state, connections, stop).await
+        serve(listener, state, bounds, stop).await;
+        Ok(())
     });
     engine.stop();
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -100,7 +105,7 @@ fn policy(settings: Settings, address: SocketAddr) -> Policy {
 
 fn announce(address: SocketAddr, has_keys: bool) {
     // Whoever started us may have closed our output; we serve all the same.
-    let _ = writeln!(std::io::stdout(), "Duet is ready: {}", server::serve::url(address));
+    let _ = writeln!(std::io::stdout(), "Duet is ready: {}", listening::url(address));
     if !address.ip().is_loopback() && !has_keys {
         tracing::warn!(%address, "everybody who can reach this address can use this server: it asks for no key");
     }

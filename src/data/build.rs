@@ -41,7 +41,7 @@ pub struct NewClip<'a> {
     pub split: Split,
     /// Both people, of the same length.
     pub persons: &'a [RawPerson; 2],
-    /// One line each.
+    /// One line each; nobody who reads captions sees a clip without any.
     pub captions: &'a [String],
     /// About each person alone, one line each; may be empty.
     pub alone: [&'a [String]; 2],
@@ -57,6 +57,7 @@ pub struct Build {
     building: tempfile::TempDir,
     splits: BTreeMap<Split, Vec<String>>,
     text_only: Vec<String>,
+    untold: Vec<String>,
     words: BTreeSet<String>,
     counted: BTreeMap<Split, SplitSummary>,
     fitted: Fit,
@@ -130,6 +131,7 @@ impl Build {
             building,
             splits: Split::ALL.iter().map(|&split| (split, Vec::new())).collect(),
             text_only: Vec::new(),
+            untold: Vec::new(),
             words: BTreeSet::new(),
             counted: BTreeMap::new(),
             fitted: Fit::default(),
@@ -161,6 +163,9 @@ impl Build {
         if clip.text_only {
             self.text_only.push(clip.id.to_owned());
         }
+        if clip.captions.is_empty() {
+            self.untold.push(clip.id.to_owned());
+        }
         let counted = self.counted.entry(clip.split).or_default();
         counted.clips += 1;
         counted.frames += clip.persons[0].frames();
@@ -185,6 +190,9 @@ impl Build {
             self.lines(&format!("split/{}.txt", split.name()), ids)?;
         }
         self.lines("split/ignore_list.txt", &self.text_only)?;
+        if !self.untold.is_empty() {
+            self.lines("ignore_list.txt", &self.untold)?;
+        }
         let (stats, windows) = measure(&Folder::open(self.building.path())?)?;
         self.write("stats/global_mean.npy", &npy::write_f32(&[FEATURES], stats.mean())?)?;
         self.write("stats/global_std.npy", &npy::write_f32(&[FEATURES], stats.std())?)?;
@@ -355,4 +363,35 @@ fn check_unique(splits: &BTreeMap<Split, Vec<String>>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::motion::kinematics::tests::walk;
+
+    #[test]
+    fn a_clip_of_which_nothing_is_told_is_for_motion_only() {
+        let root = tempfile::tempdir().unwrap();
+        let mut build = Build::begin(&root.path().join("data"), false).unwrap();
+        let person = RawPerson::from_y_up(&walk(70));
+        let persons = [person.clone(), person];
+        let told = ["two people walk.".to_owned()];
+        for (id, captions) in [("told", &told[..]), ("untold", &[])] {
+            let clip = NewClip {
+                id,
+                split: Split::Train,
+                persons: &persons,
+                captions,
+                alone: [&[], &[]],
+                text_only: false,
+                copies: 1,
+            };
+            build.clip(&clip).unwrap();
+        }
+        build.finish().unwrap();
+        let folder = Folder::open(build.building.path()).unwrap();
+        assert_eq!(folder.ids(Split::Train, Reader::Motion).unwrap(), ["told", "untold"]);
+        assert_eq!(folder.ids(Split::Train, Reader::Text).unwrap(), ["told"]);
+    }
 }

@@ -2,7 +2,8 @@
 //!
 //! Three kinds: the stretches of the take themselves (the only ones the VQ-VAE sees, so that no frame counts twice), each
 //! timed segment, and overlapping crops. A crop is described by the segments inside it, and by what the take calls the
-//! activity when nearly all of the crop lies within that.
+//! activity when nearly all of the crop lies within that. So is a stretch of a take that is cut: what the captions of the whole
+//! take tell may lie on the other side of the cut.
 
 use super::capture::Capture;
 use super::paraphrase;
@@ -29,7 +30,7 @@ pub struct Clip {
     pub frames: Range<usize>,
     /// How many times as fast as recorded.
     pub speed: f64,
-    /// One line each, no two alike.
+    /// One line each, no two alike; none where nothing is told of a stretch beside a cut.
     pub captions: Vec<String>,
     /// Only for training on text: its motion is already part of a longer clip.
     pub text_only: bool,
@@ -61,7 +62,11 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     fn whole(&self, name: &str, clips: &mut Vec<Clip>) {
-        let mut captions = self.take.captions.clone();
+        let mut captions = if self.take.cuts.is_empty() {
+            self.take.captions.clone()
+        } else {
+            self.told(&self.stretch).into_iter().collect()
+        };
         captions.extend(self.activity(&self.stretch, WHOLE_ACTIVITY_SHARE));
         let base = self.clip(name.to_owned(), self.stretch.clone(), captions, false);
         for &speed in &self.take.speeds {
@@ -164,13 +169,16 @@ mod tests {
     use crate::formats::bvh::RateConversion;
     use crate::motion::JOINTS;
 
-    /// A take of ten seconds: walking, then salsa, then nothing told; frames 200 to 209 are cut out.
-    fn planned() -> Vec<Clip> {
-        let recipe = Recipe::parse(
+    /// Frames 200 to 209 are cut out.
+    const CUT: &str = r#"cuts = [{ frames = [200, 209], reason = "test" }]"#;
+
+    /// A take of ten seconds: walking, then salsa, then nothing told.
+    fn planned(cuts: &str) -> Vec<Clip> {
+        let recipe = Recipe::parse(&format!(
             r#"
             name = "test"
             min_clip = 40
-            crops = [{ frames = 60, stride = 30 }]
+            crops = [{{ frames = 60, stride = 30 }}]
             activities.salsa = ["salsa"]
             [[takes]]
             id = "a"
@@ -178,17 +186,17 @@ mod tests {
             person2 = "b.bvh"
             mapping = "daz"
             split = "train"
-            cuts = [{ frames = [200, 209], reason = "test" }]
+            {cuts}
             speeds = [0.5]
-            activity = { span = [2.0, 6.5], captions = "salsa" }
+            activity = {{ span = [2.0, 6.5], captions = "salsa" }}
             captions = ["all of it"]
             segments = [
-              { start = 0.0, end = 1.0, text = "they walk." },
-              { start = 1.0, end = 3.0, text = "they hold hands." },
-              { start = 6.0, end = 7.5, text = "across the cut." },
+              {{ start = 0.0, end = 1.0, text = "they walk." }},
+              {{ start = 1.0, end = 3.0, text = "they hold hands." }},
+              {{ start = 6.0, end = 7.5, text = "across the cut." }},
             ]
-            "#,
-        )
+            "#
+        ))
         .unwrap();
         let still = vec![[[0.0; 3]; JOINTS]; 300];
         let capture = Capture { persons: [still.clone(), still], rates: [RateConversion::Decimated(1); 2] };
@@ -201,17 +209,27 @@ mod tests {
 
     #[test]
     fn every_stretch_is_a_clip_at_each_speed_and_the_only_kind_for_the_vq_vae() {
-        let clips = planned();
-        assert_eq!(find(&clips, "a-part1").captions, ["all of it", "salsa"]);
-        assert_eq!(find(&clips, "a-part2").captions, ["all of it"]);
+        let clips = planned(CUT);
         assert_eq!(find(&clips, "a-part2").frames, 210..300);
         assert_eq!(find(&clips, "a-part1-x0.5").speed, 0.5);
         assert!(clips.iter().all(|clip| clip.text_only != clip.id.contains("part")));
     }
 
     #[test]
+    fn a_stretch_beside_a_cut_is_told_of_itself_and_a_whole_take_as_a_whole() {
+        let clips = planned(CUT);
+        assert_eq!(find(&clips, "a-part1").captions, ["they walk, then they hold hands.", "salsa"]);
+        assert!(find(&clips, "a-part2").captions.is_empty(), "nothing is told of it");
+        let clips = planned("");
+        assert_eq!(find(&clips, "a").captions, ["all of it"], "salsa is less than half of it");
+        // What is left of a take is not the take, though it is one stretch.
+        let clips = planned(&CUT.replace("200", "90").replace("209", "299"));
+        assert_eq!(find(&clips, "a").captions, ["they walk, then they hold hands."]);
+    }
+
+    #[test]
     fn segments_grow_to_the_shortest_clip_and_none_crosses_a_cut() {
-        let clips = planned();
+        let clips = planned(CUT);
         assert_eq!(find(&clips, "a-seg01").frames, 0..40);
         assert_eq!(find(&clips, "a-seg02").frames, 30..90);
         assert!(!clips.iter().any(|clip| clip.id == "a-seg03"));
@@ -220,7 +238,7 @@ mod tests {
 
     #[test]
     fn crops_tell_the_segments_inside_them_and_the_activity_that_fills_them() {
-        let clips = planned();
+        let clips = planned(CUT);
         assert_eq!(find(&clips, "a-f0000-n060").captions, ["they walk."]);
         assert_eq!(find(&clips, "a-f0030-n060").captions, ["they hold hands."]);
         assert_eq!(find(&clips, "a-f0060-n060").captions, ["salsa"]);

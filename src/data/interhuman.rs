@@ -21,12 +21,15 @@ pub const MAX_FRAMES: usize = 300;
 /// Clips with fewer raw frames are left out of the transformer's set.
 pub const MIN_FRAMES: usize = 15;
 
+/// Motions of a clip, see [`four_motions`].
+const MOTIONS: usize = 4;
+
 /// Person 1, person 1 mirrored, person 2 relative to person 1, person 2 mirrored relative to person 1 mirrored, in
 /// this order; (T−1, 262) each, not normalised.
 ///
 /// # Errors
 /// As [`canonicalise_pair`].
-pub fn four_motions(pair: &RawPair, rule: &ContactRule) -> Result<[Features; 4]> {
+pub fn four_motions(pair: &RawPair, rule: &ContactRule) -> Result<[Features; MOTIONS]> {
     let [first, second] = &pair.persons;
     let [plain_1, plain_2] = canonicalise_pair([first, second], rule)?.features;
     let [mirrored_1, mirrored_2] = canonicalise_pair([&mirror(first), &mirror(second)], rule)?.features;
@@ -79,7 +82,7 @@ impl VqWindows {
     /// # Errors
     /// As [`canonicalise_pair`], naming the clip.
     pub fn from_pairs(pairs: &[RawPair], stats: &Stats, size: usize, stride: usize) -> Result<Self> {
-        let mut motions = Vec::with_capacity(4 * pairs.len());
+        let mut motions = Vec::with_capacity(MOTIONS * pairs.len());
         for pair in pairs {
             motions.extend(clip_motions(pair)?);
         }
@@ -100,6 +103,18 @@ impl VqWindows {
             stats.normalise_in_place(motion.data_mut());
         }
         Self { motions, indices, liveliness, size }
+    }
+
+    /// The same motions, with every window of clip i `times[i]` times.
+    #[must_use]
+    pub fn repeated(mut self, times: &[usize]) -> Self {
+        let often = |motion: usize| times.get(motion / MOTIONS).copied().unwrap_or(1);
+        let windows = self.indices.iter().zip(&self.liveliness);
+        let (indices, liveliness) = windows
+            .flat_map(|(&index, &lively)| std::iter::repeat_n((index, lively), often(index.0)))
+            .unzip();
+        (self.indices, self.liveliness) = (indices, liveliness);
+        self
     }
 
     /// Number of windows.
@@ -153,7 +168,7 @@ fn rms(values: &[f32]) -> f32 {
     (values.iter().map(|v| v * v).sum::<f32>() / values.len().max(1) as f32).sqrt()
 }
 
-fn clip_motions(pair: &RawPair) -> Result<[Features; 4]> {
+fn clip_motions(pair: &RawPair) -> Result<[Features; MOTIONS]> {
     four_motions(pair, &ContactRule::default()).map_err(|error| of_clip(&pair.id, error))
 }
 

@@ -1,7 +1,8 @@
 //! Other words for the same thing, so that a small text encoder does not learn sentences by heart.
 //!
 //! A table of interchangeable phrases, exchanged whole-word and deterministically. Gender is not known from the captures,
-//! so no phrase names one, and left and right are never touched.
+//! so no phrase names one. Left and right are never touched, and no phrase says more than its row does, such as who leads or
+//! which hands are shaken: what is true of one recipe only stands in its captions.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +10,8 @@ use std::collections::BTreeSet;
 const SYNONYMS: &[&[&str]] = &[
     &["two people", "two persons", "a pair of people"],
     &["two dancers", "two dancing people", "a dancing pair"],
-    &["the first person", "person one", "the leader"],
-    &["the second person", "person two", "the follower"],
+    &["the first person", "person one"],
+    &["the second person", "person two"],
     &["one person", "one of them", "somebody"],
     &["walk toward each other", "walk towards each other", "approach each other", "come toward each other"],
     &["step toward each other", "step towards each other", "move toward each other"],
@@ -18,14 +19,13 @@ const SYNONYMS: &[&[&str]] = &[
     &["step apart", "move apart", "separate", "walk away from each other"],
     &["step back from each other", "step away from each other", "back away from each other"],
     &["let go of each other", "release each other"],
-    &["shake right hands", "shake hands", "give each other the right hand"],
     &["greet each other", "say hello to each other"],
     &["dance salsa", "dance a salsa", "do the salsa"],
     &["dance basic salsa steps", "do basic salsa steps", "step a basic salsa"],
     &["spins", "twirls", "whirls"],
     &["makes two turns", "turns twice", "spins twice"],
     &["turns once", "makes one turn", "spins once"],
-    &["quickly", "fast", "rapidly"],
+    &["quickly", "rapidly"],
     &["drops into a low crouch", "crouches down low", "goes down into a squat"],
     &["squats down low", "squats deeply"],
     &["deep dip", "low dip"],
@@ -145,6 +145,20 @@ mod tests {
             assert!(seen.insert(phrase), "{phrase}");
         }
         assert!(SYNONYMS.iter().all(|row| row.len() > 1));
+    }
+
+    #[test]
+    fn no_phrase_says_more_than_its_row() {
+        let word = |phrase: &str, word: &str| phrase.split(' ').any(|part| part == word);
+        for phrase in SYNONYMS.iter().flat_map(|row| row.iter()) {
+            assert!(
+                !["left", "right", "leader", "follower"].iter().any(|more| word(phrase, more)),
+                "{phrase}"
+            );
+        }
+        assert_eq!(reword("they shake hands.", 5), ["they shake hands"]);
+        let spins = reword("two fast spins", 5);
+        assert!(!spins.is_empty() && spins.iter().all(|text| text.starts_with("two fast ")), "{spins:?}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What goes into a model's queue, whichever door and kind of request it came through.
 
 use super::queue::Turn;
-use super::worker::Work;
+use super::task::Work;
 use super::{Edited, ValidEdit, ValidRequest};
 
 /// Work for a model, valid and not let in yet: a [`ValidRequest`] or a [`ValidEdit`].

@@ -12,7 +12,7 @@ pub const PREVIEW_STRIDE: usize = FRAMES_PER_TOKEN;
 /// Fewest looks that can be asked for: one after so many steps.
 pub const MAX_PREVIEW_STEPS: usize = 64;
 
-/// A draft, small enough to be sent every few steps: every fourth frame, in centimetres.
+/// A draft, small enough to be sent every few steps: every fourth frame, in metres rounded to the centimetre.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preview {
     /// Decoding steps done, over all samples.

@@ -198,6 +198,9 @@ impl Underway for Walk {
         if self.turns == 1 {
             self.control.started.fetch_add(1, SeqCst);
         }
+        while self.request.prompt.starts_with("hang") && !self.control.open.load(SeqCst) {
+            std::thread::sleep(Duration::from_millis(2));
+        }
         let draft = show.then(|| {
             self.control.shown.fetch_add(1, SeqCst);
             let positions = walk(self.request.frames, 0.0).persons.map(|person| person.positions);
@@ -277,7 +280,8 @@ pub(crate) fn finished(frames: usize, samples: usize) -> Finished {
     }
 }
 
-pub(crate) const LIMITS: Limits = Limits { queue: 2, results: 8, result_bytes: 8 << 20, batch_tokens: 4096 };
+pub(crate) const LIMITS: Limits =
+    Limits { queue: 2, results: 8, result_bytes: 8 << 20, batch_tokens: 4096, stall: None };
 
 /// Wait until `true`, at most five seconds.
 pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {

@@ -88,23 +88,55 @@ impl ResultFile {
     /// # Errors
     /// As [`ResultFile::bytes`].
     pub fn bytes_from(self, finished: &Finished, views: Views) -> Result<Vec<u8>> {
-        let other = || Error::internal("internal", "a file of another result was asked for");
-        let sample = finished.generated.samples.get(self.sample).ok_or_else(other)?;
+        let sample = sample_of(finished, self.sample)?;
+        let origin = origin_in(finished, self.sample);
+        let choices = Choices { views, ..Choices::default() };
+        self.content_of(sample, &Exporter::new(sample.shown(), &origin, choices)?)
+    }
+
+    /// The contents of several files, in their order. What those of a sample have in common is worked out once.
+    ///
+    /// # Errors
+    /// As [`ResultFile::bytes`].
+    pub fn bytes_of(files: &[Self], finished: &Finished) -> Result<Vec<Vec<u8>>> {
+        let mut contents = Vec::with_capacity(files.len());
+        for files in files.chunk_by(|one, next| one.sample == next.sample) {
+            let index = files.first().map_or(0, |file| file.sample);
+            let (sample, origin) = (sample_of(finished, index)?, origin_in(finished, index));
+            let exporter = Exporter::new(sample.shown(), &origin, Choices::default())?;
+            for file in files {
+                contents.push(file.content_of(sample, &exporter)?);
+            }
+        }
+        Ok(contents)
+    }
+
+    /// Its content, where it is one of a sample whose shown motion `exporter` writes.
+    fn content_of(self, sample: &Sample, exporter: &Exporter<'_>) -> Result<Vec<u8>> {
         match self.content {
             Content::Keypoints { person, foot_fixed } => {
                 let motion = if foot_fixed { sample.foot_fixed.as_ref() } else { Some(&sample.motion) };
-                let person = motion.and_then(|motion| motion.persons.get(person)).ok_or_else(other)?;
+                let person = motion.and_then(|motion| motion.persons.get(person)).ok_or_else(of_another)?;
                 npy::write_person(person)
             }
-            Content::Shown(file) => {
-                let request = &finished.request;
-                let edit = finished.edit.as_ref().map(Edited::to_json);
-                let origin = origin(&finished.model, &request.prompt, &request.into(), edit, self.sample);
-                let choices = Choices { views, ..Choices::default() };
-                Exporter::new(sample.shown(), &origin, choices)?.bytes(file)
-            }
+            Content::Shown(file) => exporter.bytes(file),
         }
     }
+}
+
+fn of_another() -> Error {
+    Error::internal("internal", "a file of another result was asked for")
+}
+
+fn sample_of(finished: &Finished, index: usize) -> Result<&Sample> {
+    finished.generated.samples.get(index).ok_or_else(of_another)
+}
+
+/// As [`origin`], of a result at hand.
+fn origin_in(finished: &Finished, sample: usize) -> Origin {
+    let request = &finished.request;
+    let edit = finished.edit.as_ref().map(Edited::to_json);
+    origin(&finished.model, &request.prompt, &request.into(), edit, sample)
 }
 
 /// What the files of sample `sample` say about where it comes from: the settings that make this one alone, so that a sample's
@@ -169,9 +201,13 @@ mod tests {
         assert!(other.bytes(&finished).is_err());
         for file in ResultFile::of(&finished) {
             assert!(file.name("").ends_with(file.format().extension()));
-            let is_quick = !matches!(file.content, Content::Shown(shown) if shown.is_slow());
-            assert!(!is_quick || file.bytes(&finished).unwrap() == file.bytes(&finished).unwrap());
         }
+        let is_quick = |file: &ResultFile| !matches!(file.content, Content::Shown(shown) if shown.is_slow());
+        let quick: Vec<_> = ResultFile::of(&finished).filter(is_quick).collect();
+        let together = ResultFile::bytes_of(&quick, &finished).unwrap();
+        let alone: Vec<_> = quick.iter().map(|file| file.bytes(&finished).unwrap()).collect();
+        assert!(together == alone, "the same bytes, one by one or all at once");
+        assert!(ResultFile::bytes_of(&[file, other], &finished).is_err());
     }
 
     #[test]

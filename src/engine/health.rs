@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 pub enum Phase {
     /// Not loaded yet: it will be when the first request comes.
     Idle,
-    /// Being loaded, for the first time or again after a panic.
+    /// Being loaded, for the first time or again after it failed.
     Loading,
     /// Waiting for work.
     Ready,
@@ -29,7 +29,7 @@ pub struct Health {
     pub waiting: usize,
     /// Time since the last sign of life: a change of phase or a decoding step.
     pub quiet: Duration,
-    /// How often its thread was started again after a panic.
+    /// How often its thread was started again: after a panic, a hang or a result that was none.
     pub restarts: u64,
 }
 
@@ -40,28 +40,64 @@ struct Inner {
     phase: Phase,
     since: Instant,
     restarts: u64,
+    /// It gave a motion that is none: it finishes what it has begun, and another thread follows.
+    ails: bool,
 }
+
+/// Which of a model's threads, one after the other, is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Life(u64);
 
 impl Status {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(Inner { phase: Phase::Idle, since: Instant::now(), restarts: 0 }))
+        Self(Mutex::new(Inner { phase: Phase::Idle, since: Instant::now(), restarts: 0, ails: false }))
     }
 
-    /// A sign of life.
-    pub(super) fn set(&self, phase: Phase) {
+    /// The thread that is, or is about to be.
+    pub(super) fn life(&self) -> Life {
+        Life(self.lock().restarts)
+    }
+
+    /// Whether no other thread has taken over.
+    pub(super) fn is(&self, life: Life) -> bool {
+        self.life() == life
+    }
+
+    /// A sign of life. Of a thread that another has taken over from nobody hears any more.
+    pub(super) fn set(&self, life: Life, phase: Phase) {
         let mut inner = self.lock();
-        (inner.phase, inner.since) = (phase, Instant::now());
+        if inner.restarts == life.0 {
+            (inner.phase, inner.since) = (phase, Instant::now());
+        }
     }
 
-    /// The thread is over; another one is about to load the model again.
-    pub(super) fn restart(&self) {
-        self.set(Phase::Loading);
-        self.lock().restarts += 1;
+    /// This thread is over, and another one is about to load the model again. False where that is so already.
+    pub(super) fn restart(&self, life: Life) -> bool {
+        let mut inner = self.lock();
+        let is = inner.restarts == life.0;
+        if is {
+            (inner.phase, inner.since) = (Phase::Loading, Instant::now());
+            (inner.restarts, inner.ails) = (inner.restarts + 1, false);
+        }
+        is
+    }
+
+    /// Not ready from now on, whatever it still does, until another thread has loaded the model.
+    pub(super) fn ail(&self, life: Life) {
+        let mut inner = self.lock();
+        inner.ails |= inner.restarts == life.0;
+    }
+
+    /// Whether a working model gave no sign of life for so long.
+    pub(super) fn is_stalled(&self, stall: Duration) -> bool {
+        let inner = self.lock();
+        inner.phase == Phase::Working && inner.since.elapsed() > stall
     }
 
     pub(super) fn health(&self, waiting: usize) -> Health {
         let inner = self.lock();
-        Health { phase: inner.phase, waiting, quiet: inner.since.elapsed(), restarts: inner.restarts }
+        let phase = if inner.ails { Phase::Loading } else { inner.phase };
+        Health { phase, waiting, quiet: inner.since.elapsed(), restarts: inner.restarts }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -2,7 +2,8 @@
 //!
 //! A job is a request that was let into a model's queue and whose result goes into the engine's store. What is kept here is
 //! small (no motion), bounded in number, and forgotten some time after the end. Where the engine keeps things on disk, jobs
-//! outlive the process: a job is on the disk before it is acknowledged, and so is its end.
+//! outlive the process: a job is on the disk before it is acknowledged, and so is its end. One that the disk does not take is refused and
+//! has never been; one whose result it does not take is made again after the next start.
 
 mod job;
 mod resume;
@@ -111,7 +112,8 @@ impl Jobs {
     }
 
     /// Let a job in, or find the one that the same order made before (then `false`). `count` has the last word on a new one:
-    /// it is asked once there is room for it, and where it refuses, the job has never been. Has to be called inside a tokio runtime.
+    /// it is asked once there is room for it, and where it refuses, the job has never been. Before it is acknowledged it has to have
+    /// [begun](Job::begun) without a [refusal](Job::refusal). Has to be called inside a tokio runtime.
     ///
     /// # Errors
     /// `idempotency_key_reused` when the order had the same name and said something else; `too_many_jobs` when all that may
@@ -128,20 +130,11 @@ impl Jobs {
         if let Some(job) = same(&known, order.owner.as_deref(), order.idempotency.as_ref())? {
             return Ok((job, false));
         }
-        let oldest = if known.len() < self.limits.count {
-            None
-        } else {
-            let oldest = known.iter().position(|job| job.ended_at().is_some());
-            Some(oldest.ok_or_else(|| {
-                let message = "too many jobs are waiting or running already; try again later";
-                Error::new(ErrorKind::Busy, "too_many_jobs", message)
-            })?)
-        };
-        let job = start(engine, asked, order, None, count)?;
-        // Only now: a job that is refused takes nobody's room.
-        if let Some(oldest) = oldest {
-            known.remove(oldest);
+        if known.iter().filter(|job| job.ended_at().is_none()).count() >= self.limits.count {
+            let message = "too many jobs are waiting or running already; try again later";
+            return Err(Error::new(ErrorKind::Busy, "too_many_jobs", message).into());
         }
+        let job = start(engine, asked, order, None, count)?;
         known.push_back(job.clone());
         Ok((job, true))
     }
@@ -182,10 +175,18 @@ impl Jobs {
         }
     }
 
-    /// The jobs, without those that are too old.
+    /// The jobs, without those that are too old, those that have never been, and the oldest of too many that have ended.
     fn swept(&self) -> MutexGuard<'_, VecDeque<Arc<Job>>> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|job| job.ended_at().is_none_or(|at| at.elapsed() < self.limits.age));
+        known.retain(|job| {
+            job.refusal().is_none() && job.ended_at().is_none_or(|at| at.elapsed() < self.limits.age)
+        });
+        // Room is made for jobs that have begun: one that is refused takes nobody's.
+        let begun = known.iter().filter(|job| job.has_begun()).count();
+        for _ in self.limits.count..begun {
+            let Some(oldest) = known.iter().position(|job| job.ended_at().is_some()) else { break };
+            known.remove(oldest);
+        }
         known
     }
 }

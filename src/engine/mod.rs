@@ -24,9 +24,13 @@ mod offer;
 mod queue;
 mod random;
 mod raw;
+mod reply;
 mod request;
 mod store;
+mod task;
 mod together;
+mod warm_up;
+mod watch;
 mod worker;
 
 pub use archive::{ArchiveLimits, Figures, Keeping};
@@ -46,8 +50,9 @@ pub use request::{
     DEFAULT_FRAMES, DEFAULT_GUIDANCE, DEFAULT_STEPS, DEFAULT_TOP_K_RATIO, MAX_GUIDANCE, MAX_PROMPT,
     MAX_SAMPLES, MAX_STEPS, MAX_TEMPERATURE, MIN_TEMPERATURE, ValidRequest,
 };
+pub use task::OnProgress;
 pub use together::Batch;
-pub use worker::{Loader, OnProgress};
+pub use worker::Loader;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::generate::GenerateRequest;
@@ -57,8 +62,8 @@ use queue::Ticket;
 use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
 use store::Store;
+use task::{Follower, Outcome};
 use tokio::sync::oneshot;
-use worker::{Follower, Outcome};
 
 /// Told of a model's name and what it has in flight, at every decoding step of its generations.
 pub type OnBatch = Arc<dyn Fn(&str, Batch) + Send + Sync>;
@@ -153,6 +158,14 @@ impl Engine {
         self.result(self.submit(asked)?).await
     }
 
+    /// Whether a request of this owner to this model would be let in now: a look before files are read for it, no promise.
+    ///
+    /// # Errors
+    /// `unknown_model`, `queue_full`, `shutting_down`.
+    pub fn look(&self, model: Option<&str>, owner: Option<&str>) -> Result<()> {
+        self.models[self.position(model)?].worker.look(owner)
+    }
+
     /// Let a request into its model's queue, for [`Engine::result`] to be awaited apart from that.
     ///
     /// # Errors
@@ -237,10 +250,14 @@ impl Engine {
         self.finish_blocking(self.admit(edit.into(), Follower::of(on_progress), Entrance::New)?)
     }
 
+    /// SHA-256 of the VQ-VAE that a model has now, whose codes its tokens name; `None` where there is no such model.
+    pub fn codes(&self, model: &str) -> Option<&str> {
+        self.position(Some(model)).ok().and_then(|model| self.models[model].codes())
+    }
+
     /// Whether the tokens of a result are codes of the weights that its model has now.
     fn names_codes(&self, finished: &Finished) -> bool {
-        let model = self.position(Some(&finished.model)).ok().map(|model| &self.models[model]);
-        finished.codes.is_some() && model.and_then(Model::codes) == finished.codes.as_deref()
+        finished.codes.is_some() && self.codes(&finished.model) == finished.codes.as_deref()
     }
 
     fn archive(&self) -> Option<&Arc<Archive>> {
@@ -285,12 +302,17 @@ impl Engine {
     /// # Errors
     /// As [`Engine::generate`].
     pub async fn result(&self, admitted: Admitted) -> Result<Arc<Finished>> {
+        self.kept_result(admitted).await.map(|(finished, _)| finished)
+    }
+
+    /// [`Engine::result`], and whether it outlives the process, where results do.
+    async fn kept_result(&self, admitted: Admitted) -> Result<(Arc<Finished>, bool)> {
         let Admitted { pending, answer } = admitted;
         let outcome = answer.await.map_err(|_| worker::stopped())??;
         let finished = self.keep(pending, outcome);
         let kept = finished.clone();
-        on_disk(self.archive(), move |archive| archive.keep(&kept)).await;
-        Ok(finished)
+        let is_kept = on_disk(self.archive(), move |archive| archive.keep(&kept)).await;
+        Ok((finished, is_kept.unwrap_or(self.archive().is_none())))
     }
 
     fn finish_blocking(&self, admitted: Admitted) -> Result<Arc<Finished>> {

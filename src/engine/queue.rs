@@ -30,19 +30,31 @@ impl<T> Queue<T> {
         Self { inner: Mutex::new(inner), wake: Condvar::new(), capacity: capacity.max(1) }
     }
 
+    /// Whether one more of this lane would be let in now: a look before other work is begun for it, no promise.
+    pub(super) fn look(&self, lane: Option<&str>, gone: impl Fn(&T) -> bool) -> Result<(), Refused> {
+        self.admits(&mut self.lock(), lane, gone)
+    }
+
     /// Let `item` in when its lane has room after everything that is `gone` has been dropped.
     pub(super) fn push(&self, turn: Turn, item: T, gone: impl Fn(&T) -> bool) -> Result<Ticket, Refused> {
         let mut inner = self.lock();
+        self.admits(&mut inner, turn.lane.as_deref(), gone)?;
+        Ok(self.append(&mut inner, turn, item))
+    }
+
+    fn admits(
+        &self,
+        inner: &mut Inner<T>,
+        lane: Option<&str>,
+        gone: impl Fn(&T) -> bool,
+    ) -> Result<(), Refused> {
         if inner.closed {
             return Err(Refused::Closed);
         }
-        if !inner.lanes.has_room(turn.lane.as_deref(), self.capacity) {
+        if !inner.lanes.has_room(lane, self.capacity) {
             inner.lanes.clear(gone);
         }
-        if !inner.lanes.has_room(turn.lane.as_deref(), self.capacity) {
-            return Err(Refused::Full);
-        }
-        Ok(self.append(&mut inner, turn, item))
+        if inner.lanes.has_room(lane, self.capacity) { Ok(()) } else { Err(Refused::Full) }
     }
 
     /// Let `item` in whether there is room or not: it had a place before.
@@ -110,7 +122,10 @@ impl<T> Queue<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rng::CounterRng;
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+    use std::time::Duration;
 
     fn nobody<T>(_: &T) -> bool {
         false
@@ -147,7 +162,9 @@ mod tests {
         let queue = Queue::new(2);
         push(&queue, 1).unwrap();
         push(&queue, 2).unwrap();
+        assert_eq!(queue.look(None, nobody), Err(Refused::Full));
         queue.push(Turn::default(), 3, |item| *item == 1).unwrap();
+        assert_eq!(queue.look(None, |item| *item == 4), Err(Refused::Full));
         assert_eq!((queue.pop(nobody), queue.pop(nobody)), (Some(2), Some(3)));
     }
 
@@ -170,6 +187,8 @@ mod tests {
             queue.push(named("storm"), item, nobody).unwrap();
         }
         assert_eq!(queue.push(named("storm"), 4, nobody), Err(Refused::Full));
+        assert_eq!(queue.look(Some("storm"), nobody), Err(Refused::Full));
+        assert_eq!((queue.look(Some("anna"), nobody), queue.len()), (Ok(()), 4));
         queue.pop(nobody);
         let ticket = queue.push(named("anna"), 5, nobody).unwrap();
         assert_eq!(queue.position(ticket, nobody), Some(0));
@@ -191,6 +210,107 @@ mod tests {
         assert_eq!(queue.next_if(nobody, is_even), None);
     }
 
+    /// What becomes of one of many.
+    #[derive(Default)]
+    struct Fate {
+        gone: AtomicBool,
+        let_in: AtomicBool,
+        served: AtomicUsize,
+    }
+
+    impl Fate {
+        fn is_gone(it: &Arc<Self>) -> bool {
+            it.gone.load(SeqCst)
+        }
+    }
+
+    const PUSHERS: usize = 5;
+    const EACH: usize = 2000;
+    const PLACES: usize = 8;
+
+    /// One who asks: in lanes by turns, some leave while they wait, some come back to a place that they had. Closes the queue
+    /// in the midst of it if told to.
+    fn ask(queue: &Queue<Arc<Fate>>, fates: &[Arc<Fate>], seed: u64, closes: bool) {
+        let draws = CounterRng::new(seed, "storm");
+        for (index, fate) in fates.iter().enumerate() {
+            let [lane, way, leaves, work] = draws.block([index as u32, 0, 0, 0]);
+            let lane = [None, Some("anna"), Some("farm")][lane as usize % 3].map(str::to_owned);
+            let turn = Turn { lane, work: u64::from(work % 5) };
+            let pushed = match way % 50 {
+                0 => queue.readmit(turn, fate.clone()),
+                _ => queue.push(turn, fate.clone(), Fate::is_gone),
+            };
+            if let Ok(ticket) = pushed {
+                fate.let_in.store(true, SeqCst);
+                if leaves % 4 == 0 {
+                    fate.gone.store(true, SeqCst);
+                }
+                if let Some(ahead) = queue.position(ticket, Fate::is_gone) {
+                    assert!(ahead < PUSHERS * EACH);
+                }
+            } else if leaves % 3 == 0 {
+                std::thread::yield_now();
+            }
+            if closes && index == fates.len() / 2 {
+                queue.close();
+            }
+        }
+    }
+
+    /// One who serves until the queue is closed.
+    fn serve(queue: &Queue<Arc<Fate>>) {
+        while let Some(fate) = queue.pop(Fate::is_gone) {
+            fate.served.fetch_add(1, SeqCst);
+            while let Some(fate) = queue.next_if(Fate::is_gone, |next| !Fate::is_gone(next)) {
+                fate.served.fetch_add(1, SeqCst);
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    fn storm(seed: u64, closes: bool) {
+        let queue = Queue::new(PLACES);
+        let fates: Vec<Arc<Fate>> = std::iter::repeat_with(Arc::default).take(PUSHERS * EACH).collect();
+        std::thread::scope(|scope| {
+            let queue = &queue;
+            for _ in 0..3 {
+                scope.spawn(move || serve(queue));
+            }
+            let pushers: Vec<_> = (0u64..)
+                .zip(fates.chunks(EACH))
+                .map(|(n, mine)| scope.spawn(move || ask(queue, mine, seed + n, closes && n == 0)))
+                .collect();
+            pushers.into_iter().for_each(|pusher| pusher.join().unwrap());
+            while queue.len() > 0 {
+                std::thread::yield_now();
+            }
+            queue.close();
+        });
+        let mut served = 0;
+        for fate in fates {
+            let times = fate.served.load(SeqCst);
+            served += times;
+            assert!(times <= usize::from(fate.let_in.load(SeqCst)), "nobody twice, nobody who was refused");
+            // Who stayed is served, unless the house was closed meanwhile.
+            assert!(times == 1 || closes || !fate.let_in.load(SeqCst) || Fate::is_gone(&fate));
+            assert_eq!(Arc::strong_count(&fate), 1, "the queue holds on to nobody");
+        }
+        assert!(closes || served > 0);
+    }
+
+    #[test]
+    fn in_a_storm_of_threads_everybody_is_served_once_refused_or_sent_home() {
+        let (done, end) = std::sync::mpsc::sync_channel(1);
+        std::thread::spawn(move || {
+            for seed in 0..4 {
+                storm(100 * seed, false);
+                storm(100 * seed + 50, true);
+            }
+            done.send(()).unwrap();
+        });
+        end.recv_timeout(Duration::from_secs(60)).expect("no thread waits for ever");
+    }
+
     #[test]
     fn closing_wakes_and_refuses() {
         let queue = Arc::new(Queue::<i32>::new(1));
@@ -201,6 +321,7 @@ mod tests {
         queue.close();
         assert_eq!(waiter.join().unwrap(), None);
         assert_eq!(push(&queue, 1), Err(Refused::Closed));
+        assert_eq!(queue.look(None, nobody), Err(Refused::Closed));
         assert!(queue.is_closed());
     }
 }

@@ -2,109 +2,30 @@
 //! ([`super::together`]) where the model can; answers go back through a one-shot channel,
 //! and a channel whose other end is gone is how the thread learns that nobody waits any more.
 //!
-//! A panic ends the requests being served and the thread they ran on: a new thread loads the model afresh and takes over the queue.
+//! A panic ends the requests being served and the thread they ran on: a new thread loads the model afresh and takes over the queue. So
+//! it is after a hang ([`super::watch`]), and after a motion that is none: NaN from one request may be weights that went bad.
 
-use super::drafts::Drafts;
-use super::health::{Health, Phase, Status};
+use super::health::{Health, Life, Phase, Status};
 use super::queue::{Queue, Refused, Ticket, Turn};
+use super::reply::{Overheard, Reply};
+use super::task::{Follower, Job, Outcome, Task, Work};
 use super::together::{Batch, Flights, Takeoff};
-use super::{Limits, check};
+use super::{Limits, check, watch};
 use crate::error::{Error, ErrorKind, Result};
-use crate::generate::{
-    EditRequest, GenerateRequest, Generated, Generator, Nobody, Onlooker, Progress, Together,
-};
-use serde::{Deserialize, Serialize};
+use crate::generate::{Generated, Generator, Nobody, Onlooker, Together};
 use std::any::Any;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
-use tokio::sync::{Notify, oneshot};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
+use tokio::sync::oneshot;
 
 /// Makes a model, on the model's own thread: at start-up, at first use, and again after a panic.
 pub type Loader = Arc<dyn Fn() -> Result<Box<dyn Generator>> + Send + Sync>;
 
-/// Told (steps done, steps in all) after each decoding step, on the model's thread.
-pub type OnProgress = Box<dyn FnMut(usize, usize) + Send>;
-
 /// Threads that compute sit deep in recursive tensor graphs; the default 2 MiB is little.
 const STACK_BYTES: usize = 16 << 20;
-
-/// What the model's thread hands back.
-pub(super) struct Outcome {
-    pub generated: Generated,
-    /// Time spent in the queue (and, for the first request to a model, loading it).
-    pub queue: Duration,
-}
-
-/// What a model is asked for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) enum Work {
-    Generate(GenerateRequest),
-    Edit(EditRequest),
-}
-
-impl Work {
-    /// What decides the shape of the result.
-    pub(super) fn how(&self) -> &GenerateRequest {
-        match self {
-            Self::Generate(request) => request,
-            Self::Edit(request) => &request.how,
-        }
-    }
-
-    fn run(
-        &self,
-        generator: &mut dyn Generator,
-        progress: Progress<'_>,
-        onlooker: &mut dyn Onlooker,
-    ) -> Result<Generated> {
-        match self {
-            Self::Generate(request) => generator.generate_shown(request, progress, onlooker),
-            Self::Edit(request) => generator.edit(request, progress),
-        }
-    }
-}
-
-/// Who follows the work while it goes on.
-pub(super) struct Follower {
-    pub on_progress: OnProgress,
-    /// Those who may want to see it.
-    pub drafts: Option<Arc<Drafts>>,
-    /// Told when the model begins.
-    pub begun: Arc<Notify>,
-}
-
-impl Follower {
-    /// One who looks at the progress alone.
-    pub(super) fn of(on_progress: OnProgress) -> Self {
-        Self { on_progress, drafts: None, begun: Arc::default() }
-    }
-}
-
-/// A request in the queue.
-pub(super) struct Job {
-    pub work: Work,
-    pub reply: oneshot::Sender<Result<Outcome>>,
-    pub follower: Follower,
-    pub queued: Instant,
-}
-
-/// What the queue holds.
-pub(super) enum Task {
-    Load(oneshot::Sender<Result<()>>),
-    Run(Job),
-}
-
-impl Task {
-    /// Whether nobody waits for it any more.
-    pub(super) fn is_gone(&self) -> bool {
-        match self {
-            Self::Load(reply) => reply.is_closed(),
-            Self::Run(job) => job.reply.is_closed(),
-        }
-    }
-}
 
 /// Told what is in flight at each decoding step of generations, on the model's thread.
 pub(super) type Watch = Box<dyn Fn(Batch) + Send + Sync>;
@@ -118,6 +39,56 @@ pub(super) struct Desk {
     /// Tokens that may be in flight together; 0: one request at a time.
     pub batch_tokens: usize,
     pub on_batch: OnceLock<Watch>,
+    /// Those whose requests are being served.
+    in_flight: Mutex<Vec<Overheard>>,
+    /// Threads that hang still.
+    hung: AtomicUsize,
+}
+
+impl Desk {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A request is being served from now on: should the thread hang, the watch answers.
+    pub(super) fn serves(&self, reply: &Reply) {
+        let mut in_flight = self.in_flight();
+        in_flight.retain(Overheard::is_open);
+        in_flight.push(reply.overheard());
+    }
+
+    pub(super) fn hung_threads(&self) -> usize {
+        self.hung.load(SeqCst)
+    }
+
+    /// Give the thread up that hangs, and hand over whom it served; `None` where it is over already.
+    pub(super) fn give_up(&self) -> Option<Vec<Overheard>> {
+        let life = self.status.life();
+        // Counted before it can wake and say that it is over.
+        self.hung.fetch_add(1, SeqCst);
+        if !self.status.restart(life) {
+            self.hung.fetch_sub(1, SeqCst);
+            return None;
+        }
+        Some(std::mem::take(&mut *self.in_flight()))
+    }
+
+    /// Start a thread that loads the model and takes over the queue.
+    pub(super) fn start_again(self: &Arc<Self>) {
+        if self.queue.is_closed() {
+            return;
+        }
+        tracing::warn!(model = self.name(), "starting the model's thread again");
+        if let Err(error) = spawn(self.clone(), Begin::Load) {
+            tracing::error!(%error, "the model's thread could not be started again");
+            self.status.set(self.status.life(), Phase::Failed);
+            self.queue.close();
+        }
+    }
+
+    fn in_flight(&self) -> MutexGuard<'_, Vec<Overheard>> {
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Handle on a model's thread. Dropping it stops the thread after the current decoding step.
@@ -128,10 +99,14 @@ impl Worker {
     pub(super) fn start(name: &str, loader: Loader, limits: Limits) -> Result<Self> {
         let (name, queue, status) = (name.to_owned(), Queue::new(limits.queue), Status::new());
         let (batch_tokens, on_batch) = (limits.batch_tokens, OnceLock::new());
-        let worker = Self(Arc::new(Desk { name, loader, queue, status, batch_tokens, on_batch }));
-        spawn(worker.0.clone(), Begin::Wait).map_err(|source| {
-            Error::new(ErrorKind::Io, "thread", "cannot start a thread for the model").with_source(source)
-        })?;
+        let (in_flight, hung) = (Mutex::default(), AtomicUsize::new(0));
+        let desk = Desk { name, loader, queue, status, batch_tokens, on_batch, in_flight, hung };
+        let worker = Self(Arc::new(desk));
+        spawn(worker.0.clone(), Begin::Wait)
+            .and_then(|()| limits.stall.map_or(Ok(()), |stall| watch::over(&worker.0, stall)))
+            .map_err(|source| {
+                Error::new(ErrorKind::Io, "thread", "cannot start a thread for the model").with_source(source)
+            })?;
         Ok(worker)
     }
 
@@ -156,7 +131,7 @@ impl Worker {
         turn: Turn,
         had_a_place: bool,
     ) -> Result<(Ticket, oneshot::Receiver<Result<Outcome>>)> {
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = Reply::new();
         let task = Task::Run(Job { work, reply, follower, queued: Instant::now() });
         let ticket = if had_a_place {
             self.0.queue.readmit(turn, task).map_err(|_| stopped())?
@@ -171,15 +146,13 @@ impl Worker {
         self.0.queue.position(ticket, Task::is_gone)
     }
 
+    /// Whether one more of this lane would be let in now.
+    pub(super) fn look(&self, lane: Option<&str>) -> Result<()> {
+        self.0.queue.look(lane, Task::is_gone).map_err(refused)
+    }
+
     fn submit(&self, turn: Turn, task: Task) -> Result<Ticket> {
-        self.0.queue.push(turn, task, Task::is_gone).map_err(|refused| match refused {
-            Refused::Full => Error::new(
-                ErrorKind::Busy,
-                "queue_full",
-                "too many requests are waiting already; try again in a few seconds",
-            ),
-            Refused::Closed => stopped(),
-        })
+        self.0.queue.push(turn, task, Task::is_gone).map_err(refused)
     }
 
     pub(super) fn health(&self) -> Health {
@@ -195,6 +168,18 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+/// The error of a request that was not let in.
+fn refused(why: Refused) -> Error {
+    match why {
+        Refused::Full => Error::new(
+            ErrorKind::Busy,
+            "queue_full",
+            "too many requests are waiting already; try again in a few seconds",
+        ),
+        Refused::Closed => stopped(),
     }
 }
 
@@ -214,51 +199,52 @@ enum Begin {
 
 fn spawn(desk: Arc<Desk>, begin: Begin) -> std::io::Result<()> {
     let thread = std::thread::Builder::new().name(format!("model {}", desk.name)).stack_size(STACK_BYTES);
-    thread.spawn(move || live(desk, begin)).map(drop)
+    let life = desk.status.life();
+    thread.spawn(move || live(desk, life, begin)).map(drop)
 }
 
 /// The life of a thread, and who comes after it.
-fn live(desk: Arc<Desk>, begin: Begin) {
-    let mut thread = Thread { desk: desk.clone(), generator: None };
+fn live(desk: Arc<Desk>, life: Life, begin: Begin) {
+    let mut thread = Thread { desk: desk.clone(), life, generator: None };
     let over = catch_unwind(AssertUnwindSafe(|| thread.run(begin)));
     thread.discard();
-    match over {
-        Ok(ControlFlow::Continue(())) => return,
-        Ok(ControlFlow::Break(Panicked)) => (),
+    let has_heir = match over {
+        Ok(flow) => flow.is_break(),
         // Nobody's request, but nobody may wait on a thread that is no more either.
         Err(panic) => {
             tracing::error!(cause = words(&*panic), "the model's thread panicked");
-            desk.status.restart();
+            desk.status.restart(life)
         }
-    }
-    if desk.queue.is_closed() {
-        return;
-    }
-    tracing::warn!(model = desk.name.as_str(), "starting the model's thread again");
-    if let Err(error) = spawn(desk.clone(), Begin::Load) {
-        tracing::error!(%error, "the model's thread could not be started again");
-        desk.status.set(Phase::Failed);
-        desk.queue.close();
+    };
+    if has_heir {
+        desk.start_again();
+    } else if !desk.status.is(life) {
+        // The watch had given it up, and it came back.
+        desk.hung.fetch_sub(1, SeqCst);
+        tracing::warn!(model = desk.name(), "a thread that hung is over");
     }
 }
 
-/// The thread is in an unknown state and may not go on.
-struct Panicked;
+/// The thread may not go on: its model is in an unknown state. It has said so itself ([`Status::restart`]), and another follows.
+struct Over;
 
 struct Thread {
     desk: Arc<Desk>,
+    life: Life,
     generator: Option<Box<dyn Generator>>,
 }
 
 impl Thread {
-    /// Until the queue is closed, or a panic.
-    fn run(&mut self, begin: Begin) -> ControlFlow<Panicked> {
+    /// Until the queue is closed, the model fails, or another thread has taken over.
+    fn run(&mut self, begin: Begin) -> ControlFlow<Over> {
         if matches!(begin, Begin::Load)
             && let Err(error) = self.load()
         {
             tracing::error!(%error, "the model could not be loaded again");
         }
-        while let Some(task) = self.desk.queue.pop(Task::is_gone) {
+        while self.desk.status.is(self.life)
+            && let Some(task) = self.desk.queue.pop(Task::is_gone)
+        {
             if task.is_gone() {
                 tracing::debug!("skipped a request whose caller had gone");
                 continue;
@@ -279,26 +265,30 @@ impl Thread {
         if self.generator.is_some() {
             return Ok(());
         }
-        self.desk.status.set(Phase::Loading);
+        self.set(Phase::Loading);
         let loader = &self.desk.loader;
         match catch_unwind(AssertUnwindSafe(|| loader())).unwrap_or_else(|panic| Err(panicked(&*panic))) {
             Ok(generator) => {
                 self.generator = Some(generator);
-                self.desk.status.set(Phase::Ready);
+                self.set(Phase::Ready);
                 Ok(())
             }
             Err(error) => {
-                self.desk.status.set(Phase::Failed);
+                self.set(Phase::Failed);
                 Err(error)
             }
         }
     }
 
-    fn serve(&mut self, job: Job) -> ControlFlow<Panicked> {
+    fn set(&self, phase: Phase) {
+        self.desk.status.set(self.life, phase);
+    }
+
+    fn serve(&mut self, job: Job) -> ControlFlow<Over> {
         if let Err(source) = self.load() {
             let message = "the model could not be loaded; the server's log says why";
             let error = Error::new(ErrorKind::Unavailable, "model_not_ready", message).with_source(source);
-            let _ = job.reply.send(Err(error));
+            job.reply.send(Err(error));
             return ControlFlow::Continue(());
         }
         let Some(generator) = self.generator.as_mut() else {
@@ -307,22 +297,23 @@ impl Thread {
         let together = if self.desk.batch_tokens > 0 { generator.together() } else { None };
         let job = match together {
             Some(model) => match Takeoff::of(job) {
-                Ok(takeoff) => return fly(&self.desk, model, takeoff),
+                Ok(takeoff) => return fly(&self.desk, self.life, model, takeoff),
                 Err(job) => *job,
             },
             None => job,
         };
         let Job { work, reply, follower, queued } = job;
         let queue = queued.elapsed();
-        let desk = &*self.desk;
-        desk.status.set(Phase::Working);
-        let reply_to = &reply;
+        let (desk, life) = (&*self.desk, self.life);
+        desk.serves(&reply);
+        desk.status.set(life, Phase::Working);
+        let (work, reply_to) = (&work, &reply);
         // The caller's own part is in there too: what it does and drops may panic as well.
-        let result = catch_unwind(AssertUnwindSafe(move || -> Result<Outcome> {
+        let result = catch_unwind(AssertUnwindSafe(move || -> Result<Generated> {
             let Follower { mut on_progress, drafts, begun } = follower;
             begun.notify_one();
             let mut progress = |done: usize, total: usize| {
-                desk.status.set(Phase::Working);
+                desk.status.set(life, Phase::Working);
                 if reply_to.is_closed() || desk.queue.is_closed() {
                     return ControlFlow::Break(());
                 }
@@ -334,30 +325,31 @@ impl Thread {
                 Some(drafts) => drafts,
                 None => &mut nobody,
             };
-            let generated = work.run(generator.as_mut(), &mut progress, onlooker)?;
-            check::sound(&generated, work.how())?;
-            Ok(Outcome { generated, queue })
+            work.run(generator.as_mut(), &mut progress, onlooker)
         }));
-        match result {
-            Ok(result) => {
-                desk.status.set(Phase::Ready);
-                let result = match result {
-                    Err(error) if error.kind() == ErrorKind::Cancelled && desk.queue.is_closed() => {
-                        Err(stopped())
-                    }
-                    result => result,
-                };
-                let _ = reply.send(result);
-                ControlFlow::Continue(())
+        let (answer, may_go_on) = match result {
+            Ok(Ok(generated)) => match check::sound(&generated, work.how()) {
+                Ok(()) => (Ok(Outcome { generated, queue }), true),
+                Err(error) => (Err(error), false),
+            },
+            Ok(Err(error)) if error.kind() == ErrorKind::Cancelled && desk.queue.is_closed() => {
+                (Err(stopped()), true)
             }
+            Ok(Err(error)) => (Err(error), true),
             Err(panic) => {
                 tracing::error!(cause = words(&*panic), "the model panicked");
-                // Before the caller knows: whoever then asks whether the server is ready gets the truth.
-                desk.status.restart();
-                let _ = reply.send(Err(panicked(&*panic)));
-                ControlFlow::Break(Panicked)
+                (Err(panicked(&*panic)), false)
             }
-        }
+        };
+        // Before the caller knows: whoever then asks whether the server is ready gets the truth.
+        let flow = if may_go_on {
+            desk.status.set(life, Phase::Ready);
+            ControlFlow::Continue(())
+        } else {
+            over(desk, life)
+        };
+        reply.send(answer);
+        flow
     }
 
     /// Drop a model in an unknown state; its destructor may panic too.
@@ -367,18 +359,31 @@ impl Thread {
     }
 }
 
+/// This thread does not go on, unless the watch has given it up before.
+fn over(desk: &Desk, life: Life) -> ControlFlow<Over> {
+    if desk.status.restart(life) { ControlFlow::Break(Over) } else { ControlFlow::Continue(()) }
+}
+
 /// `first` and whoever may fly beside it, until nothing is in flight.
-fn fly(desk: &Desk, model: &dyn Together, first: Takeoff) -> ControlFlow<Panicked> {
-    let mut flights = Flights::new(desk, model);
+fn fly(desk: &Desk, life: Life, model: &dyn Together, first: Takeoff) -> ControlFlow<Over> {
+    let mut flights = Flights::new(desk, life, model);
     match catch_unwind(AssertUnwindSafe(|| flights.fly(first))) {
+        Ok(()) if flights.ails() => over(desk, life),
         Ok(()) => ControlFlow::Continue(()),
         Err(panic) => {
             tracing::error!(cause = words(&*panic), "the model panicked");
-            desk.status.restart();
+            let flow = over(desk, life);
             flights.fail(&*panic);
-            ControlFlow::Break(Panicked)
+            flow
         }
     }
+}
+
+/// The error of requests that a model was at when it showed no more life.
+pub(super) fn hung() -> Error {
+    let message =
+        "the model made no progress for too long and is being started again; try again in a few seconds";
+    Error::internal("model_failure", message)
 }
 
 fn words(panic: &(dyn Any + Send)) -> &str {

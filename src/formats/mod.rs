@@ -10,10 +10,12 @@ mod person;
 pub mod video;
 
 pub use motion_file::{Choices, Exporter, MotionFile};
-pub use person::read_person;
+pub use person::{load_person, read_person};
 
 use crate::error::{Error, ErrorKind, Result};
 use std::fmt;
+use std::io::Read;
+use std::path::Path;
 use std::str::FromStr;
 
 /// A kind of file that a motion can be written as.
@@ -108,6 +110,18 @@ pub struct Origin {
     pub seed: Option<u64>,
     /// All settings, a JSON object.
     pub settings: Option<String>,
+}
+
+/// The bytes of a file; `None` where there are more than `most`.
+///
+/// # Errors
+/// `file_not_found`, `permission_denied`, `io`.
+fn load(path: &Path, most: u64) -> Result<Option<Vec<u8>>> {
+    let file = std::fs::File::open(path).map_err(|e| Error::io("open", path, e))?;
+    let mut bytes = Vec::new();
+    // One byte more than allowed, so that a file that grows or lies about its size is caught too.
+    file.take(most + 1).read_to_end(&mut bytes).map_err(|e| Error::io("read", path, e))?;
+    Ok((bytes.len() as u64 <= most).then_some(bytes))
 }
 
 #[cfg(test)]

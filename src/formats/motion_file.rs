@@ -7,6 +7,7 @@ use crate::motion::Motion;
 use crate::motion::animation::{Animation, FrameRate};
 use crate::motion::inverse::FitError;
 use crate::render::Views;
+use std::cell::OnceCell;
 
 /// One of the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,19 +100,19 @@ impl Default for Choices {
     }
 }
 
-/// A motion ready to be written: its rotations are solved once for all files.
+/// A motion ready to be written: its rotations are solved once for all files, and not at all for those without any.
 pub struct Exporter<'a> {
     motion: &'a Motion,
     origin: &'a Origin,
-    animations: [Animation; 2],
     choices: Choices,
+    solved: OnceCell<[Animation; 2]>,
 }
 
 impl<'a> Exporter<'a> {
-    /// Solve the rotations.
+    /// Of two people.
     ///
     /// # Errors
-    /// `persons_differ_in_length`, `motion_too_short`, `motion_not_finite`.
+    /// `persons_differ_in_length`.
     pub fn new(motion: &'a Motion, origin: &'a Origin, choices: Choices) -> Result<Self> {
         let [first, second] = &motion.persons;
         if first.frames() != second.frames() {
@@ -120,36 +121,53 @@ impl<'a> Exporter<'a> {
                 format!("person 1 has {} frames, person 2 has {}", first.frames(), second.frames()),
             ));
         }
-        let animations = [Animation::solve(&first.positions)?, Animation::solve(&second.positions)?];
-        Ok(Self { motion, origin, animations, choices })
+        Ok(Self { motion, origin, choices, solved: OnceCell::new() })
     }
 
     /// How far the skeletons' joints are from the motion's: the mean of both people, and the worst of either.
-    pub fn fit(&self) -> FitError {
-        let [a, b] = &self.animations;
-        FitError { mean: (a.error.mean + b.error.mean) / 2.0, max: a.error.max.max(b.error.max) }
+    ///
+    /// # Errors
+    /// `motion_too_short`, `motion_not_finite`.
+    pub fn fit(&self) -> Result<FitError> {
+        let [a, b] = self.animations()?;
+        Ok(FitError { mean: (a.error.mean + b.error.mean) / 2.0, max: a.error.max.max(b.error.max) })
     }
 
     /// A file's content.
     ///
     /// # Errors
-    /// Only internal ones.
+    /// As [`Exporter::fit`] for files of rotations; internal ones.
     pub fn bytes(&self, file: MotionFile) -> Result<Vec<u8>> {
-        let [a, b] = &self.animations;
         let Choices { unit, rate, views } = self.choices;
         match file {
-            MotionFile::Npz => npz::write(self.motion, [a, b], self.origin),
+            MotionFile::Npz => {
+                let [a, b] = self.animations()?;
+                npz::write(self.motion, [a, b], self.origin)
+            }
             MotionFile::Amass(person) => amass::write(&self.person(person)?.at(rate), self.origin),
             MotionFile::Bvh(person) => Ok(bvh::write(&self.person(person)?.at(rate), unit).into_bytes()),
-            MotionFile::Glb => glb::write([&a.at(rate), &b.at(rate)], self.origin),
+            MotionFile::Glb => {
+                let [a, b] = self.animations()?;
+                glb::write([&a.at(rate), &b.at(rate)], self.origin)
+            }
             MotionFile::Mp4 => video::mp4(self.motion, self.origin, views),
             MotionFile::Gif => video::gif(self.motion, self.origin, views),
             MotionFile::Png => video::png(self.motion, self.origin),
         }
     }
 
+    /// The rotations, solved when they are asked for first.
+    fn animations(&self) -> Result<&[Animation; 2]> {
+        if let Some(solved) = self.solved.get() {
+            return Ok(solved);
+        }
+        let [first, second] = &self.motion.persons;
+        let solved = [Animation::solve(&first.positions)?, Animation::solve(&second.positions)?];
+        Ok(self.solved.get_or_init(|| solved))
+    }
+
     fn person(&self, person: usize) -> Result<&Animation> {
-        self.animations
+        self.animations()?
             .get(person)
             .ok_or_else(|| Error::internal("internal", "a motion has two people; another was asked for"))
     }
@@ -183,9 +201,21 @@ mod tests {
             assert!(exporter.bytes(file).unwrap().starts_with(start));
             assert!(file.name("00").ends_with(file.format().extension()));
         }
-        assert!(exporter.fit().max < 1e-4);
+        assert!(exporter.fit().unwrap().max < 1e-4);
         let uneven = Motion { persons: [walk(8), walk(9)] };
         let refused = Exporter::new(&uneven, &origin, Choices::default()).err().unwrap();
         assert_eq!(refused.code(), "persons_differ_in_length");
+    }
+
+    #[test]
+    fn rotations_are_solved_once_and_only_where_they_are_needed() {
+        let (motion, origin) = (Motion { persons: [walk(8), walk(8)] }, Origin::default());
+        let exporter = Exporter::new(&motion, &origin, Choices::default()).unwrap();
+        exporter.bytes(MotionFile::Png).unwrap();
+        assert!(exporter.solved.get().is_none());
+        exporter.bytes(MotionFile::Bvh(1)).unwrap();
+        let solved: *const _ = exporter.solved.get().unwrap();
+        exporter.bytes(MotionFile::Glb).unwrap();
+        assert!(std::ptr::eq(solved, exporter.animations().unwrap()));
     }
 }

@@ -131,24 +131,13 @@ pub fn read_vector(bytes: &[u8], length: usize) -> Result<Vec<f32>> {
 /// # Errors
 /// `file_not_found`, `permission_denied`, `io`; `npy_too_large`.
 pub fn load(path: &Path) -> Result<Vec<u8>> {
-    use std::io::Read;
-    let file = std::fs::File::open(path).map_err(|e| Error::io("open", path, e))?;
-    let mut bytes = Vec::new();
-    // One byte more than allowed, so that a file that grows or lies about its size is caught too.
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|e| Error::io("read", path, e))?;
-    check_size(bytes.len() as u64)?;
-    Ok(bytes)
+    super::load(path, MAX_BYTES)?.ok_or_else(too_large)
 }
 
-fn check_size(bytes: u64) -> Result<()> {
-    if bytes > MAX_BYTES {
-        let limit = MAX_BYTES >> 20;
-        return Err(Error::invalid(
-            "npy_too_large",
-            format!("the npy file is larger than {limit} MB; split it into shorter clips"),
-        ));
-    }
-    Ok(())
+fn too_large() -> Error {
+    let limit = MAX_BYTES >> 20;
+    let message = format!("the npy file is larger than {limit} MB; split it into shorter clips");
+    Error::invalid("npy_too_large", message)
 }
 
 fn corrupt(what: impl Into<String>) -> Error {
@@ -161,7 +150,9 @@ fn wrong_shape(shape: &[usize], expected: &str) -> Error {
 
 /// Header and body, both within bounds.
 fn open(bytes: &[u8]) -> Result<(npyz::NpyHeader, &[u8])> {
-    check_size(bytes.len() as u64)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(too_large());
+    }
     let text = header_text(bytes)?;
     check_header_text(text)?;
     let mut body = bytes;

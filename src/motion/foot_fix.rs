@@ -98,10 +98,16 @@ impl FootFix {
     }
 }
 
-/// Mean of the 25–50 % quantile slice of each frame's lowest foot joint; 0 above [`HIGHEST_FLOOR`].
+/// As [`standing_height`]; 0 above [`HIGHEST_FLOOR`].
+pub fn floor_height(joints: &[Pose]) -> f32 {
+    let height = standing_height(joints);
+    if height > HIGHEST_FLOOR { 0.0 } else { height }
+}
+
+/// Mean of the 25–50 % quantile slice of each frame's lowest foot joint.
 ///
 /// Below two frames the slice is empty (upstream yields NaN): then the floor stays where it is.
-pub fn floor_height(joints: &[Pose]) -> f32 {
+pub fn standing_height(joints: &[Pose]) -> f32 {
     let mut lowest: Vec<f32> =
         joints.iter().map(|pose| FEET.iter().map(|&j| pose[j][1]).fold(f32::INFINITY, f32::min)).collect();
     lowest.sort_by(f32::total_cmp);
@@ -109,8 +115,7 @@ pub fn floor_height(joints: &[Pose]) -> f32 {
     if slice.is_empty() {
         return 0.0;
     }
-    let mean = (slice.iter().copied().map(f64::from).sum::<f64>() / slice.len() as f64) as f32;
-    if mean > HIGHEST_FLOOR { 0.0 } else { mean }
+    (slice.iter().copied().map(f64::from).sum::<f64>() / slice.len() as f64) as f32
 }
 
 /// 2t³ − 3t² + 1: from 1 at t = 0 to 0 at t = 1, level at both ends.

@@ -3,7 +3,7 @@
 use super::body_parts::{ARMS, BodyParts, HIPS, LEGS, TORSO};
 use super::calm::calmed;
 use super::contact::Contacts;
-use super::foot_fix::{FootFix, floor_height};
+use super::foot_fix::{FootFix, floor_height, standing_height};
 use super::haste::unhurried;
 use super::planting::Planting;
 use super::ramp::Ramp;
@@ -165,7 +165,8 @@ impl Splice<'_> {
 /// stand wherever their files have them.
 pub fn floors(fixed: &Motion) -> [f32; 2] {
     fixed.persons.each_ref().map(|person| {
-        let floor = floor_height(&person.positions);
+        // However high: a stage is a floor, too.
+        let floor = standing_height(&person.positions);
         if floor.abs() < NEAR { 0.0 } else { floor }
     })
 }

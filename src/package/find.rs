@@ -91,8 +91,13 @@ pub struct Surroundings {
 impl SearchPath {
     /// The places of this process.
     pub fn from_env() -> Self {
+        Self::with_folders(std::env::var_os(MODELS_VARIABLE))
+    }
+
+    /// The places of this process, with these folders (separated as in `PATH`) in place of those of `DUET_MODELS`.
+    pub fn with_folders(folders: Option<OsString>) -> Self {
         Self::new(Surroundings {
-            variable: std::env::var_os(MODELS_VARIABLE),
+            variable: folders,
             program: std::env::current_exe().ok(),
             repository: std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from),
             here: std::env::current_dir().ok(),

@@ -32,3 +32,40 @@ impl KnownPrompts {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_passes_is_within_the_bounds_and_comes_back(
+            noise in "(near|prompts|more|[]= \\[\"',.0-9a-z\n-]){0,40}",
+            near in any::<f32>(),
+            prompts in prop::collection::vec(".{0,210}", 0..5),
+        ) {
+            let known = KnownPrompts { near, prompts };
+            for read in [toml::from_str(&noise).ok(), Some(known)].into_iter().flatten() {
+                if read.check().is_ok() {
+                    prop_assert!((-1.0..=1.0).contains(&read.near) && (2..=MOST).contains(&read.prompts.len()));
+                    prop_assert!(read.prompts.iter().all(|text| (1..=LONGEST).contains(&text.chars().count())));
+                    let written = toml::to_string(&read).unwrap();
+                    prop_assert_eq!(toml::from_str::<KnownPrompts>(&written).unwrap(), read);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_refused() {
+        let lines = |count: usize| vec!["they bow".to_owned(); count];
+        let is_good = |near, prompts| KnownPrompts { near, prompts }.check().is_ok();
+        assert!(is_good(0.8, lines(2)) && is_good(-1.0, lines(MOST)));
+        assert!(!is_good(0.8, lines(1)) && !is_good(0.8, lines(MOST + 1)));
+        assert!(![f32::NAN, f32::INFINITY, 1.1].iter().any(|&near| is_good(near, lines(2))));
+        for bad in [String::new(), " ".into(), "a\u{7}".into(), "x".repeat(LONGEST + 1)] {
+            assert!(!is_good(0.8, vec![bad, "they bow".into()]));
+        }
+    }
+}

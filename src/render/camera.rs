@@ -95,6 +95,29 @@ impl fmt::Display for Camera {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_in_range_and_written_the_same(
+            noise in ".{0,24}",
+            numbers in "[-+]?[0-9.einfa]{1,6}(, ?[-+]?[0-9.e]{1,6}){1,2}",
+        ) {
+            for camera in [noise.parse::<Camera>(), numbers.parse()].into_iter().flatten() {
+                prop_assert!(AZIMUTH.contains(&camera.azimuth) && ELEVATION.contains(&camera.elevation));
+                prop_assert!(camera.distance.is_none_or(|metres| DISTANCE.contains(&metres)));
+                prop_assert_eq!(camera.to_string().parse::<Camera>().unwrap(), camera);
+            }
+        }
+
+        #[test]
+        fn every_camera_comes_back(
+            azimuth in AZIMUTH, elevation in ELEVATION, distance in prop::option::of(DISTANCE),
+        ) {
+            let camera = Camera::new(azimuth, elevation, distance).unwrap();
+            prop_assert_eq!(camera.to_string().parse::<Camera>().unwrap(), camera);
+        }
+    }
 
     #[test]
     fn two_or_three_numbers_in_range() {

@@ -16,7 +16,7 @@ use std::time::Instant;
 pub struct About {
     /// Of the program.
     pub version: &'static str,
-    /// The commit it was built from, where whoever built it said so (`DUET_REVISION`).
+    /// The commit it was built from, where whoever built it said so (`DUET_REVISION`) or git did (`build.rs`).
     pub revision: &'static str,
     /// Where models compute: `cpu` or `cuda`.
     pub device: &'static str,
@@ -29,7 +29,8 @@ pub struct About {
 impl About {
     /// This program, on this device.
     pub fn new(device: &'static str, precision: &'static str) -> Self {
-        let revision = option_env!("DUET_REVISION").unwrap_or("unknown");
+        let revision =
+            option_env!("DUET_REVISION").filter(|revision| !revision.is_empty()).unwrap_or("unknown");
         Self { version: env!("CARGO_PKG_VERSION"), revision, device, precision, started: Instant::now() }
     }
 }

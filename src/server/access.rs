@@ -83,14 +83,36 @@ fn secret(headers: &HeaderMap) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    /// What is read from a header of these bytes, where they can be one.
+    fn read(value: &[u8]) -> Option<String> {
+        secret(&HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_bytes(value).ok()?)]))
+    }
+
+    proptest! {
+        #[test]
+        fn a_secret_is_no_longer_than_what_was_sent(
+            noise in prop::collection::vec(any::<u8>(), 0..40),
+            scheme in "(?i)(bearer|basic|digest) {0,2}",
+            rest in "[ -~]{0,40}",
+        ) {
+            for value in [noise, (scheme + &rest).into_bytes()] {
+                prop_assert!(read(&value).is_none_or(|secret| secret.len() < value.len()));
+            }
+        }
+
+        #[test]
+        fn every_key_is_read_from_both_schemes(user in "[^:]{0,12}", key in "[!-~]{1,80}", password in ".{0,40}") {
+            prop_assert_eq!(read(format!("Bearer {key}").as_bytes()), Some(key));
+            let basic = BASE64_STANDARD.encode(format!("{user}:{password}"));
+            prop_assert_eq!(read(format!("Basic {basic}").as_bytes()), Some(password));
+        }
+    }
 
     #[test]
     fn keys_are_read_from_both_schemes() {
-        let read = |value: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(AUTHORIZATION, value.parse().unwrap());
-            secret(&headers)
-        };
+        let read = |value: &str| read(value.as_bytes());
         assert_eq!(read("Bearer duet_1").as_deref(), Some("duet_1"));
         assert_eq!(read("bearer  duet_1 ").as_deref(), Some("duet_1"));
         assert_eq!(read("Basic YW5uYTpkdWV0XzE=").as_deref(), Some("duet_1"));

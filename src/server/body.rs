@@ -2,7 +2,7 @@
 
 use super::problem::Problem;
 use axum::extract::Request;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use std::sync::Arc;
@@ -43,6 +43,13 @@ pub async fn read_json(
             "send JSON, with the header content-type: application/json",
         ));
     }
+    if is_encoded(request.headers()) {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "send the JSON as it is, without content-encoding: nothing is decompressed here",
+        ));
+    }
     tokio::time::timeout(patience, read(request, limit, large)).await.unwrap_or_else(|_| {
         Err(Problem::new(
             StatusCode::REQUEST_TIMEOUT,
@@ -58,6 +65,11 @@ fn is_json(headers: &HeaderMap) -> bool {
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split(';').next())
         .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// Compressed, in whatever way: a few bytes could stand for gigabytes.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_ENCODING).iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 async fn read(request: Request, limit: usize, large: &Arc<Semaphore>) -> Result<Body, Problem> {

@@ -31,6 +31,7 @@ pub async fn edit(
     // Before any file is read: who may not ask for a generation now is not to keep the readers from others.
     let share = caller.place()?;
     let (body, engine) = (std::mem::take(&mut question.body), state.engine.clone());
+    let owner = caller.name().map(str::to_owned);
     // Files in the body take a while to read, and room. The semaphore is never closed.
     let turn = state.reading.clone().acquire_owned().await.ok();
     let edit = off_thread(move || {
@@ -38,6 +39,10 @@ pub async fn edit(
         let raw = RawEdit::from_json(&body.bytes)?;
         // Its files are decoded; the answer may be minutes away, and others wait for the place.
         drop(body);
+        // Which model made a parent is known only once that is read.
+        if raw.parent.is_none() || raw.how.model.is_some() {
+            engine.look(raw.how.model.as_deref(), owner.as_deref())?;
+        }
         engine.prepare(raw).map_err(blame_the_caller)
     })
     .await?;

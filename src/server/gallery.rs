@@ -48,3 +48,28 @@ fn read_before(text: &str) -> Result<MotionId, Problem> {
         Problem::new(StatusCode::BAD_REQUEST, "invalid_before", message)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn limits_and_places_are_theirs_or_refused(limit in ".{0,12}|[+-]?[0-9]{1,24}", before in ".{0,40}|[0-9a-fA-F]{30,34}") {
+            if let Ok(limit) = read_limit(&limit) {
+                prop_assert!((1..=MAX_PAGE).contains(&limit));
+            }
+            if let Ok(id) = read_before(&before) {
+                prop_assert_eq!(id.to_string(), before);
+            }
+        }
+
+        #[test]
+        fn every_limit_and_every_name_is_read(limit in 1..=MAX_PAGE, id in any::<[u8; 16]>()) {
+            prop_assert_eq!(read_limit(&limit.to_string()).unwrap(), limit);
+            let id = MotionId::from(id);
+            prop_assert_eq!(read_before(&id.to_string()).unwrap(), id);
+        }
+    }
+}

@@ -118,14 +118,15 @@ pub async fn told(state: &AppState, question: &Question, job: &Job) -> Result<Re
 
 async fn motion(finished: Arc<Finished>, form: Form) -> Result<Response, Problem> {
     let headers = [(CONTENT_TYPE, form.media_type()), (CACHE_CONTROL, "no-store"), (VARY, "accept")];
+    let timings = motions::timings(&finished);
     let Form::File(file) = form else {
         let json = off_thread(move || motions::answer(&finished)).await?;
-        return Ok((headers, json).into_response());
+        return Ok((headers, timings, json).into_response());
     };
     let file = ResultFile { sample: 0, content: Content::Shown(file) };
     let names = motions::names(&finished, file);
     let bytes = off_thread(move || file.bytes(&finished)).await?;
-    Ok((headers, names, bytes).into_response())
+    Ok((headers, timings, names, bytes).into_response())
 }
 
 /// The caller's or the server's time is over.

@@ -1,5 +1,6 @@
 //! Is the server alive, and is it ready? A full queue is health. A model that cannot be loaded, is being loaded or gives no
-//! sign of life is not readiness; one that hangs cannot be mended from within, so then a supervisor should start the server anew.
+//! sign of life is not readiness. One that hangs is given up and another thread loads it again; where that hangs, too, and again, a
+//! supervisor should start the server anew.
 
 use super::AppState;
 use crate::engine::{Health, Phase};

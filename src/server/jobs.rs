@@ -92,8 +92,11 @@ fn respond(status: StatusCode, app: &AppState, job: &Job) -> Answered {
     Ok((status, headers, body).into_response())
 }
 
-/// The answer to the request that made the job.
+/// The answer to the request that made the job, once that has [begun](Job::begun).
 pub fn accepted(app: &AppState, job: &Job) -> Answered {
+    if let Some(error) = job.refusal() {
+        return Err(Problem::from(&*error));
+    }
     let mut response = respond(StatusCode::ACCEPTED, app, job)?;
     let headers = response.headers_mut();
     headers.insert("preference-applied", HeaderValue::from_static("respond-async"));

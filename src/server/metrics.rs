@@ -68,6 +68,7 @@ pub struct Metrics {
     requests: Family<Answer, Counter>,
     request_seconds: Histograms<Route>,
     problems: Family<Reason, Counter>,
+    lost: Family<Reason, Counter>,
     queue_seconds: Histograms<Model>,
     stage_seconds: Histograms<Stage>,
     batch_size: Histograms<Model>,
@@ -103,6 +104,7 @@ impl Metrics {
             requests: Family::default(),
             request_seconds: seconds(),
             problems: Family::default(),
+            lost: Family::default(),
             queue_seconds: seconds(),
             stage_seconds: seconds(),
             batch_size: histograms(|| Histogram::new(TOGETHER)),
@@ -133,6 +135,11 @@ impl Metrics {
             it.request_seconds.clone(),
         );
         registry.register("problems", "Answers that were problems, by code", it.problems.clone());
+        registry.register(
+            "connections_lost",
+            "Connections that ended without an answer of ours",
+            it.lost.clone(),
+        );
         registry.register_with_unit(
             "queue",
             "Time in a model's queue, of finished generations",
@@ -201,6 +208,11 @@ impl Metrics {
         }
     }
 
+    /// A connection ended before it was over, or was not let in; nothing of that is among the requests.
+    pub fn lost(&self, reason: &'static str) {
+        self.lost.get_or_create(&Reason { reason }).inc();
+    }
+
     /// A generation is finished.
     pub fn finished(&self, finished: &Finished) {
         let model = Model { model: finished.model.clone() };
@@ -236,7 +248,7 @@ impl Metrics {
         }
     }
 
-    fn text(&self) -> Result<String> {
+    pub(super) fn text(&self) -> Result<String> {
         let mut text = String::new();
         encode(&mut text, &self.registry).map_err(|source| {
             Error::internal("metrics", "the figures could not be written").with_source(source)

@@ -7,6 +7,7 @@ use super::{AppState, cache, ranges};
 use crate::engine::{Content, Finished, ResultFile, answer};
 use crate::error::{Error, Result};
 use crate::formats::{Format, mp4_not_built};
+use crate::generate::Timings;
 use crate::render::{Camera, Views};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, RawQuery, State};
@@ -14,6 +15,7 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LOCATION, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
+use std::time::Duration;
 
 type Asked<T> = std::result::Result<Path<T>, PathRejection>;
 type Answered = std::result::Result<Response, Problem>;
@@ -39,8 +41,10 @@ pub async fn motion(
         Form::Json => {
             let etag = format!("\"{id}\"");
             let known = cache::is_known(&headers, &etag);
+            let timings = timings(&finished);
             let json = if known { Vec::new() } else { off_thread(move || answer(&finished)).await? };
-            cache::respond(&headers, &etag, cache::FOREVER, form.media_type(), || json.into())
+            let response = cache::respond(&headers, &etag, cache::FOREVER, form.media_type(), || json.into());
+            (timings, response).into_response()
         }
     };
     response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
@@ -92,7 +96,7 @@ async fn whole_or_part(
     Wanted { file, views, seen_from, media }: Wanted,
     headers: &HeaderMap,
 ) -> Answered {
-    let names = names(&finished, file);
+    let (names, timings) = (names(&finished, file), timings(&finished));
     let etag = format!("\"{}-{}{seen_from}\"", finished.id, file.name(""));
     let is_slow = matches!(file.content, Content::Shown(shown) if shown.is_slow());
     let work = move || file.bytes_from(&finished, views);
@@ -103,7 +107,11 @@ async fn whole_or_part(
     };
     let response = ranges::respond(headers, &etag, cache::FOREVER, media, || bytes.into());
     // A part that cannot be had is a problem, and no file.
-    Ok(if response.status().is_client_error() { response } else { (names, response).into_response() })
+    Ok(if response.status().is_client_error() {
+        response
+    } else {
+        (names, timings, response).into_response()
+    })
 }
 
 /// Where a file is, and what a browser saves it as: several results can lie in one folder.
@@ -114,6 +122,22 @@ pub fn names(finished: &Finished, file: ResultFile) -> [(HeaderName, String); 2]
         (CONTENT_LOCATION, format!("/motions/{id}/{}", file.name(""))),
         (CONTENT_DISPOSITION, format!("attachment; filename=\"{saved}\"")),
     ]
+}
+
+/// `Server-Timing`, for every form of a motion: how long each stage of its making took, in milliseconds, under the names and with the
+/// digits that `timings_ms` of the JSON has.
+pub fn timings(finished: &Finished) -> [(HeaderName, String); 1] {
+    let Timings { text, tokens, decode } = finished.generated.timings;
+    let stages = [
+        ("queue", finished.queue),
+        ("text", text),
+        ("tokens", tokens),
+        ("decode", decode),
+        ("total", finished.total),
+    ];
+    let tenths = |duration: Duration| (duration.as_secs_f64() * 1e3 * 1e1).round() / 1e1;
+    let metrics = stages.map(|(stage, duration)| format!("{stage};dur={:.1}", tenths(duration)));
+    [(HeaderName::from_static("server-timing"), metrics.join(", "))]
 }
 
 /// What `?camera=AZIMUTH,ELEVATION[,DISTANCE]` asks of a film, and its words for the entity tag.

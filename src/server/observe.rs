@@ -65,3 +65,33 @@ fn given_id(request: &Request) -> Option<String> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     ((8..=64).contains(&id.len()) && id.bytes().all(is_plain)).then(|| id.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+    use proptest::prelude::*;
+
+    /// The name that a header of these bytes gives, where they can be one.
+    fn given(id: &[u8]) -> Option<String> {
+        given_id(&axum::http::Request::builder().header(REQUEST_ID, id).body(Body::empty()).ok()?)
+    }
+
+    proptest! {
+        #[test]
+        fn a_name_is_as_it_was_given_and_plain(
+            noise in prop::collection::vec(any::<u8>(), 0..80),
+            nearly in "[a-zA-Z0-9_-]{6,66}[ -~]?",
+            sensible in "[a-zA-Z0-9_-]{8,64}",
+        ) {
+            for value in [noise, nearly.into_bytes()] {
+                if let Some(id) = given(&value) {
+                    prop_assert_eq!(id.as_bytes(), &value);
+                    prop_assert!((8..=64).contains(&id.len()));
+                    prop_assert!(id.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)));
+                }
+            }
+            prop_assert_eq!(given(sensible.as_bytes()), Some(sensible));
+        }
+    }
+}

@@ -103,6 +103,31 @@ pub async fn check(State(state): State<AppState>, request: Request, next: Next) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn an_origin_is_kept_as_it_is_written(
+            noise in ".{0,30}",
+            nearly in "(https?|ftp|HTTP)?:?/{0,3}[a-zA-Z0-9.@:*-]{0,20}(/|\\?a|#b)?",
+        ) {
+            for text in [noise, nearly] {
+                if let Ok(origin) = parse(&text) {
+                    prop_assert_eq!(&origin, &text);
+                    prop_assert_eq!(text.to_lowercase(), text.clone());
+                    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+                    prop_assert!(host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', '@'])));
+                }
+            }
+        }
+
+        #[test]
+        fn every_host_can_be_one(scheme in "https?", host in "[a-z0-9]{1,20}(\\.[a-z]{1,10})?", port in prop::option::of(any::<u16>())) {
+            let port = port.map_or(String::new(), |port| format!(":{port}"));
+            let origin = format!("{scheme}://{host}{port}");
+            prop_assert_eq!(parse(&origin).unwrap(), origin);
+        }
+    }
 
     #[test]
     fn origins_are_what_browsers_send() {

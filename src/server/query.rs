@@ -28,6 +28,27 @@ pub fn read<const N: usize>(uri: &Uri, known: [&str; N]) -> Result<[Option<Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn whatever_stands_there_is_read_or_refused(query in "[a-z0-9=&%+;.,/?!~-]{0,40}|((limit|before|x)=?%?[0-9a-f]{0,3}&?){0,4}") {
+            if let Ok(uri) = format!("/a?{query}").parse::<Uri>()
+                && let Ok(values) = read(&uri, ["limit", "before"])
+            {
+                let read: usize = values.iter().flatten().map(String::len).sum();
+                prop_assert!(read <= query.len());
+            }
+        }
+
+        #[test]
+        fn values_come_as_they_were_meant(limit in ".{0,20}", before in prop::option::of(".{0,20}")) {
+            let escaped = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+            let more = before.as_ref().map_or(String::new(), |before| format!("&before={}", escaped(before)));
+            let uri: Uri = format!("/a?limit={}{more}", escaped(&limit)).parse().unwrap();
+            prop_assert_eq!(read(&uri, ["limit", "before"]).unwrap(), [Some(limit), before]);
+        }
+    }
 
     #[test]
     fn names_are_known_and_come_once() {

@@ -1,17 +1,17 @@
-//! The service on a socket: bind, accept, and an end in good order.
+//! The service on a socket: accept, answer, and an end in good order.
 
+use super::crowd::Crowd;
 use super::patient::Patient;
 use super::{AppState, app};
-use crate::error::{Error, ErrorKind, Result};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 /// A request's line and headers must arrive within this time, and an idle connection is closed after it.
@@ -25,65 +25,30 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Pause after a failed accept, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Take the address before anything slow is done, so that a taken port is known at once.
-///
-/// # Errors
-/// `port_in_use`, `invalid_host`, `cannot_listen`.
-pub fn bind(host: &str, port: u16) -> Result<TcpListener> {
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let no_host = || {
-        let message =
-            format!("{host} is no address of this machine; use 127.0.0.1, or 0.0.0.0 for all its addresses");
-        Error::invalid("invalid_host", message)
-    };
-    let addresses: Vec<SocketAddr> =
-        (bare, port).to_socket_addrs().map_err(|source| no_host().with_source(source))?.collect();
-    let listener = TcpListener::bind(&addresses[..]).map_err(|source| match source.kind() {
-        io::ErrorKind::AddrInUse => Error::new(
-            ErrorKind::Io,
-            "port_in_use",
-            format!("port {port} on {host} is in use; choose another with --port, or let the system choose with --port 0"),
-        ),
-        io::ErrorKind::AddrNotAvailable | io::ErrorKind::InvalidInput => no_host().with_source(source),
-        io::ErrorKind::PermissionDenied => Error::new(
-            ErrorKind::Io,
-            "cannot_listen",
-            format!("not allowed to listen on port {port}; ports from 1024 up need no permission"),
-        ),
-        _ => Error::new(ErrorKind::Io, "cannot_listen", format!("cannot listen on {host} port {port}: {source}")),
-    })?;
-    listener.set_nonblocking(true).map_err(|source| {
-        Error::new(ErrorKind::Io, "cannot_listen", "cannot listen on this port").with_source(source)
-    })?;
-    Ok(listener)
+/// How many connections there may be at a time.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// In all; more wait in the operating system's queue.
+    pub connections: usize,
+    /// Of one address; more are closed at once. 0: no bound.
+    pub per_address: usize,
 }
 
-/// Answer at most `connections` at a time (more wait in the operating system's queue) until `stop` is done. Then the service
-/// says that it is not ready, takes no new connections, and lets requests in flight and jobs finish within the time that
-/// [`TimeLimits::drain`](super::TimeLimits) gives.
-///
-/// # Errors
-/// `cannot_listen`.
-pub async fn serve(
-    listener: TcpListener,
-    state: AppState,
-    connections: usize,
-    stop: impl Future<Output = ()>,
-) -> Result<()> {
-    let listener = tokio::net::TcpListener::from_std(listener).map_err(|source| {
-        Error::new(ErrorKind::Io, "cannot_listen", "cannot listen on this port").with_source(source)
-    })?;
+/// Answer within these bounds until `stop` is done. Then the service says that it is not ready, takes no new connections, and lets
+/// requests in flight and jobs finish within the time that [`TimeLimits::drain`](super::TimeLimits) gives.
+pub async fn serve(listener: TcpListener, state: AppState, bounds: Bounds, stop: impl Future<Output = ()>) {
     let app = app(state.clone());
-    let room = Arc::new(Semaphore::new(connections));
+    let room = Arc::new(Semaphore::new(bounds.connections));
+    let crowd = Crowd::new(bounds.per_address);
     let drain = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
         let accepted = async {
             // The semaphore is never closed, so this waits for room and nothing else.
             let permit = room.clone().acquire_owned().await.ok();
-            listener.accept().await.map(|(stream, _)| (stream, permit))
+            listener.accept().await.map(|(stream, caller)| (stream, caller, permit))
         };
-        let (stream, permit) = tokio::select! {
+        let (stream, caller, permit) = tokio::select! {
             () = &mut stop => break,
             accepted = accepted => match accepted {
                 Ok(accepted) => accepted,
@@ -93,6 +58,11 @@ pub async fn serve(
                     continue;
                 }
             },
+        };
+        let Some(seat) = crowd.seat(caller.ip()) else {
+            tracing::debug!(address = %caller.ip(), "closed a connection: its address has as many as it may");
+            state.metrics.lost("per_address");
+            continue;
         };
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "could not set TCP_NODELAY");
@@ -106,12 +76,15 @@ pub async fn serve(
                 TowerToHyperService::new(app.clone()),
             );
         let connection = drain.watch(connection);
+        let metrics = state.metrics.clone();
         tokio::spawn(async move {
-            // Mostly callers who left or were too slow: no fault of the server.
+            // Callers who left, were too slow or spoke no HTTP: no fault of the server.
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended early");
+                let reason = reason(&error);
+                tracing::debug!(%error, reason, "a connection ended early");
+                metrics.lost(reason);
             }
-            drop(permit);
+            drop((permit, seat));
         });
     }
     state.stopping();
@@ -132,20 +105,18 @@ pub async fn serve(
             tracing::warn!("some requests or jobs did not stop in time and were dropped");
         }
     }
-    Ok(())
 }
 
-/// The address to open in a browser on this machine.
-pub fn url(address: SocketAddr) -> String {
-    let mut address = address;
-    if address.ip().is_unspecified() {
-        let loopback: std::net::IpAddr = match address {
-            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-        };
-        address.set_ip(loopback);
+/// Why a connection ended early, for who counts. What is `unreadable` hyper has answered by itself: 400 or 431, without a body.
+fn reason(error: &hyper::Error) -> &'static str {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>());
+    if error.is_parse() {
+        "unreadable"
+    } else if error.is_timeout() || cause.is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut) {
+        "timeout"
+    } else {
+        "left"
     }
-    format!("http://{address}")
 }
 
 #[cfg(test)]
@@ -153,12 +124,16 @@ mod tests {
     use super::*;
     use crate::engine::Engine;
     use crate::engine::fake::{Control, LIMITS, eventually};
+    use crate::server::listening::bind;
     use crate::server::tests::policy;
     use crate::server::{Policy, TimeLimits};
+    use std::net::SocketAddr;
     use std::sync::atomic::Ordering::SeqCst;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
     use tokio::sync::oneshot;
+
+    const BOUNDS: Bounds = Bounds { connections: 64, per_address: 0 };
 
     async fn ask(address: SocketAddr, body: &str) -> String {
         let mut stream = TcpStream::connect(address).await.unwrap();
@@ -173,38 +148,15 @@ mod tests {
         answer
     }
 
-    #[test]
-    fn addresses_to_open() {
-        for (bound, shown) in [
-            ("127.0.0.1:8080", "http://127.0.0.1:8080"),
-            ("0.0.0.0:80", "http://127.0.0.1:80"),
-            ("[::]:8080", "http://[::1]:8080"),
-            ("192.0.2.7:1", "http://192.0.2.7:1"),
-        ] {
-            assert_eq!(url(bound.parse().unwrap()), shown);
-        }
-    }
-
-    #[test]
-    fn addresses_that_cannot_be_had() {
-        let taken = bind("127.0.0.1", 0).unwrap();
-        let port = taken.local_addr().unwrap().port();
-        assert_eq!(bind("127.0.0.1", port).unwrap_err().code(), "port_in_use");
-        for host in ["192.0.2.1", "no such host", "", "http://localhost"] {
-            assert_eq!(bind(host, 0).unwrap_err().code(), "invalid_host", "{host}");
-        }
-        assert!(bind("localhost", 0).is_ok());
-    }
-
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn callers_who_leave_cancel_and_stopping_lets_the_rest_finish() {
         let control = Arc::new(Control::default());
         let engine = Arc::new(Engine::start(vec![control.spec("fake")], None, LIMITS).unwrap());
         let state = AppState::new(engine, policy()).unwrap();
-        let listener = bind("127.0.0.1", 0).unwrap();
+        let listener = bind("127.0.0.1", 0).unwrap().listen().unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let served = tokio::spawn(serve(listener, state, 64, async { drop(stopped.await) }));
+        let served = tokio::spawn(serve(listener, state, BOUNDS, async { drop(stopped.await) }));
 
         assert!(ask(address, r#"{"prompt":"walk"}"#).await.starts_with("HTTP/1.1 200"));
         // A large body is answered, not cut off.
@@ -224,8 +176,9 @@ mod tests {
         assert!(TcpStream::connect(address).await.is_err(), "no new connections");
         control.open.store(true, SeqCst);
         assert!(last.await.unwrap().starts_with("HTTP/1.1 200"));
-        served.await.unwrap().unwrap();
+        served.await.unwrap();
     }
+
     /// A fake model, and a service in front of it that waits so long for the rest at the end.
     fn service(drain: Duration) -> (Arc<Control>, AppState) {
         let control = Arc::new(Control::default());
@@ -237,7 +190,9 @@ mod tests {
     #[test]
     fn who_is_not_done_at_the_end_is_told_so() {
         let (control, state) = service(Duration::from_millis(50));
-        let listener = bind("127.0.0.1", 0).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.unwrap();
+        let listener = runtime.block_on(async { bind("127.0.0.1", 0).unwrap().listen().unwrap() });
         let address = listener.local_addr().unwrap();
         let caller = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -248,9 +203,7 @@ mod tests {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        let runtime = runtime.unwrap();
-        runtime.block_on(serve(listener, state, 64, begun)).unwrap();
+        runtime.block_on(serve(listener, state, BOUNDS, begun));
         // The process ends now.
         runtime.shutdown_background();
         let answer = caller.join().unwrap();
@@ -260,10 +213,10 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn jobs_that_are_let_in_while_stopping_are_waited_for() {
         let (control, state) = service(Duration::from_secs(20));
-        let listener = bind("127.0.0.1", 0).unwrap();
+        let listener = bind("127.0.0.1", 0).unwrap().listen().unwrap();
         let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let served = tokio::spawn(serve(listener, state.clone(), 64, async { drop(stopped.await) }));
+        let served = tokio::spawn(serve(listener, state.clone(), BOUNDS, async { drop(stopped.await) }));
         let mut submit = async |prompt: &str| {
             let body = format!("{{\"prompt\":\"{prompt}\"}}");
             let request = format!(
@@ -288,8 +241,73 @@ mod tests {
         tokio::time::sleep(Duration::from_millis(200)).await;
         assert!(!served.is_finished());
         control.steps.store(100, SeqCst);
-        served.await.unwrap().unwrap();
+        served.await.unwrap();
         assert_eq!(state.jobs.count(), (0, 2));
         drop(stream);
+    }
+
+    /// Send these bytes; whatever comes back until the end of the connection.
+    async fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let mut answer = Vec::new();
+        // Where the server hangs up at once, sending or receiving may fail instead.
+        if stream.write_all(bytes).await.is_ok() {
+            let _ = stream.read_to_end(&mut answer).await;
+        }
+        String::from_utf8(answer).unwrap()
+    }
+
+    fn has_lost(state: &AppState, reason: &str, count: usize) -> bool {
+        let line = format!("duet_connections_lost_total{{reason=\"{reason}\"}} {count}\n");
+        state.metrics.text().unwrap().contains(&line)
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_is_no_http_is_answered_and_counted() {
+        let (_, state) = service(Duration::ZERO);
+        let listener = bind("127.0.0.1", 0).unwrap().listen().unwrap();
+        let address = listener.local_addr().unwrap();
+        let served = tokio::spawn(serve(listener, state.clone(), BOUNDS, std::future::pending()));
+        // One that does not end, so that nothing of it stays unread.
+        let mut long = "GET /livez HTTP/1.1\r\nhost: localhost\r\nx-long: ".to_owned();
+        long.push_str(&"x".repeat(HEADER_BYTES - long.len()));
+        for (count, (request, status)) in [
+            ("NONSENSE\r\n\r\n", "400"),
+            ("GET /livez HTTP/1.1\r\nhost: localhost\r\nbad name: 1\r\n\r\n", "400"),
+            (long.as_str(), "431"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let answer = exchange(address, request.as_bytes()).await;
+            assert_eq!(answer.get(9..12), Some(status), "{answer}");
+            eventually("it to be counted", || has_lost(&state, "unreadable", count + 1));
+        }
+        let answer =
+            exchange(address, b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(has_lost(&state, "unreadable", 3));
+        served.abort();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn an_address_has_as_many_connections_as_it_may() {
+        let (_, state) = service(Duration::ZERO);
+        let listener = bind("127.0.0.1", 0).unwrap().listen().unwrap();
+        let address = listener.local_addr().unwrap();
+        let bounds = Bounds { per_address: 2, ..BOUNDS };
+        let served = tokio::spawn(serve(listener, state.clone(), bounds, std::future::pending()));
+        let request = b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        // They count as soon as they are there, whatever they ask.
+        let (first, _second) =
+            (TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap());
+        assert_eq!(exchange(address, request).await, "");
+        assert!(has_lost(&state, "per_address", 1));
+        drop(first);
+        let asked = std::time::Instant::now();
+        while !exchange(address, request).await.starts_with("HTTP/1.1 200") {
+            assert!(asked.elapsed() < Duration::from_secs(5), "nobody takes the place of who has left");
+        }
+        served.abort();
     }
 }

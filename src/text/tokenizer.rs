@@ -111,6 +111,40 @@ fn clean(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use std::sync::LazyLock;
+
+    static CLIP: LazyLock<Tokenizer> = LazyLock::new(Tokenizer::clip);
+    static ENTRIES: LazyLock<Vec<Option<(String, bool)>>> = LazyLock::new(|| CLIP.entries());
+
+    proptest! {
+        #[test]
+        fn every_text_fills_the_context(
+            noise in ".{0,80}",
+            marks in "(<\\|?(start|end)_?of_?text\\|?>|&(amp;)?(lt|gt|#x?[0-9a-f]{0,7});|[a-z ']){0,30}",
+            mojibake in "[\u{80}-\u{17f}â€™œžŸ\u{fffd}\u{ff01}-\u{ff5e}]{0,60}",
+        ) {
+            for text in [noise, marks, mojibake] {
+                let Encoded { ids, truncated } = CLIP.encode(&text);
+                prop_assert!(ids.len() == CONTEXT && ids[0] == START);
+                prop_assert!(ids.iter().all(|&id| (id as usize) < VOCABULARY));
+                prop_assert!(ids.contains(&END) && (!truncated || ids[CONTEXT - 1] == END));
+            }
+        }
+
+        #[test]
+        fn words_come_back(text in "[a-z]{1,12}( [a-z]{1,12}){0,8}", spaces in " {1,3}") {
+            let ids = CLIP.ids(&text);
+            let mut read = String::new();
+            for id in &ids {
+                let (letters, ends) = ENTRIES[*id as usize].as_ref().unwrap();
+                read.push_str(letters);
+                read.push_str(if *ends { " " } else { "" });
+            }
+            prop_assert_eq!(read.trim_end(), text.clone());
+            prop_assert_eq!(CLIP.ids(&text.to_uppercase().replace(' ', &spaces)), ids, "neither case nor spaces count");
+        }
+    }
 
     #[test]
     fn entries_name_the_ids_that_words_get() {

@@ -130,6 +130,42 @@ pub fn model_tensors(vars: &BTreeMap<String, Var>) -> Vec<(String, Tensor)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    /// What is read from a checkpoint with these words for its metadata.
+    fn read(words: &str) -> Result<Checkpoint> {
+        let info = HashMap::from([("duet".to_owned(), words.to_owned())]);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), safetensors::serialize(tensors(), Some(info)).unwrap()).unwrap();
+        Checkpoint::load(file.path(), Kind::Vq)
+    }
+
+    proptest! {
+        #[test]
+        fn metadata_of_strangers_is_read_or_refused_by_name(
+            noise in ".{0,60}",
+            nearly in r#"\{("(format|kind|step|best|config|more)":("[a-z]{0,4}"|"vq"|-?[0-9.e]{1,6}|null|\[|\{|1),?){0,6}\}?"#,
+        ) {
+            for words in [noise, nearly] {
+                if let Err(error) = read(&words) {
+                    prop_assert!(
+                        matches!(error.code(), "checkpoint_corrupt" | "checkpoint_format" | "checkpoint_kind"),
+                        "{}", error
+                    );
+                }
+            }
+        }
+
+        #[test]
+        fn metadata_comes_back(step in any::<u64>(), best in prop::option::of(-1e6..1e6), config in ".{0,200}") {
+            let written = Meta::new(Kind::Vq, step, best, config);
+            let back = read(&serde_json::to_string(&written).unwrap()).unwrap().meta;
+            // The last bit of a number is not promised by serde_json.
+            let gap = back.best.unwrap_or_default() - best.unwrap_or_default();
+            prop_assert!(back.best.is_some() == best.is_some() && gap.abs() <= 1e-9);
+            prop_assert_eq!(Meta { best, ..back }, written);
+        }
+    }
 
     fn meta() -> Meta {
         Meta::new(Kind::Vq, 17, Some(0.1 + 0.2), "lr = 1\n".into())

@@ -3,6 +3,7 @@
 use super::losses::{Criterion, LossWeights};
 use super::optim::AdamWConfig;
 use super::quantizer::DEAD_BELOW;
+use super::run_folder::Which;
 use super::schedule::{Decay, Schedule};
 use super::teach::objective::Weights;
 use super::teach::teacher;
@@ -17,7 +18,8 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Curve {
-    /// Upstream's steps down (InterMask spec §3.6, §4.5).
+    /// Steps down, as in the official training: to a tenth after 70 and 85 % of the steps in the VQ-VAE, else to a third after
+    /// 50, 70 and 85 %.
     Multistep,
     /// Half a cosine; better for short trainings.
     Cosine,
@@ -30,9 +32,12 @@ pub struct Common {
     /// Training folder in InterHuman's layout; none for a text training, which lists its own.
     #[serde(default, skip_serializing_if = "is_empty")]
     pub data: PathBuf,
-    /// Run whose newest weights this one started with.
+    /// Run whose weights this one started with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<PathBuf>,
+    /// Which checkpoint of that run; the newest where none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Which>,
     /// Seed of everything random.
     pub seed: u64,
     /// Steps in all.
@@ -244,6 +249,16 @@ impl TextTraining {
         }
     }
 
+    /// Whether `--text` of a new training could have said so: `train`, the package's folder or the run's.
+    pub fn is_called(&self, given: &str) -> bool {
+        match self {
+            Self::Train { .. } => given == "train",
+            Self::Frozen { package: folder, .. } | Self::Taught { run: folder, .. } => {
+                folder == Path::new(given)
+            }
+        }
+    }
+
     /// Factor on the learning rate of the tower's variable `name` (under the tower's prefix); `None` where it stays.
     pub fn rate(&self, name: &str) -> Option<f64> {
         match self {
@@ -390,3 +405,6 @@ pub fn from_toml<T: DeserializeOwned>(text: &str) -> Result<T> {
     toml::from_str(text)
         .map_err(|e| Error::corrupt("config_corrupt", format!("config.toml cannot be read: {e}")))
 }
+
+#[cfg(test)]
+mod tests;

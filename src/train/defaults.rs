@@ -12,6 +12,7 @@ fn common(data: PathBuf, batch: usize) -> Common {
     Common {
         data,
         from: None,
+        checkpoint: None,
         seed: 3407,
         steps: 20_000,
         batch,

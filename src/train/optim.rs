@@ -124,9 +124,10 @@ impl AdamW {
         }
         let norm = total.sqrt();
         if !norm.is_finite() {
-            return Err(Error::internal(
+            return Err(Error::invalid(
                 "training_diverged",
-                "the gradient is no longer finite; resume from the best checkpoint with a lower --lr",
+                "the gradient is no longer finite; start a new run with a lower --lr: of `train vq` and `train transformer` from \
+                 this one's best weights (--from RUN --checkpoint best --lr RATE --out OTHER), of `train text` from the beginning",
             ));
         }
         let scale = clip.map_or(1.0, |limit| (limit / (norm + 1e-6)).min(1.0));
@@ -287,6 +288,7 @@ fn readable<'a>(storage: &'a CpuStorage, layout: &Layout) -> candle_core::Result
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
     use candle_core::Device;
 
     fn setup(weight_decay: f64) -> (Var, AdamW) {
@@ -383,7 +385,7 @@ mod tests {
     fn a_gradient_that_is_not_finite_changes_nothing() {
         let (var, mut adam) = setup(0.0);
         let error = adam.step(&gradient(&[f32::NAN, 0.0, 0.0]), 1e-2, Some(1.0)).unwrap_err();
-        assert_eq!(error.code(), "training_diverged");
+        assert_eq!((error.code(), error.kind()), ("training_diverged", ErrorKind::Invalid));
         assert_eq!(var.to_vec1::<f32>().unwrap(), [1.0, -2.0, 0.5]);
     }
 }

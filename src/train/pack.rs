@@ -2,7 +2,7 @@
 
 use super::checkpoint::{Checkpoint, Kind};
 use super::config::{TextTraining, TransformerTrainConfig, VqTrainConfig, from_toml};
-use super::run_folder::RunFolder;
+use super::run_folder::{RunFolder, Which};
 use super::text_source::{PREFIX, frozen_tensors};
 use super::vocabulary::Vocabulary;
 use crate::data::Folder;
@@ -23,15 +23,6 @@ use std::path::PathBuf;
 
 /// Share of a package's own sentences that may stand alone.
 const STRANGE: f64 = 0.05;
-
-/// Which checkpoint of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Which {
-    /// Best on the held-out split.
-    Best,
-    /// Newest.
-    Latest,
-}
 
 /// What to pack and what the package says about itself.
 #[derive(Clone, Debug)]
@@ -70,10 +61,7 @@ pub struct Packing {
 /// `package_mismatch` when the VQ-VAE run's best checkpoint is not the one that the transformer was trained with.
 pub fn pack(packing: &Packing) -> Result<Package> {
     let run = RunFolder::at(&packing.transformer);
-    let transformer = match packing.which {
-        Which::Best => run.load_best(Kind::Transformer)?,
-        Which::Latest => run.load_latest(Kind::Transformer)?,
-    };
+    let transformer = run.load(packing.which, Kind::Transformer)?;
     let vq = Checkpoint::load(&run.vq(), Kind::Vq)?;
     if let Some(other) = &packing.vq {
         let other = RunFolder::at(other).load_best(Kind::Vq)?;

@@ -3,7 +3,18 @@
 
 use super::checkpoint::{Checkpoint, Kind};
 use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+
+/// Which checkpoint of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Which {
+    /// Best on the held-out split.
+    Best,
+    /// Newest.
+    Latest,
+}
 
 /// Paths inside a training's folder.
 #[derive(Clone, Debug)]
@@ -40,6 +51,14 @@ impl RunFolder {
     /// The echoed settings.
     pub fn read_config(&self) -> Result<String> {
         std::fs::read_to_string(self.config()).map_err(|e| Error::io("read", &self.config(), e))
+    }
+
+    /// The best checkpoint or the newest.
+    pub fn load(&self, which: Which, kind: Kind) -> Result<Checkpoint> {
+        match which {
+            Which::Best => self.load_best(kind),
+            Which::Latest => self.load_latest(kind),
+        }
     }
 
     /// The newest checkpoint.

@@ -5,17 +5,26 @@ use super::masking::SpecialIds;
 use super::transformer_step::TokenBatch;
 use crate::data::{ItemDraws, TextClips};
 use crate::error::Result;
+use crate::models::config::VqConfig;
 use crate::models::vqvae::{GraphMode, PARTS, TIME_STRIDE, VqVae};
 use crate::motion::FEATURES;
 use candle_core::{Device, Tensor};
 use std::collections::HashMap;
 
-/// Frames of silence after a clip that its tokens can feel: beyond the encoder's reach.
+/// Least frames of silence after a clip, see [`margin`].
 const MARGIN: usize = 48;
 /// Frames of an item's padded arrays.
 const ITEM_FRAMES: usize = 300;
 /// Clips encoded at once.
 const TOGETHER: usize = 16;
+
+/// Frames of silence after a clip that its tokens can feel. Of two stages that halve time, each adds its dilations to what the
+/// encoder reaches; where the silence were shorter, a clip's last tokens would depend on how long the others are that are
+/// encoded with it.
+fn margin(config: &VqConfig) -> usize {
+    let dilations = (0..config.depth).map(|block| config.dilation_growth.pow(block as u32)).sum::<usize>();
+    (6 * dilations + 10).next_multiple_of(TIME_STRIDE).max(MARGIN)
+}
 
 /// Part-major token maps of a pair, (5, frames) each.
 #[derive(Clone, Debug)]
@@ -78,7 +87,7 @@ impl<'a> TokenCache<'a> {
             pairs.push(self.clips.item(*index, ItemDraws { exchange_after: false, ..*draws })?);
         }
         let longest = pairs.iter().map(|pair| pair.length).max().unwrap_or(0);
-        let frames = (longest.next_multiple_of(TIME_STRIDE) + MARGIN).min(ITEM_FRAMES);
+        let frames = (longest.next_multiple_of(TIME_STRIDE) + margin(self.vq.config())).min(ITEM_FRAMES);
         let mut values = Vec::with_capacity(2 * pairs.len() * frames * FEATURES);
         for pair in &pairs {
             for motion in &pair.motions {
@@ -101,4 +110,59 @@ impl<'a> TokenCache<'a> {
 
 fn key(index: usize, draws: &ItemDraws) -> Key {
     (index, draws.crop_start, draws.exchange_before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::RawPair;
+    use crate::models::config::{Activation, MotionLayout, Places};
+    use crate::motion::kinematics::tests::walk;
+    use crate::motion::mirror::CaptionRule;
+    use crate::motion::{RawPerson, Stats};
+    use crate::nn::params::Params;
+
+    fn config(depth: usize, dilation_growth: usize) -> VqConfig {
+        VqConfig {
+            layout: MotionLayout::InterHuman,
+            width: 8,
+            code_dim: 8,
+            codes: 256,
+            depth,
+            dilation_growth,
+            activation: Activation::Relu,
+            places: Places::World,
+        }
+    }
+
+    #[test]
+    fn the_silence_is_longer_than_the_encoder_reaches() {
+        let margins = [(1, 3), (2, 3), (3, 3), (2, 6), (8, 8)].map(|(d, g)| margin(&config(d, g)));
+        assert_eq!(margins[..4], [48, 48, 88, 52]);
+        assert!(margins[4] > ITEM_FRAMES, "all of an item");
+    }
+
+    #[test]
+    fn tokens_do_not_depend_on_who_is_encoded_along() {
+        let stats = Stats::new(vec![0.0; FEATURES], vec![1.0; FEATURES]).unwrap();
+        let mut clips = TextClips::new(stats);
+        for frames in [101, 220] {
+            let person = RawPerson::from_y_up(&walk(frames));
+            let pair = RawPair { id: frames.to_string(), persons: [person.clone(), person] };
+            assert!(clips.push(pair, vec!["they walk".to_owned()], false, CaptionRule::Words));
+        }
+        let device = Device::Cpu;
+        let vq = VqVae::new(&config(3, 4), Params::new(3, &device).builder()).unwrap();
+        let item = |clip: usize| (clip, ItemDraws::default());
+        let tokens = |items: &[(usize, ItemDraws)]| {
+            let batch = TokenCache::new(&clips, &vq, ITEM_FRAMES, &device).batch(items).unwrap();
+            (
+                batch.lengths[0],
+                batch.ids.chunks(batch.frames).map(|row| row[..25].to_vec()).collect::<Vec<_>>(),
+            )
+        };
+        let ((length, alone), (_, along)) = (tokens(&[item(0)]), tokens(&[item(0), item(1)]));
+        assert_eq!((length, alone.len()), (25, 2 * PARTS));
+        assert_eq!(alone, along[..2 * PARTS]);
+    }
 }

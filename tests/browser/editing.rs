@@ -4,6 +4,9 @@ use super::{PROMPT, SECONDS, opened, quiet};
 use crate::server::Server;
 use crate::webdriver::Browser;
 use base64::Engine as _;
+use duet::formats::bvh::{Unit, write};
+use duet::formats::{npy, read_person};
+use duet::motion::animation::{Animation, FrameRate};
 use serde_json::{Value, json};
 
 /// Positions of both people: [person][frame][joint][axis].
@@ -147,6 +150,72 @@ fn drop_files(browser: &Browser, files: &[(&str, &[u8])]) {
     ));
 }
 
+/// The person of a file, made as large as people are: the small model knows nothing of people.
+fn of_human_size(file: &[u8]) -> Animation {
+    let mut person = npy::read_person(file).unwrap();
+    let [hip, knee, ankle] = [1, 4, 7].map(|joint| person.positions[0][joint]);
+    let between = |a: [f32; 3], b: [f32; 3]| (0..3).map(|i| (a[i] - b[i]).powi(2)).sum::<f32>().sqrt();
+    let leg = between(hip, knee) + between(knee, ankle);
+    person.positions.iter_mut().flatten().flatten().for_each(|x| *x *= 0.85 / leg);
+    Animation::solve(&person.positions).unwrap()
+}
+
+/// This program's names for joints and Mixamo's, in the order in which one can be replaced after the other.
+const MIXAMO: [(&str, &str); 22] = [
+    ("ROOT pelvis", "ROOT m:Hips"),
+    ("left_hip", "m:LeftUpLeg"),
+    ("right_hip", "m:RightUpLeg"),
+    ("spine3", "m:Spine2"),
+    ("spine2", "m:Spine1"),
+    ("spine1", "m:Spine"),
+    ("left_knee", "m:LeftLeg"),
+    ("right_knee", "m:RightLeg"),
+    ("left_foot", "m:LeftToeBase"),
+    ("right_foot", "m:RightToeBase"),
+    ("left_ankle", "m:LeftFoot"),
+    ("right_ankle", "m:RightFoot"),
+    ("neck", "m:Neck"),
+    ("head", "m:Head"),
+    ("left_shoulder", "m:LeftArm"),
+    ("right_shoulder", "m:RightArm"),
+    ("left_collar", "m:LeftShoulder"),
+    ("right_collar", "m:RightShoulder"),
+    ("left_elbow", "m:LeftForeArm"),
+    ("right_elbow", "m:RightForeArm"),
+    ("left_wrist", "m:LeftHand"),
+    ("right_wrist", "m:RightHand"),
+];
+
+/// The page's own reader gives the frames and places that the server's does, so that a window means the same to both.
+fn is_read_as_by_the_server(browser: &Browser, animation: &Animation) {
+    let at = |fps: f64, unit| write(&animation.at(FrameRate::new(fps).unwrap()), unit);
+    let time = |text: String, written: &str| {
+        let line = text.lines().find(|line| line.starts_with("Frame Time:")).unwrap().to_owned();
+        text.replace(&line, &format!("Frame Time: {written}"))
+    };
+    let mixamo =
+        MIXAMO.iter().fold(at(60.0, Unit::Centimetres), |text, (ours, theirs)| text.replace(ours, theirs));
+    for (what, text) in [
+        ("as written", at(30.0, Unit::Metres)),
+        ("four digits", time(at(30.0, Unit::Metres), "0.0333")),
+        ("a rate between", time(at(50.0, Unit::Centimetres), "0.02")),
+        ("Mixamo's names", time(mixamo, "0.0167")),
+        (
+            "a mark, and small letters",
+            format!("\u{feff}{}", at(30.0, Unit::Metres).replace("HIERARCHY", "hierarchy")),
+        ),
+    ] {
+        let theirs = read_person(text.as_bytes(), 1800).unwrap().positions;
+        let script =
+            format!("return import('/static/bvh.js').then(({{ readBvh }}) => readBvh({}))", json!(text));
+        let page: Vec<Vec<[f64; 3]>> = serde_json::from_value(browser.run(&script)).unwrap();
+        assert_eq!(page.len(), theirs.len(), "{what}");
+        for (page, theirs) in page.iter().flatten().flatten().zip(theirs.iter().flatten().flatten()) {
+            assert!((page - f64::from(*theirs)).abs() < 1e-5, "{what}: {page} {theirs}");
+        }
+    }
+}
+
 #[test]
 fn dropped_files_are_shown_and_get_a_partner() {
     let Some((_held, server, browser)) = opened() else { return };
@@ -160,7 +229,10 @@ fn dropped_files_are_shown_and_get_a_partner() {
     assert_eq!(status, 200);
     let answer: Value = serde_json::from_slice(&answer).unwrap();
     let file = |name: &str| server.get(answer["samples"][0]["files"][name].as_str().unwrap()).1;
-    let (first, second, npy) = (file("00_person1.bvh"), file("00_person2.bvh"), file("00_0.npy"));
+    let npy = file("00_0.npy");
+    let captured = of_human_size(&npy);
+    let first = write(&captured, Unit::Metres).into_bytes();
+    let second = write(&of_human_size(&file("00_1.npy")), Unit::Centimetres).into_bytes();
 
     browser.visit(&format!("http://{}/", server.address));
     browser.wait("the page", 60 * SECONDS, |b| (!b.text("#title").is_empty()).then_some(()));
@@ -171,6 +243,9 @@ fn dropped_files_are_shown_and_get_a_partner() {
     words("dance.mp3 is no motion that can be read here. Drop npy or BVH files");
     drop_files(&browser, &[("broken.npy", b"\x93NUMPY\x01\0")]);
     words("broken.npy cannot be shown: it is not an npy file.");
+    drop_files(&browser, &[("giant.bvh", &file("00_person1.bvh"))]);
+    words("giant.bvh cannot be shown: it holds nobody of human size");
+    is_read_as_by_the_server(&browser, &captured);
     drop_files(&browser, &[("b.bvh", &second), ("a.bvh", &first)]);
     words("nothing was sent to the server");
     assert_eq!(browser.text("#title"), "a.bvh and b.bvh");
@@ -186,7 +261,7 @@ fn dropped_files_are_shown_and_get_a_partner() {
     browser.click("#edit-make");
     browser.wait("the pair", 120 * SECONDS, |b| (b.text("#title") == PROMPT).then_some(()));
     let pair = people(&browser, &server);
-    let given = duet::formats::npy::read_person(&npy).unwrap();
+    let given = npy::read_person(&npy).unwrap();
     assert_eq!((pair.len(), pair[0].len()), (2, given.positions.len()));
     for (shown, given) in pair[0].iter().flatten().flatten().zip(given.positions.iter().flatten().flatten()) {
         assert!((shown - f64::from(*given)).abs() < 1e-3, "the person in the file stays as they are");

@@ -10,7 +10,7 @@ use super::record::{Kept, Made, Means};
 use super::results::{Destination, Plan};
 use crate::engine::{Edited, Engine, Limits, Parent};
 use crate::error::{Error, ErrorKind, Result};
-use crate::formats::npy;
+use crate::formats::{self, npy};
 use crate::generate::edit::{LONGEST, Source, Task};
 use crate::generate::{FRAMES_PER_TOKEN, MIN_FRAMES};
 use crate::motion::Motion;
@@ -32,12 +32,13 @@ pub fn run(args: EditArgs) -> anyhow::Result<()> {
 fn edit(asked: Asked, at_hand: ModelsAtHand, stdout: &mut dyn Write) -> anyhow::Result<()> {
     let Asked { mut raw, source, target } = asked;
     let ModelsAtHand { models, default } = at_hand;
-    let (parent, history) = parent(&source.sources, raw.sample()?)?;
+    let sample = raw.sample()?;
     if target.model.is_some() {
         raw.how.model = Some(default.clone());
     }
     // A mistake is told before anything slow is done: the model is loaded when the work comes to it.
     let engine = Engine::start(models, Some(&default), Limits::default())?;
+    let (parent, history) = parent(&engine, &source.sources, sample)?;
     let edit = engine.prepare_from(raw, parent)?;
     let model = edit.model.clone().unwrap_or(default);
     let edited = Edited { parent: None, sample: edit.sample, task: edit.work.task.clone() };
@@ -57,14 +58,14 @@ fn edit(asked: Asked, at_hand: ModelsAtHand, stdout: &mut dyn Write) -> anyhow::
 }
 
 /// The motion to edit, and what made it where that is known.
-fn parent(sources: &[PathBuf], sample: usize) -> Result<(Parent, Option<Made>)> {
+fn parent(engine: &Engine, sources: &[PathBuf], sample: usize) -> Result<(Parent, Option<Made>)> {
     if let [folder] = sources
         && folder.is_dir()
     {
-        return of_folder(folder, sample);
+        return of_folder(engine, folder, sample);
     }
     let in_file = |path: &PathBuf| {
-        Parent::person(&npy::load(path)?).map_err(|error| {
+        Parent::person(&formats::load_person(path)?).map_err(|error| {
             Error::new(error.kind(), error.code(), format!("{}: {error}", path.display())).with_source(error)
         })
     };
@@ -73,7 +74,7 @@ fn parent(sources: &[PathBuf], sample: usize) -> Result<(Parent, Option<Made>)> 
 }
 
 /// A sample of a result on disk.
-fn of_folder(folder: &Path, sample: usize) -> Result<(Parent, Option<Made>)> {
+fn of_folder(engine: &Engine, folder: &Path, sample: usize) -> Result<(Parent, Option<Made>)> {
     let nothing = || {
         let message = format!(
             "{} holds no sample {sample} of a result with npy files; see what is there, or give two files",
@@ -104,6 +105,9 @@ fn of_folder(folder: &Path, sample: usize) -> Result<(Parent, Option<Made>)> {
         return Err(Error::corrupt("no_result", message));
     }
     let made = kept.made();
+    // A model may have got other weights under its name: then the tokens are no codes of its own, and it encodes the motion.
+    let codes = made.as_ref().and_then(|made| engine.codes(&made.model));
+    let tokens = codes.filter(|codes| kept.is_by_weights(codes)).and_then(|_| kept.tokens(sample));
     let parent = Parent {
         id: None,
         sample,
@@ -114,7 +118,7 @@ fn of_folder(folder: &Path, sample: usize) -> Result<(Parent, Option<Made>)> {
         alone: false,
         source: Source { motion, foot_fixed, tokens: None },
     };
-    Ok((parent.with_tokens(kept.tokens(sample)), made))
+    Ok((parent.with_tokens(tokens), made))
 }
 
 #[cfg(test)]

@@ -27,6 +27,18 @@ fn code(line: &[&str]) -> &'static str {
     run(line).0.unwrap_err().downcast_ref::<Error>().unwrap().code()
 }
 
+fn engine() -> Engine {
+    Engine::start(vec![Arc::new(Control::default()).spec("fake")], Some("fake"), Limits::default()).unwrap()
+}
+
+/// The settings of a result, with other weights in them.
+fn made_by(folder: &Path, weights: &str) {
+    let path = folder.join("settings.json");
+    let mut settings: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    settings["weights"] = serde_json::json!([weights]);
+    fs::write(&path, settings.to_string()).unwrap();
+}
+
 /// A result of two samples, the second with tokens.
 fn result(folder: &Path) -> crate::engine::Finished {
     let mut finished = fake::finished(40, 2);
@@ -39,13 +51,19 @@ fn result(folder: &Path) -> crate::engine::Finished {
 fn a_folder_is_read_as_it_was_written() {
     let folder = tempfile::tempdir().unwrap();
     let finished = result(folder.path());
-    let (read, made) = parent(&[folder.path().to_owned()], 1).unwrap();
+    made_by(folder.path(), &"ab".repeat(32));
+    let engine = engine();
+    let parent = |sample| parent(&engine, &[folder.path().to_owned()], sample);
+    let (read, made) = parent(1).unwrap();
     let sample = &finished.generated.samples[1];
     assert_eq!((&read.source.motion, &read.source.foot_fixed), (&sample.motion, &sample.foot_fixed));
     assert_eq!((&read.source.tokens, read.seed), (&sample.tokens, sample.seed));
     assert_eq!(made.unwrap().prompt, finished.request.prompt);
-    assert!(parent(&[folder.path().to_owned()], 0).unwrap().0.source.tokens.is_none());
-    assert_eq!(parent(&[folder.path().to_owned()], 2).unwrap_err().code(), "no_result");
+    assert!(parent(0).unwrap().0.source.tokens.is_none());
+    assert_eq!(parent(2).unwrap_err().code(), "no_result");
+    // Other weights have the model's name now.
+    made_by(folder.path(), &"cd".repeat(32));
+    assert!(parent(1).unwrap().0.source.tokens.is_none());
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::cli::logging::{LogFormat, LogLevel};
 use crate::error::{Error, Result};
 use crate::nn::precision::Precision;
 use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use serde::Deserialize;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,10 @@ pub struct RawSettings {
     /// Model of requests that name none: a name, or the folder of a package [default: duet-mini, else the first at hand]
     #[arg(long, env = "DUET_MODEL", value_name = "NAME")]
     pub model: Option<String>,
+    /// Folder whose sub-folders are model packages, before all other places where they are looked for (`duet models --help`); several are
+    /// separated as in PATH
+    #[arg(long, env = "DUET_MODELS", value_name = "FOLDER", value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    pub models: Option<PathBuf>,
     /// What matrix products on the CPU round to: bf16 is faster where the CPU has Intel AMX, most with large models; the
     /// same seed then gives a slightly different motion than f32 [default: f32]
     #[arg(long, env = "DUET_PRECISION")]
@@ -85,6 +90,10 @@ pub struct RawSettings {
     /// Connections at a time; more wait [default: 512]
     #[arg(long, env = "DUET_CONNECTIONS", value_name = "N")]
     pub connections: Option<u64>,
+    /// Connections at a time from one client address (of IPv6: from one /64 network); more are closed at once. 0 is no bound, which is
+    /// right behind a proxy: there all connections come from the proxy's address [default: 0]
+    #[arg(long, env = "DUET_PER_ADDRESS", value_name = "N")]
+    pub per_address: Option<u64>,
     // Only in the file: secrets do not belong on command lines, and logs have flags of their own.
     #[arg(skip)]
     pub keys: Option<Vec<RawKey>>,

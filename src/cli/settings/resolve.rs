@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::nn::precision::Precision;
 use crate::server::{Key, Origins, TimeLimits};
 use serde::Serialize;
+use std::ffi::OsString;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -21,6 +22,8 @@ pub struct Settings {
     pub port: u16,
     /// Model of requests that name none.
     pub model: Option<String>,
+    /// Folders of models that go before all others, separated as in `PATH`.
+    pub models: Option<OsString>,
     /// What matrix products round to.
     pub precision: Precision,
     /// Host names answered beside those of this machine.
@@ -37,6 +40,8 @@ pub struct Settings {
     pub times: TimeLimits,
     /// Connections at a time.
     pub connections: usize,
+    /// The same of one address; 0: no bound.
+    pub per_address: usize,
     /// Who may ask; nobody in particular when empty.
     pub keys: Vec<Key>,
 }
@@ -106,6 +111,7 @@ pub(super) fn resolve(args: &SettingsArgs, file: &RawSettings) -> Result<(Settin
     let host = desk.or("host", given.host.clone(), file.host.clone(), "127.0.0.1".to_owned());
     let port = desk.or("port", given.port, file.port, 8080);
     let model = text!(model);
+    let models = desk.pick("models", given.models.clone(), file.models.clone());
     let precision = desk.or("precision", given.precision, file.precision, Precision::default());
     let allow_host = text!(allow_host).unwrap_or_default();
     let origins = Origins::new(&text!(allow_origin).unwrap_or_default())
@@ -125,6 +131,7 @@ pub(super) fn resolve(args: &SettingsArgs, file: &RawSettings) -> Result<(Settin
     let drain = number!(drain, 10, 0..=3600);
     let stall = number!(stall, 120, 1..=86_400);
     let connections = number!(connections, 512, 1..=100_000);
+    let per_address = number!(per_address, 0, 0..=100_000);
     let keys = file.keys.as_deref().unwrap_or_default();
     let keys = keys.iter().map(key).collect::<Result<Vec<_>>>()?;
     desk.account(file);
@@ -132,6 +139,7 @@ pub(super) fn resolve(args: &SettingsArgs, file: &RawSettings) -> Result<(Settin
         host,
         port,
         model,
+        models: models.map(PathBuf::into_os_string),
         precision,
         allow_host,
         origins,
@@ -141,6 +149,7 @@ pub(super) fn resolve(args: &SettingsArgs, file: &RawSettings) -> Result<(Settin
             results: usize::MAX,
             result_bytes: (keep as usize).saturating_mul(1 << 20),
             batch_tokens: batch_tokens as usize,
+            stall: Some(Duration::from_secs(stall)),
         },
         data: if no_data { None } else { data_dir.or_else(usual_folder) }.map(|folder| Data {
             folder,
@@ -159,6 +168,7 @@ pub(super) fn resolve(args: &SettingsArgs, file: &RawSettings) -> Result<(Settin
             ..TimeLimits::default()
         },
         connections: connections as usize,
+        per_address: per_address as usize,
         keys,
     };
     Ok((settings, desk.lines))

@@ -40,6 +40,18 @@ fn flags_go_before_the_file_and_the_file_before_defaults() {
 }
 
 #[test]
+fn folders_of_models_and_the_bound_of_an_address_are_settings_like_the_others() {
+    let (settings, lines) = with_file("models = \"a\"\nper_address = 8\n", &["--models", "b"]).unwrap();
+    assert_eq!((settings.models.as_deref(), settings.per_address), (Some("b".as_ref()), 8));
+    assert_eq!(origin(&lines, "models"), Origin::Flag("--models".into()));
+    let (settings, _) = with_file("", &[]).unwrap();
+    assert_eq!(settings.per_address, 0);
+    // As `PATH`, it may name no folder at all.
+    assert_eq!(given(&["--models", ""]).resolve().unwrap().0.models.as_deref(), Some("".as_ref()));
+    assert_eq!(with_file("per_address = 100001", &[]).unwrap_err().code(), "invalid_setting");
+}
+
+#[test]
 fn variables_stand_between_flags_and_file() {
     // What clap reads from the environment arrives here as a name in `from_environment`; `tests/config.rs` sets real ones.
     let mut args = given(&["--queue", "4"]);
@@ -94,10 +106,11 @@ fn the_manual_tells_the_true_defaults() {
     }
 }
 
-const NAMES: [&str; 25] = [
+const NAMES: [&str; 27] = [
     "host",
     "port",
     "model",
+    "models",
     "precision",
     "allow_host",
     "allow_origin",
@@ -111,6 +124,7 @@ const NAMES: [&str; 25] = [
     "drain",
     "stall",
     "connections",
+    "per_address",
     "log_level",
     "log_format",
     "keys",

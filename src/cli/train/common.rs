@@ -1,5 +1,7 @@
 //! What the trainings have in common at the command line.
 
+use crate::data::folder::Reader;
+use crate::data::{Folder, Split};
 use crate::error::{Error, Result};
 use crate::nn::precision::Precision;
 use crate::train::Outcome;
@@ -7,7 +9,7 @@ use crate::train::checkpoint::{Checkpoint, Kind};
 use crate::train::config::{
     Common, Curve, TextTrainConfig, TransformerTrainConfig, VqTrainConfig, from_toml, to_toml,
 };
-use crate::train::run_folder::RunFolder;
+use crate::train::run_folder::{RunFolder, Which};
 use clap::Args;
 use serde::{Serialize, de::DeserializeOwned};
 use std::path::{Path, PathBuf};
@@ -24,10 +26,15 @@ pub struct CommonArgs {
     /// Go on with the run in --out; only steps and the three intervals may differ from what it was started with
     #[arg(long)]
     pub resume: bool,
-    /// Start a new run with the weights of this one (its newest checkpoint) instead of random ones; dimensions must be the
-    /// same, all else may differ
+    /// Start a new run with the weights of this one instead of random ones; dimensions must be the same, all else may differ
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
     pub from: Option<PathBuf>,
+    /// Which checkpoint of --from: best goes back to before a training went astray [default: latest]
+    #[arg(long, requires = "from")]
+    checkpoint: Option<Which>,
+    /// Replaces the model's own dropout rates (0.2 in the VQ-VAE and the transformer, 0.1 in the text head)
+    #[arg(long)]
+    dropout: Option<f32>,
     #[command(flatten)]
     pace: PaceArgs,
 }
@@ -56,9 +63,6 @@ pub struct PaceArgs {
     /// Bound of the gradient's global norm, 0 for none
     #[arg(long)]
     clip: Option<f64>,
-    /// Replaces the model's own dropout rates (0.2 in the VQ-VAE and the transformer, 0.1 in the text head)
-    #[arg(long)]
-    dropout: Option<f32>,
     /// What matrix products on the CPU round to: bf16 is several times as fast where the CPU has Intel AMX [default: f32]
     #[arg(long)]
     precision: Option<Precision>,
@@ -91,7 +95,6 @@ impl PaceArgs {
         set(&mut common.validate_every, self.validate_every);
         set(&mut common.save_every, self.save_every);
         set(&mut common.log_every, self.log_every);
-        common.dropout = self.dropout.or(common.dropout);
     }
 }
 
@@ -100,12 +103,15 @@ impl CommonArgs {
     pub fn apply(&self, common: &mut Common) {
         set(&mut common.data, self.data.clone());
         common.from = self.from.clone().or(common.from.take());
+        common.checkpoint = self.checkpoint.or(common.checkpoint);
+        common.dropout = self.dropout.or(common.dropout);
         self.pace.apply(common);
     }
 
     /// The checkpoint of --from.
     pub fn first_weights(&self, kind: Kind) -> Result<Option<Checkpoint>> {
-        self.from.as_deref().map(|run| RunFolder::at(run).load_latest(kind)).transpose()
+        let which = self.checkpoint.unwrap_or(Which::Latest);
+        self.from.as_deref().map(|run| RunFolder::at(run).load(which, kind)).transpose()
     }
 
     pub fn need_data(&self) -> Result<PathBuf> {
@@ -133,7 +139,7 @@ fn same_training(mut a: Common, b: &Common) -> bool {
     a == *b
 }
 
-fn settings_differ() -> Error {
+pub fn settings_differ() -> Error {
     Error::invalid(
         "run_settings",
         "the run was started with other settings; leave them out to go on with it, or start a new one with another --out",
@@ -200,15 +206,23 @@ pub fn check_first_weights(same_dimensions: bool) -> Result<()> {
     ))
 }
 
-/// A folder without a held-out split trains without validation.
-pub fn or_none<T>(held_out: Result<T>, none: impl FnOnce() -> T) -> Result<T> {
-    match held_out {
-        Err(error) if matches!(error.code(), "file_not_found" | "data_no_clips") => {
-            eprintln!("the training folder has no usable held-out split (val): training without validation");
-            Ok(none())
-        }
-        other => other,
+/// The held-out split; a folder whose split/val.txt is missing or empty trains without validation. A split that names what
+/// cannot be read is a fault, as in the training split.
+pub fn held_out<T>(
+    folder: &Folder,
+    reader: Reader,
+    load: impl FnOnce() -> Result<T>,
+    none: impl FnOnce() -> T,
+) -> Result<T> {
+    let ids = match folder.ids(Split::Val, reader) {
+        Err(error) if error.code() == "file_not_found" => Vec::new(),
+        ids => ids?,
+    };
+    if ids.is_empty() {
+        eprintln!("the training folder has no held-out split (split/val.txt): training without validation");
+        return Ok(none());
     }
+    load()
 }
 
 /// Say how it ended and what to do next.

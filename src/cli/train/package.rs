@@ -2,9 +2,10 @@
 
 use crate::error::{Error, Result};
 use crate::package::examples;
-use crate::train::pack::{Packing, Which, pack};
+use crate::train::pack::{Packing, pack};
+use crate::train::run_folder::Which;
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Pack a finished training as a model package: weights in half precision, checked and moved into place as a whole.
 ///
@@ -19,10 +20,10 @@ pub struct PackageArgs {
     /// Run folder of the VQ-VAE: refuse if the transformer was trained with another one
     #[arg(long, value_name = "RUN")]
     vq: Option<PathBuf>,
-    /// Folder of the package; its last part is the model's name unless --name is given
+    /// Folder of the package, whose last part is the model's name
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Name of the model; the last part of --out
+    /// Name of the model, where --out is the folder to put it into [default: the last part of --out]
     #[arg(long)]
     name: Option<String>,
     /// Which checkpoint of the transformer
@@ -56,12 +57,8 @@ pub struct PackageArgs {
 }
 
 pub fn run(args: &PackageArgs) -> Result<()> {
-    let wrong = || Error::invalid("model_name", "--out must end in the model's name, as in models/salsa");
-    let last = args.out.file_name().and_then(|name| name.to_str()).ok_or_else(wrong)?;
-    let name = args.name.clone().unwrap_or_else(|| last.to_owned());
-    if name != last {
-        return Err(wrong());
-    }
+    let (root, name) = place(&args.out, args.name.as_deref())?;
+    let out = root.join(&name);
     let read = |path: &Option<PathBuf>| {
         let text = |path: &PathBuf| std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e));
         path.as_ref().map(text).transpose()
@@ -71,7 +68,7 @@ pub fn run(args: &PackageArgs) -> Result<()> {
         transformer: args.transformer.clone(),
         vq: args.vq.clone(),
         which: args.checkpoint,
-        root: args.out.parent().map(PathBuf::from).unwrap_or_default(),
+        root,
         title: args.title.clone().unwrap_or_else(|| name.clone()),
         name,
         knows: args.knows.clone(),
@@ -83,6 +80,36 @@ pub fn run(args: &PackageArgs) -> Result<()> {
         replace: args.replace,
     })?;
     let bytes: u64 = made.manifest().files.iter().map(|(_, file)| file.bytes).sum();
-    println!("{}: {:.1} MB", args.out.display(), bytes as f64 / 1e6);
+    println!("{}: {:.1} MB", out.display(), bytes as f64 / 1e6);
     Ok(())
+}
+
+/// Where packages lie, and the name of the new one. `--out models/salsa`, `--out models --name salsa` and both said at once are
+/// the same.
+fn place(out: &Path, name: Option<&str>) -> Result<(PathBuf, String)> {
+    let last = out.file_name().and_then(|last| last.to_str());
+    match (name, last) {
+        (Some(name), last) if last != Some(name) => Ok((out.to_owned(), name.to_owned())),
+        (_, Some(last)) => Ok((out.parent().map(PathBuf::from).unwrap_or_default(), last.to_owned())),
+        (_, None) => {
+            Err(Error::invalid("model_name", "--out must end in the model's name, as in models/salsa"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_said_by_the_folder_by_the_flag_or_by_both() {
+        let salsa = (PathBuf::from("models"), "salsa".to_owned());
+        for (out, name) in
+            [("models/salsa", None), ("models/salsa", Some("salsa")), ("models", Some("salsa"))]
+        {
+            assert_eq!(place(Path::new(out), name).unwrap(), salsa, "{out} {name:?}");
+        }
+        assert_eq!(place(Path::new(".."), None).unwrap_err().code(), "model_name");
+        assert_eq!(place(Path::new(".."), Some("salsa")).unwrap().0, Path::new(".."));
+    }
 }

@@ -95,6 +95,7 @@ impl TextArgs {
             common: Common {
                 data: PathBuf::new(),
                 from: None,
+                checkpoint: None,
                 seed: 3407,
                 steps: 2000,
                 batch: 24,

@@ -1,7 +1,8 @@
 //! `duet train transformer`.
 
-use super::common::{CommonArgs, check_first_weights, conclude, or_none, resumed, set};
+use super::common::{CommonArgs, check_first_weights, conclude, held_out, resumed, set, settings_differ};
 use crate::cli::device;
+use crate::data::folder::Reader;
 use crate::data::{Folder, Split, TextClips};
 use crate::error::{Error, Result};
 use crate::models::config::{ClipTextConfig, InterMConfig, TextHeadConfig, WordAttention};
@@ -150,6 +151,9 @@ impl TransformerArgs {
     fn apply(&self, config: &mut TransformerTrainConfig) -> Result<()> {
         self.common.apply(&mut config.common);
         set(&mut config.vq, self.vq.clone());
+        if self.text.as_deref().is_some_and(|given| !config.text.is_called(given)) {
+            return Err(settings_differ());
+        }
         match &mut config.text {
             TextTraining::Train { tower } => {
                 set(&mut tower.width, self.text_width);
@@ -232,8 +236,8 @@ pub fn run(args: &TransformerArgs) -> Result<()> {
     let folder = Folder::open(&config.common.data)?;
     let stats = stats_of(&vq)?;
     let clips = TextClips::load(&folder, Split::Train, &stats, true, |_, _| ())?;
-    let held_out = TextClips::load(&folder, Split::Val, &stats, false, |_, _| ());
-    let held_out = or_none(held_out, || TextClips::new(stats.clone()))?;
+    let load = || TextClips::load(&folder, Split::Val, &stats, false, |_, _| ());
+    let held_out = held_out(&folder, Reader::Text, load, || TextClips::new(stats.clone()))?;
     let vq_config: VqTrainConfig = from_toml(&vq.meta.config)?;
     let vq = VqVae::new(&vq_config.model, VarBuilder::from_tensors(vq.model(), DType::F32, &device))?;
     let mut trainer = match &checkpoint {

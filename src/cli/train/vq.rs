@@ -1,6 +1,6 @@
 //! `duet train vq`.
 
-use super::common::{CommonArgs, check_first_weights, conclude, or_none, resumed, set};
+use super::common::{CommonArgs, check_first_weights, conclude, held_out, resumed, set};
 use crate::cli::device;
 use crate::data::folder::Reader;
 use crate::data::{Folder, Split, VqWindows};
@@ -168,10 +168,10 @@ pub fn run(args: &VqArgs) -> Result<()> {
         None if config.model.places == Places::Body => folder.stats()?.level(),
         None => folder.stats()?,
     };
-    let windows = windows(&folder, Split::Train, &stats, &config)?;
-    let held_out = or_none(windows_of(&folder, &stats, &config), || {
-        VqWindows::new(Vec::new(), &stats, config.window, config.stride)
-    })?;
+    let learned = windows(&folder, Split::Train, &stats, &config)?;
+    let load = || windows(&folder, Split::Val, &stats, &config);
+    let none = || VqWindows::new(Vec::new(), &stats, config.window, config.stride);
+    let held_out = held_out(&folder, Reader::Motion, load, none)?;
     precision::set(config.common.precision)?;
     let device = device::best();
     let mut trainer = match &checkpoint {
@@ -180,20 +180,20 @@ pub fn run(args: &VqArgs) -> Result<()> {
         None => VqTrainer::new(&config, &stats, &device)?,
     };
     drop(checkpoint);
-    let outcome = vq_loop::train(&mut trainer, &windows, &held_out, &run, &Stop::on_signal())?;
+    let outcome = vq_loop::train(&mut trainer, &learned, &held_out, &run, &Stop::on_signal())?;
     conclude("vq", outcome, config.common.steps, &run);
     Ok(())
 }
 
-fn windows_of(folder: &Folder, stats: &Stats, config: &VqTrainConfig) -> Result<VqWindows> {
-    windows(folder, Split::Val, stats, config)
-}
-
+/// Windows of a split. A clip that is listed k times is learned from k times as often; to measure it once is enough.
 fn windows(folder: &Folder, split: Split, stats: &Stats, config: &VqTrainConfig) -> Result<VqWindows> {
     let mut ids = folder.ids(split, Reader::Motion)?;
-    // Windows of a clip that is listed twice are the same windows.
     ids.sort_unstable();
-    ids.dedup();
-    let pairs = ids.iter().map(|id| folder.pair(id)).collect::<Result<Vec<_>>>()?;
-    VqWindows::from_pairs(&pairs, stats, config.window, config.stride)
+    let clips: Vec<&[String]> = ids.chunk_by(|a, b| a == b).collect();
+    let pairs = clips.iter().map(|same| folder.pair(&same[0])).collect::<Result<Vec<_>>>()?;
+    let windows = VqWindows::from_pairs(&pairs, stats, config.window, config.stride)?;
+    Ok(match split {
+        Split::Train => windows.repeated(&clips.iter().map(|same| same.len()).collect::<Vec<_>>()),
+        Split::Val | Split::Test => windows,
+    })
 }

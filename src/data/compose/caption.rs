@@ -2,11 +2,11 @@
 //!
 //! A template is text with alternatives in brackets, which may nest, and slots in braces: `{1}` and `{2}` name the two people,
 //! `{they}` both; `{a}`, `{as}`, `{aing}`, `{aed}` say what the first of them does ("throw", "throws", "throwing", "threw"), and
-//! `{b}` … what the second does. Which of the two tracks is "the first person" is nobody's to say (see [`super::scene::Facts`]).
+//! `{b}` … what the second does. "The first person" is the scene's first, whoever is named first (see [`super::names`]).
 
 use super::draws::Draws;
 use super::inflect::{Form, inflect};
-use super::names::{self, Names};
+use super::names::{self, Mentions, Names};
 use std::collections::BTreeSet;
 
 /// Parts of the body that may be called theirs.
@@ -14,6 +14,9 @@ const BODY: &[&str] = &[
     "hand", "hands", "arm", "arms", "fist", "fists", "foot", "leg", "legs", "knee", "knees", "elbow",
     "shoulder", "head", "face", "mouth",
 ];
+
+/// Stands for "their", "his" or "her" until it is known who does what is said.
+const OWN: &str = "{own}";
 
 /// What a scene's sentences are made of.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +58,7 @@ pub fn alone(does: &[String], draws: &mut Draws) -> Vec<String> {
     let mut seen = BTreeSet::new();
     for _ in 0..3 {
         let name = draws.choice(&names);
-        let phrase = theirs(draws.choice::<String>(does), "their", draws);
+        let phrase = owned(draws.choice::<String>(does), draws).replace(OWN, "their");
         let sentence = if draws.chance(0.3) {
             format!("{name} is {}", inflect(&phrase, Form::Ing))
         } else {
@@ -78,28 +81,31 @@ fn fill(template: &str, does: [&[String]; 2], draws: &mut Draws) -> String {
     let subject =
         ["{1} ", "{2} "].iter().any(|slot| text.starts_with(slot) && text.matches(slot.trim()).count() == 1);
     let people = text.find('{').filter(|&at| text[at..].starts_with("{they}"));
-    let names = names::names(subject, people.is_some(), draws);
-    let Names { earlier, later, again, own } = names;
-    // Who has been named, in order.
-    let mut named: Vec<&str> = Vec::new();
-    let both = names::both(draws);
-    let second_first = match (text.find("{1}"), text.find("{2}")) {
-        (Some(one), Some(two)) => two < one,
-        (None, Some(_)) => true,
+    let places = ["{1}", "{2}"].map(|slot| text.find(slot));
+    let second_first = match places {
+        [Some(one), Some(two)] => two < one,
+        [None, Some(_)] => true,
         _ => false,
     };
-    let owners = if text.contains("{they}") {
-        ["their"; 2]
-    } else if second_first {
-        [own[1], own[0]]
-    } else {
-        own
-    };
-    let phrase = |list: &[String], own, draws: &mut Draws| match list {
+    let earlier = usize::from(second_first);
+    let again = text.matches(["{1}", "{2}"][earlier]).count() > 1;
+    let names = names::names(Mentions { subject, among: people.is_some(), earlier, again }, draws);
+    let Names { earlier, later, again, own } = names;
+    // Who has been named, in order, and who was named last.
+    let mut named: Vec<&str> = Vec::new();
+    let mut last = 0;
+    let both = names::both(draws);
+    // Whoever is not named for themselves has no pronoun of their own.
+    let owners = [0, 1].map(|person| match places[person] {
+        Some(_) if !text.contains("{they}") => own[person ^ usize::from(second_first)],
+        _ => "their",
+    });
+    let phrase = |list: &[String], draws: &mut Draws| match list {
         [] => String::new(),
-        list => theirs(draws.choice::<String>(list), own, draws),
+        list => owned(draws.choice::<String>(list), draws),
     };
-    let phrases = [phrase(does[0], owners[0], draws), phrase(does[1], owners[1], draws)];
+    let phrases = [phrase(does[0], draws), phrase(does[1], draws)];
+    let mut said = [false; 2];
     let mut out = String::with_capacity(text.len() + 40);
     let mut rest = text.as_str();
     while let Some(open) = rest.find('{') {
@@ -110,6 +116,7 @@ fn fill(template: &str, does: [&[String]; 2], draws: &mut Draws) -> String {
         let (person, form) = slot.split_at(1.min(slot.len()));
         match (slot, person) {
             ("1" | "2", _) => {
+                last = usize::from(slot == "2");
                 let known = named.iter().position(|known| *known == slot);
                 match known.unwrap_or(named.len()) {
                     0 if known.is_some() => out.push_str(again),
@@ -129,7 +136,11 @@ fn fill(template: &str, does: [&[String]; 2], draws: &mut Draws) -> String {
                     "ed" => Form::Past,
                     _ => Form::Base,
                 };
-                out.push_str(&inflect(&phrases[usize::from(person == "b")], form));
+                let doer = usize::from(person == "b");
+                // What is said once more, the one named last does as well.
+                let owner = owners[if said[doer] { last } else { doer }];
+                said[doer] = true;
+                out.push_str(&inflect(&phrases[doer], form).replace(OWN, owner));
             }
             _ => {}
         }
@@ -151,8 +162,8 @@ fn choose(template: &str, draws: &mut Draws) -> String {
     text
 }
 
-/// "the right hand" becomes "their right hand" (or his, or hers), now and then.
-fn theirs(phrase: &str, pronoun: &str, draws: &mut Draws) -> String {
+/// "the right hand" becomes somebody's own right hand ([`OWN`]), now and then.
+fn owned(phrase: &str, draws: &mut Draws) -> String {
     if !draws.chance(0.4) {
         return phrase.to_owned();
     }
@@ -166,7 +177,7 @@ fn theirs(phrase: &str, pronoun: &str, draws: &mut Draws) -> String {
                 || (words.get(at + 1).is_some_and(|w| ["left", "right"].contains(w))
                     && is_body(words.get(at + 2))))
     };
-    (0..words.len()).map(|at| if own(at) { pronoun } else { words[at] }).collect::<Vec<_>>().join(" ")
+    (0..words.len()).map(|at| if own(at) { OWN } else { words[at] }).collect::<Vec<_>>().join(" ")
 }
 
 /// Capital, full stop, a slip of the pen: as people write.
@@ -257,11 +268,64 @@ mod tests {
     }
 
     #[test]
+    fn a_number_names_one_person_in_any_order() {
+        let does = [vec!["~walk".to_owned()], vec!["~wait".to_owned()]];
+        let templates = [
+            "{1} {as} while {2} {bs}",
+            "{2} {bs}, {1} {as}, and {2} {bs}",
+            "{1} {as}, {2} {bs}, and {1} {as}",
+            "{2} {bs}",
+            "{they} meet, {2} {bs}, {1} {as}, and {2} {bs}",
+        ];
+        let labels = [
+            ["first", "person one", "person 1", "person A"],
+            ["second", "person two", "person 2", "person B"],
+        ];
+        let (mut numbered, mut backward) = (0, 0);
+        for seed in 0..400 {
+            for template in templates {
+                let text = fill(template, [&does[0], &does[1]], &mut draws(seed));
+                // "person 1 and person 2 meet" names both at once.
+                let text = text.replace("person 1 and person 2 meet", "they meet");
+                for (labels, verb) in labels.iter().zip(["walks", "waits"]) {
+                    for (at, _) in labels.iter().flat_map(|label| text.match_indices(label)) {
+                        let done = text[at..].split(' ').find(|word| word.starts_with("wa"));
+                        assert_eq!(done.map(|word| word.trim_end_matches(',')), Some(verb), "{text}");
+                        numbered += 1;
+                    }
+                }
+                backward += usize::from(text.starts_with("the second person waits, the first person walks"));
+            }
+        }
+        assert!(numbered > 400 && backward > 5, "{numbered} {backward}");
+    }
+
+    #[test]
+    fn a_hand_is_that_of_whoever_does_it() {
+        let does = [vec!["~raise the left hand".to_owned()], Vec::new()];
+        let mut seen = BTreeSet::new();
+        for seed in 0..600 {
+            let text = fill("{1} {as} while {2} also {as}", [&does[0], &does[1]], &mut draws(seed));
+            if let Some((first, second)) = text.split_once(" also ") {
+                let his = |part: &str| part.contains(" his left hand");
+                let her = |part: &str| part.contains(" her left hand");
+                assert!(
+                    !(first.starts_with("a boy") && her(first))
+                        && !(text.contains("a girl also") && his(second))
+                );
+                seen.insert((his(first), her(second)));
+            }
+            let text = fill("{a}", [&does[0], &does[1]], &mut draws(seed));
+            assert!(!text.contains("his") && !text.contains("her "), "{text}: nobody is named");
+        }
+        assert!(seen.contains(&(true, true)), "his and hers");
+    }
+
+    #[test]
     fn only_parts_of_the_body_are_theirs() {
-        let all: Vec<String> = (0..20)
-            .map(|n| theirs("~slash to the right with the right arm", "their", &mut draws(n)))
-            .collect();
-        assert!(all.iter().any(|text| text.ends_with("with their right arm")));
+        let all: Vec<String> =
+            (0..20).map(|n| owned("~slash to the right with the right arm", &mut draws(n))).collect();
+        assert!(all.iter().any(|text| text.ends_with("with {own} right arm")));
         assert!(all.iter().all(|text| text.starts_with("~slash to the right with")));
     }
 

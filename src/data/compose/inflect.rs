@@ -25,6 +25,7 @@ const PAST: &[(&str, &str)] = &[
     ("draw", "drew"),
     ("drink", "drank"),
     ("fight", "fought"),
+    ("flee", "fled"),
     ("follow", "followed"),
     ("get", "got"),
     ("give", "gave"),
@@ -34,6 +35,7 @@ const PAST: &[(&str, &str)] = &[
     ("hold", "held"),
     ("keep", "kept"),
     ("kneel", "knelt"),
+    ("lay", "laid"),
     ("lead", "led"),
     ("let", "let"),
     ("leap", "leapt"),
@@ -42,6 +44,7 @@ const PAST: &[(&str, &str)] = &[
     ("make", "made"),
     ("meet", "met"),
     ("put", "put"),
+    ("rise", "rose"),
     ("run", "ran"),
     ("say", "said"),
     ("see", "saw"),
@@ -55,6 +58,7 @@ const PAST: &[(&str, &str)] = &[
     ("strike", "struck"),
     ("swing", "swung"),
     ("take", "took"),
+    ("tell", "told"),
     ("throw", "threw"),
     ("wring", "wrung"),
 ];
@@ -127,6 +131,9 @@ mod tests {
         let third: Vec<_> =
             ["~do", "~reach", "~carry", "~sway", "~march"].iter().map(|v| inflect(v, Form::Third)).collect();
         assert_eq!(third, ["does", "reaches", "carries", "sways", "marches"]);
+        let past: Vec<_> =
+            ["~lay", "~rise", "~tell", "~flee", "~play"].iter().map(|v| inflect(v, Form::Past)).collect();
+        assert_eq!(past, ["laid", "rose", "told", "fled", "played"]);
         assert_eq!(forms("~high-five")[1..], ["high-fives", "high-fiving", "high-fived"]);
         assert_eq!(inflect("~amble and ~run, then ~flee", Form::Ing), "ambling and running, then fleeing");
     }

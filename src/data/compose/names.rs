@@ -1,4 +1,7 @@
 //! How sentences name the two people.
+//!
+//! A number is a name: "the first person", "person 1" and "person A" are the scene's first person, in whatever order a sentence
+//! speaks of them, as in InterHuman. A model that tells people apart learns who is meant; one that does not exchanges them.
 
 use super::draws::Draws;
 
@@ -15,7 +18,28 @@ pub struct Names {
     pub own: [&'static str; 2],
 }
 
+/// What a sentence asks of names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mentions {
+    /// The first named is the subject and is named only once.
+    pub subject: bool,
+    /// Both have been spoken of together before.
+    pub among: bool,
+    /// Which person is named first: 0 or 1.
+    pub earlier: usize,
+    /// The first named is named again.
+    pub again: bool,
+}
+
 impl Names {
+    /// Whether every number in them is that of whoever they would name.
+    fn fit(&self, mentions: Mentions) -> bool {
+        let of = |name: &str, person: usize| number(name).is_none_or(|number| number == person);
+        of(self.earlier, mentions.earlier)
+            && of(self.later, 1 - mentions.earlier)
+            && (!mentions.again || of(self.again, mentions.earlier))
+    }
+
     /// The second, when named again: who was any man is that man.
     pub fn later_again(&self) -> String {
         match self.later.split_once(' ') {
@@ -25,6 +49,15 @@ impl Names {
             _ => self.later.to_owned(),
         }
     }
+}
+
+/// Which person a name with a number is for.
+pub fn number(name: &str) -> Option<usize> {
+    let numbers = [
+        ["the first", "person one", "person 1", "person A"],
+        ["the second", "person two", "person 2", "person B"],
+    ];
+    numbers.iter().position(|starts| starts.iter().any(|start| name.starts_with(start)))
 }
 
 const fn they(earlier: &'static str, later: &'static str, again: &'static str) -> Names {
@@ -58,7 +91,9 @@ const NAMES: &[(Names, f64)] = &[
     (they("one of them", "the other one", "the first one"), 1.0),
     (they("one of the two", "the other", "the first"), 0.4),
     (they("person one", "person two", "person one"), 0.5),
+    (they("person two", "person one", "person two"), 0.3),
     (they("person 1", "person 2", "person 1"), 0.5),
+    (they("person 2", "person 1", "person 2"), 0.3),
     (they("one individual", "the other individual", "the first individual"), 0.3),
     (they("someone", "a friend", "the first person"), 0.6),
     (of("a man", "a woman", "the man", ["his", "her"]), 1.0),
@@ -92,7 +127,9 @@ const AMONG: &[(Names, f64)] = &[
     (they("one person", "the other person", "the first person"), 2.0),
     (they("one", "the other", "the first"), 2.0),
     (they("the first person", "the second person", "the first person"), 1.0),
+    (they("the second person", "the first person", "the second person"), 1.0),
     (they("the first", "the second", "the first"), 0.5),
+    (they("the second", "the first", "the second"), 0.5),
 ];
 
 /// Ways to name both, with weights.
@@ -118,21 +155,21 @@ const BOTH: &[(&str, f64)] = &[
     ("person 1 and person 2", 0.3),
 ];
 
-/// Names for a sentence; `subject` where the first named is its subject and is named only once, `among` where both have been
-/// spoken of together before.
-pub fn names(subject: bool, among: bool, draws: &mut Draws) -> Names {
-    if among {
-        draw(AMONG, draws)
-    } else if subject && draws.chance(0.12) {
-        draw(SUBJECTS, draws)
+/// Names for a sentence.
+pub fn names(mentions: Mentions, draws: &mut Draws) -> Names {
+    let list = if mentions.among {
+        AMONG
+    } else if mentions.subject && draws.chance(0.12) {
+        SUBJECTS
     } else {
-        draw(NAMES, draws)
-    }
+        NAMES
+    };
+    draw(list, |names| names.fit(mentions), draws)
 }
 
 /// A name for both.
 pub fn both(draws: &mut Draws) -> &'static str {
-    draw(BOTH, draws)
+    draw(BOTH, |_| true, draws)
 }
 
 /// All names that are not bound to a place in the sentence.
@@ -141,7 +178,26 @@ pub fn all() -> impl Iterator<Item = Names> {
     NAMES.iter().chain(SUBJECTS).chain(AMONG).map(|(names, _)| *names)
 }
 
-fn draw<T: Copy>(list: &[(T, f64)], draws: &mut Draws) -> T {
-    let weights: Vec<f64> = list.iter().map(|(_, weight)| *weight).collect();
+fn draw<T: Copy>(list: &[(T, f64)], fits: impl Fn(&T) -> bool, draws: &mut Draws) -> T {
+    let weights: Vec<f64> =
+        list.iter().map(|(item, weight)| if fits(item) { *weight } else { 0.0 }).collect();
     list[draws.weighted(&weights)].0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_list_has_names_for_every_order() {
+        for list in [NAMES, SUBJECTS, AMONG] {
+            for (earlier, again) in [(0, false), (0, true), (1, false), (1, true)] {
+                let mentions = Mentions { subject: false, among: false, earlier, again };
+                assert!(list.iter().any(|(names, _)| names.fit(mentions)), "{mentions:?}");
+            }
+        }
+        assert_eq!(number("the first man"), Some(0));
+        assert_eq!(number("person two"), Some(1));
+        assert_eq!(number("one person"), None);
+    }
 }

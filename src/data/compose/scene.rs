@@ -18,8 +18,8 @@ pub struct Scene {
     pub facts: Facts,
 }
 
-/// Sentences that are true of a scene. Training mirrors scenes (and exchanges left and right in sentences) and exchanges the
-/// people (and changes no sentence), so "the first person" must mean "one of them", never `tracks[0]`.
+/// Sentences that are true of a scene. Training mirrors scenes, and exchanges left and right in sentences. "The first person" is
+/// `tracks[0]`, for trainings that tell people apart; those that do not exchange them and change no sentence.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
     /// About both.

@@ -134,6 +134,28 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg(unix)]
+    fn a_link_under_the_name_leads_nowhere() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("motions");
+        let files = Files::open(folder.clone(), Box::new(Durable)).unwrap();
+        let elsewhere = home.path().join("elsewhere");
+        fs::write(&elsewhere, b"mine").unwrap();
+        let id = MotionId::random().unwrap();
+        let link = || std::os::unix::fs::symlink(&elsewhere, files.path(id)).unwrap();
+        link();
+        files.put(id, b"motion").unwrap();
+        assert!(!fs::symlink_metadata(files.path(id)).unwrap().is_symlink(), "the link was replaced");
+        files.delete(id).unwrap();
+        link();
+        files.delete(id).unwrap();
+        link();
+        files.set_aside(id).unwrap();
+        assert_eq!(fs::read(&elsewhere).unwrap(), b"mine");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "the link itself was set aside");
+    }
+
+    #[test]
     fn files_come_whole_and_strangers_stay() {
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().join("a/motions");

@@ -6,7 +6,7 @@ use super::{clock, known_words};
 use crate::engine::edit::Edited;
 use crate::engine::jobs::{Idempotency, JobLimits, JobState};
 use crate::engine::random::MotionId;
-use crate::engine::worker::Work;
+use crate::engine::task::Work;
 use crate::error::{Error, ErrorKind, Result};
 use crate::generate::GenerateRequest;
 use rusqlite::{Connection, Row, params};
@@ -27,6 +27,13 @@ pub(in crate::engine) struct JobRecord {
     pub time: Duration,
     pub how: GenerateRequest,
     pub fate: Fate,
+}
+
+impl JobRecord {
+    /// Whether the disk has to be told that there is such a job.
+    pub fn is_new(&self) -> bool {
+        matches!(self.fate, Fate::Open { .. })
+    }
 }
 
 /// How far it came.
@@ -100,10 +107,21 @@ impl Index {
             .map_err(failed)
     }
 
+    /// It has succeeded, and its result could not be kept. What was asked for is, to be made again after the next start; until
+    /// then it counts among those that have ended.
+    pub(super) fn end_unkept(&self, id: MotionId) -> Result<()> {
+        let (id, now) = (<[u8; 16]>::from(id), clock::to_ms(SystemTime::now()));
+        let sql = "UPDATE jobs SET state = 'succeeded', ended = ?2 WHERE id = ?1";
+        self.db.execute(sql, params![id, now]).map(drop).map_err(failed)
+    }
+
     /// All jobs within the limits, in the order in which they were let in. Rows that cannot be read any more are left out,
     /// and said to be.
     pub(super) fn jobs(&mut self, limits: &JobLimits) -> Result<Vec<JobRecord>> {
-        forget(&self.db, limits).map_err(failed)?;
+        // A disk that takes nothing any more still says which jobs there are.
+        if let Err(source) = forget(&self.db, limits).and_then(|()| reopen(&self.db)) {
+            tracing::warn!(%source, "the kept jobs could not be brought in order");
+        }
         let mut query = self
             .db
             .prepare(
@@ -141,8 +159,10 @@ fn job(row: &Row<'_>) -> Result<JobRecord> {
     let motion = get_id("motion")?;
     let state: String = get!("state");
     let fate = match (ended, work) {
-        (Some(at), _) => Fate::Ended { state: ended_state(row, &state, motion)?, at: clock::from_ms(at) },
         (None, Some(work)) => Fate::Open { work: Box::new(unseal(&work)?), starts: get!("starts") },
+        // Its result was never on the disk; no process ended over it.
+        (Some(_), Some(work)) => Fate::Open { work: Box::new(unseal(&work)?), starts: 0 },
+        (Some(at), None) => Fate::Ended { state: ended_state(row, &state, motion)?, at: clock::from_ms(at) },
         (None, None) => return Err(Error::corrupt("archive_damaged", "a job says nothing of its work")),
     };
     Ok(JobRecord {
@@ -182,6 +202,12 @@ fn forget(db: &Connection, limits: &JobLimits) -> rusqlite::Result<()> {
         [limit],
     )?;
     Ok(())
+}
+
+/// Those whose results could not be kept are still to be done.
+fn reopen(db: &Connection) -> rusqlite::Result<()> {
+    let sql = "UPDATE jobs SET state = 'waiting', ended = NULL, starts = 0 WHERE ended IS NOT NULL AND work IS NOT NULL";
+    db.execute(sql, []).map(drop)
 }
 
 /// The kinds of errors and what they are called here.

@@ -10,7 +10,7 @@
 //! A result is there once its row is: first the file, whole and on the disk, then the row. Whatever the process was doing when it
 //! ended, the next start finds either both or removes the half. An index that has to be made from the files is there with all its
 //! rows or not at all. Everything here blocks; [`on_disk`] is the way in for async
-//! code. Nothing that goes wrong here fails a request: it is logged, counted ([`Figures`]), and memory serves on.
+//! code. What goes wrong here is logged and counted ([`Figures`]), and memory serves on; who has to know is told whether it is kept.
 
 pub(super) mod clock;
 mod figures;
@@ -21,6 +21,7 @@ pub(super) mod ledger;
 mod sealed;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 use super::Finished;
 use super::gallery::{Browse, Entry};
@@ -182,13 +183,10 @@ impl Archive {
         Ok(archive)
     }
 
-    /// Keep a result; it is on the disk when this returns, unless the log says otherwise.
-    pub(super) fn keep(&self, finished: &Finished) {
-        self.note(
-            Failure::Result,
-            "a result could not be kept on disk; memory has it for a while",
-            self.put(finished),
-        );
+    /// Keep a result; whether it is on the disk now.
+    pub(super) fn keep(&self, finished: &Finished) -> bool {
+        let words = "a result could not be kept on disk; memory has it for a while";
+        self.note(Failure::Result, words, self.put(finished)).is_some()
     }
 
     fn put(&self, finished: &Finished) -> Result<()> {
@@ -255,10 +253,10 @@ impl Archive {
         self.note(Failure::Read, "the kept results could not be listed", page)
     }
 
-    /// Remember a job that was let in.
-    pub(super) fn begin_job(&self, job: &JobRecord) {
+    /// Remember a job that was let in; whether it is on the disk now.
+    pub(super) fn begin_job(&self, job: &JobRecord) -> bool {
         let begun = self.index().begin(job, &self.jobs);
-        self.note(Failure::Job, "a job could not be kept on disk; it would not outlive the process", begun);
+        self.note(Failure::Job, "a job could not be kept on disk and is refused", begun).is_some()
     }
 
     /// A model works on it.
@@ -276,6 +274,12 @@ impl Archive {
     /// It has ended.
     pub(super) fn end_job(&self, id: MotionId, state: &JobState) {
         let noted = self.index().end(id, state);
+        self.note(Failure::Job, "the end of a job could not be kept on disk", noted);
+    }
+
+    /// It has succeeded, and its result is in memory alone: it is to be made again after the next start.
+    pub(super) fn end_job_unkept(&self, id: MotionId) {
+        let noted = self.index().end_unkept(id);
         self.note(Failure::Job, "the end of a job could not be kept on disk", noted);
     }
 

@@ -88,11 +88,12 @@ pub(super) fn unseal<T: Kept>(bytes: &[u8]) -> Result<T> {
 mod tests {
     use super::*;
     use crate::engine::edit::Edited;
-    use crate::engine::worker::Work;
+    use crate::engine::task::Work;
     use crate::engine::{MotionId, fake};
     use crate::generate::edit::{Between, EditRequest, Move, React, Source, Stretch, Task, Window};
     use crate::generate::{Familiarity, GenerateRequest, Tokens};
     use crate::motion::BodyParts;
+    use proptest::prelude::*;
     use std::sync::Arc;
     use std::time::{Duration, UNIX_EPOCH};
 
@@ -181,6 +182,43 @@ mod tests {
         assert_eq!(unseal::<Finished>(&old(before)).unwrap(), finished);
         assert_eq!(unseal::<Vec<Work>>(&old(&postcard::to_stdvec(&work).unwrap())).unwrap(), work);
         assert_eq!(unseal::<Finished>(&old(&plain)).unwrap_err().code(), "archive_damaged");
+    }
+
+    proptest! {
+        /// Neither bytes of strangers nor, with a digest that is right, what lies under zstd.
+        #[test]
+        fn whatever_lies_there_is_read_or_refused(
+            noise in prop::collection::vec(any::<u8>(), 0..200),
+            plain in prop::collection::vec(any::<u8>(), 0..200),
+            version in 0..=VERSION + 1,
+            length in prop_oneof![Just(None), any::<u64>().prop_map(Some), (0u64..400).prop_map(Some)],
+            is_packed in any::<bool>(),
+        ) {
+            let length = length.unwrap_or(plain.len() as u64);
+            let body = if is_packed { zstd::bulk::compress(&plain, LEVEL).unwrap() } else { plain.clone() };
+            let mut forged = [&MAGIC[..], &[version], &length.to_le_bytes(), &body[..]].concat();
+            let digest = Sha256::digest(&forged);
+            forged.extend_from_slice(&digest);
+            for bytes in [&noise, &forged] {
+                if let Err(error) = unseal::<Finished>(bytes) {
+                    prop_assert!(matches!(error.code(), "archive_damaged" | "archive_version"), "{}", error);
+                }
+                match unseal::<Vec<Work>>(bytes) {
+                    // By their bytes: a number may be none.
+                    Ok(work) => {
+                        let kept = seal(&work).unwrap();
+                        prop_assert_eq!(seal(&unseal::<Vec<Work>>(&kept).unwrap()).unwrap(), kept);
+                    }
+                    Err(error) => prop_assert!(matches!(error.code(), "archive_damaged" | "archive_version")),
+                }
+            }
+        }
+
+        #[test]
+        fn numbers_come_back(bits in any::<[u32; 4]>()) {
+            let back: [f32; 4] = unseal(&seal(&bits.map(f32::from_bits)).unwrap()).unwrap();
+            prop_assert_eq!(back.map(f32::to_bits), bits);
+        }
     }
 
     #[test]

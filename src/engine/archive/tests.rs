@@ -1,5 +1,5 @@
 use super::*;
-use crate::engine::fake;
+use crate::engine::{Engine, fake};
 use rusqlite::Connection;
 use std::io;
 use std::sync::atomic::AtomicBool;
@@ -10,6 +10,10 @@ fn open(folder: &Path, limits: ArchiveLimits) -> Archive {
 
 fn results(count: usize) -> Vec<Finished> {
     (0..count).map(|_| fake::finished(16, 1)).collect()
+}
+
+fn keep(archive: &Archive, made: &[Finished]) {
+    assert!(made.iter().all(|finished| archive.keep(finished)));
 }
 
 fn listed(archive: &Archive) -> Vec<MotionId> {
@@ -31,7 +35,7 @@ fn results_are_the_same_after_a_restart_and_listed_by_owner() {
     let mut made = results(5);
     made[1].owner = Some("anna".into());
     let archive = open(home.path(), ArchiveLimits::default());
-    made.iter().for_each(|finished| archive.keep(finished));
+    keep(&archive, &made);
     assert_eq!(
         Archive::open(home.path(), ArchiveLimits::default(), JobLimits::default()).err().unwrap().code(),
         "folder_in_use"
@@ -62,7 +66,7 @@ fn the_oldest_leave_when_there_are_too_many() {
     let home = tempfile::tempdir().unwrap();
     let made = results(5);
     let archive = open(home.path(), limits(3, u64::MAX));
-    made.iter().for_each(|finished| archive.keep(finished));
+    keep(&archive, &made);
     assert_eq!(listed(&archive), [4, 3, 2].map(|n: usize| made[n].id));
     assert!(archive.find(made[1].id).is_none() && !path(home.path(), &made[1]).exists());
     let figures = archive.figures();
@@ -84,7 +88,7 @@ fn results_that_are_too_old_leave() {
     let mut made = results(2);
     made[0].created -= Duration::from_secs(100);
     let archive = open(home.path(), ArchiveLimits::default());
-    made.iter().for_each(|finished| archive.keep(finished));
+    keep(&archive, &made);
     drop(archive);
     let archive =
         open(home.path(), ArchiveLimits { age: Some(Duration::from_secs(50)), ..Default::default() });
@@ -98,7 +102,7 @@ fn halves_are_swept_and_damage_is_never_served() {
     let home = tempfile::tempdir().unwrap();
     let made = results(4);
     let archive = open(home.path(), ArchiveLimits::default());
-    made.iter().for_each(|finished| archive.keep(finished));
+    keep(&archive, &made);
     // Damaged under its feet: seen when it is read, and gone then.
     let mut bytes = std::fs::read(path(home.path(), &made[3])).unwrap();
     let middle = bytes.len() / 2;
@@ -127,7 +131,7 @@ fn a_damaged_index_is_moved_aside_and_made_again_from_the_files() {
         finished.owner = (n == 1).then(|| "anna".into());
     }
     let archive = open(home.path(), ArchiveLimits::default());
-    made.iter().for_each(|finished| archive.keep(finished));
+    keep(&archive, &made);
     drop(archive);
     let index = home.path().join("index.sqlite");
     for damage in
@@ -169,6 +173,13 @@ fn the_index_of_a_later_version_is_left_alone() {
     assert_eq!(Keeping::Broken.figures().unwrap().failed[0], ("open", 1));
 }
 
+impl Engine {
+    /// Have the index take nothing any more, as on a disk that is full; or take things again.
+    pub(crate) fn fill_disk(&self, is_full: bool) {
+        self.archive().unwrap().index().db.pragma_update(None, "query_only", is_full).unwrap();
+    }
+}
+
 /// A disk that takes half of a file and then no more, while `full`.
 struct FullDisk(Arc<AtomicBool>);
 
@@ -190,9 +201,9 @@ fn a_full_disk_is_counted_and_what_was_kept_stays() {
     let archive =
         Archive::open_with(home.path(), ArchiveLimits::default(), JobLimits::default(), writer).unwrap();
     let made = results(3);
-    archive.keep(&made[0]);
+    assert!(archive.keep(&made[0]));
     full.store(true, Relaxed);
-    archive.keep(&made[1]);
+    assert!(!archive.keep(&made[1]));
     assert_eq!(archive.figures().failed[1], ("result", 1));
     assert_eq!(listed(&archive), [made[0].id]);
     assert!(archive.find(made[1].id).is_none());
@@ -202,11 +213,11 @@ fn a_full_disk_is_counted_and_what_was_kept_stays() {
     archive.index().db.pragma_update(None, "max_page_count", pages).unwrap();
     let mut wide = fake::finished(16, 1);
     wide.request.prompt = "x".repeat(100_000);
-    archive.keep(&wide);
+    assert!(!archive.keep(&wide));
     assert_eq!(archive.figures().failed[1], ("result", 2));
     assert!(!path(home.path(), &wide).exists(), "no file without a row");
     archive.index().db.pragma_update(None, "max_page_count", pages + 1000).unwrap();
-    archive.keep(&made[2]);
+    assert!(archive.keep(&made[2]));
     assert_eq!(listed(&archive), [2, 0].map(|n: usize| made[n].id));
     drop(archive);
     let archive = open(home.path(), ArchiveLimits::default());
@@ -238,7 +249,7 @@ fn an_index_whose_making_was_interrupted_is_made_again() {
     let mut made = results(3);
     (0..).zip(&mut made).for_each(|(n, finished)| finished.created += Duration::from_secs(n));
     let archive = open(home.path(), ArchiveLimits::default());
-    made.iter().for_each(|finished| archive.keep(finished));
+    keep(&archive, &made);
     drop(archive);
     forget_index(home.path());
     // A process that ends after it began the index and before all rows were in.
@@ -263,7 +274,7 @@ fn what_could_not_be_taken_in_is_never_swept() {
     let home = tempfile::tempdir().unwrap();
     let made = results(3);
     let archive = open(home.path(), ArchiveLimits::default());
-    made.iter().for_each(|finished| archive.keep(finished));
+    keep(&archive, &made);
     drop(archive);
     // One of a version to come, and one under the name of another.
     let mut later = std::fs::read(path(home.path(), &made[0])).unwrap();

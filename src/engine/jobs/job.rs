@@ -14,6 +14,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{Notify, watch};
 
+/// Code of a job that was refused because it could not be written down.
+const NOT_KEPT: &str = "job_not_kept";
+
 /// What the job's task knows. Whether it still waits is the queue's knowledge.
 #[derive(Clone, Debug)]
 enum Inner {
@@ -75,7 +78,9 @@ pub struct Job {
 impl Job {
     /// A job that stands in the queue at `place`.
     pub(super) fn pending(record: &JobRecord, place: Place, drafts: Arc<Drafts>, track: Track) -> Self {
-        Self::new(record, Some(place), drafts, track, Saved::Nothing)
+        // Where there is nothing to be written down, nothing is waited for.
+        let saved = if record.is_new() { Saved::Nothing } else { Saved::Begun };
+        Self::new(record, Some(place), drafts, track, saved)
     }
 
     /// A job that ended before.
@@ -192,9 +197,31 @@ impl Job {
         let _ = self.inner.0.subscribe().wait_for(|inner| matches!(inner, Inner::Ended { .. })).await;
     }
 
-    /// Wait until it outlives the process, where jobs do: then it may be acknowledged.
+    /// Wait until it outlives the process, where jobs do: then it may be acknowledged, unless there is a [`Job::refusal`].
     pub async fn begun(&self) {
         self.saved(Saved::Begun).await;
+    }
+
+    /// It has begun, as [`Job::begun`] says.
+    pub(super) fn has_begun(&self) -> bool {
+        *self.saved.borrow() >= Saved::Begun
+    }
+
+    /// Why it has never been: it could not be written down where jobs have to outlive the process.
+    pub fn refusal(&self) -> Option<Arc<Error>> {
+        match self.end_state() {
+            Some(JobState::Failed(error)) if error.code() == NOT_KEPT => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Nobody may be told that there is such a job.
+    pub(super) fn refuse(&self) {
+        let message = "the server could not write this job down, most likely because its disk is full; try again once there is \
+                       room, or ask without Prefer: respond-async and Idempotency-Key and wait for the motion";
+        let error = Error::new(ErrorKind::Unavailable, NOT_KEPT, message);
+        self.end(JobState::Failed(Arc::new(error)));
+        self.note_saved(Saved::Settled);
     }
 
     /// Wait until its end outlives the process, where jobs do.

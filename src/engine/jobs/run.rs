@@ -6,7 +6,7 @@ use crate::engine::archive::ledger::{Fate, JobRecord};
 use crate::engine::archive::{Archive, on_disk};
 use crate::engine::drafts::Drafts;
 use crate::engine::random::MotionId;
-use crate::engine::worker::Follower;
+use crate::engine::task::Follower;
 use crate::engine::{Admitted, Asked, Engine, Entrance, Finished};
 use crate::error::{Error, ErrorKind, Result};
 use std::pin::pin;
@@ -16,7 +16,8 @@ use tokio::sync::Notify;
 use tracing::Instrument;
 
 /// Let the request into its model's queue, and set a task to wait for the result. `again` is what the disk knows of a job that was
-/// let in before this process began. `count` may still say no; nothing has been started then.
+/// let in before this process began. `count` may still say no; nothing has been started then. What cannot be written down is
+/// [refused](Job::refusal) a moment later.
 pub(super) fn start<E: From<Error>>(
     engine: &Arc<Engine>,
     asked: Asked,
@@ -69,13 +70,18 @@ impl Task {
     async fn run(self, admitted: Admitted, record: JobRecord, order: Order, begun: Arc<Notify>) {
         let Self { job, engine } = self;
         let (id, archive) = (job.id(), engine.archive());
-        if matches!(record.fate, Fate::Open { .. }) {
-            on_disk(archive, move |archive| archive.begin_job(&record)).await;
+        if record.is_new() {
+            let is_kept = on_disk(archive, move |archive| archive.begin_job(&record)).await;
+            if !is_kept.unwrap_or(false) {
+                // Before anybody is told, so that whoever tries again finds the places free.
+                drop((admitted, order.share));
+                return job.refuse();
+            }
         }
         job.note_saved(Saved::Begun);
         let mut noted = None;
         let outcome = {
-            let mut result = pin!(tokio::time::timeout(order.time, engine.result(admitted)));
+            let mut result = pin!(tokio::time::timeout(order.time, engine.kept_result(admitted)));
             loop {
                 tokio::select! {
                     outcome = &mut result => break Some(outcome.unwrap_or_else(|_| Err(too_long()))),
@@ -95,12 +101,14 @@ impl Task {
         }
         let is_postponed =
             archive.is_some() && matches!(&outcome, Some(Err(error)) if error.code() == "shutting_down");
+        let is_unkept = matches!(&outcome, Some(Ok((_, false))));
         let state = outcome.map_or(JobState::Cancelled, ended);
-        let (wanted, kept) = (state.name(), (!is_postponed).then(|| state.clone()));
-        on_disk(archive, move |archive| match &kept {
-            Some(state) => archive.end_job(id, state),
+        let (wanted, kept) = (state.name(), state.clone());
+        on_disk(archive, move |archive| match kept {
             // The next start takes it up again.
-            None => archive.pause_job(id),
+            _ if is_postponed => archive.pause_job(id),
+            _ if is_unkept => archive.end_job_unkept(id),
+            state => archive.end_job(id, &state),
         })
         .await;
         job.end(state);
@@ -116,9 +124,9 @@ impl Task {
 }
 
 /// The end that an outcome is.
-fn ended(outcome: Result<Arc<Finished>>) -> JobState {
+fn ended(outcome: Result<(Arc<Finished>, bool)>) -> JobState {
     match outcome {
-        Ok(finished) => JobState::Succeeded(finished.id),
+        Ok((finished, _)) => JobState::Succeeded(finished.id),
         Err(error) => {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             let cause = cause.as_deref().and_then(|cause| cause.lines().next());

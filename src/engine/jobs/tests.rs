@@ -1,6 +1,7 @@
 use super::*;
-use crate::engine::ValidRequest;
 use crate::engine::fake::{self, Control, LIMITS, eventually};
+use crate::engine::{ArchiveLimits, Keeping, ValidRequest};
+use std::path::Path;
 use std::sync::atomic::Ordering::SeqCst;
 
 struct Desk {
@@ -11,9 +12,17 @@ struct Desk {
 
 impl Desk {
     fn new(limits: JobLimits) -> Self {
+        Self::keeping(Keeping::Memory, limits)
+    }
+
+    fn on_disk(folder: &Path, limits: JobLimits) -> Self {
+        Self::keeping(Keeping::on_disk(folder, ArchiveLimits::default(), limits), limits)
+    }
+
+    fn keeping(keeping: Keeping, limits: JobLimits) -> Self {
         let control = Arc::new(Control::default());
-        let engine = Arc::new(Engine::start(vec![control.spec("one")], None, LIMITS).unwrap());
-        Self { control, engine, jobs: Jobs::new(limits) }
+        let engine = Engine::start(vec![control.spec("one")], None, LIMITS).unwrap().keeping(keeping);
+        Self { control, engine: Arc::new(engine), jobs: Jobs::new(limits) }
     }
 
     fn submit(&self, prompt: &str, order: Order) -> Result<(Arc<Job>, bool)> {
@@ -177,4 +186,53 @@ async fn an_order_that_came_to_nothing_may_come_again() {
     let (late, _) = desk.submit("wait", slow()).unwrap();
     late.ended().await;
     assert!(matches!(desk.submit("wait", slow()), Ok((job, false)) if job.id() == late.id()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_cannot_be_written_down_has_never_been() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = Desk::on_disk(folder.path(), JobLimits { count: 2, ..JobLimits::default() });
+    let done = desk.job("walk").unwrap();
+    done.settled().await;
+    let running = desk.job("wait").unwrap();
+    running.begun().await;
+    eventually("the model to be at work", || desk.control.started.load(SeqCst) == 2);
+    desk.engine.fill_disk(true);
+    let share = Arc::new(());
+    // One more than the queue has places for.
+    for _ in 0..3 {
+        let order = Order { share: Some(Box::new(share.clone())), ..named("a", 1, None) };
+        let (refused, new) = desk.submit("walk", order).unwrap();
+        refused.begun().await;
+        let error = refused.refusal().expect("a refusal");
+        assert_eq!((new, error.kind(), error.code()), (true, ErrorKind::Unavailable, "job_not_kept"));
+        assert_eq!(Arc::strong_count(&share), 1, "its caller's place is free again");
+        let found = desk.jobs.find(&refused.id().to_string(), None).map(|_| ());
+        assert_eq!(found.unwrap_err().code(), "unknown_job");
+    }
+    assert_eq!(desk.jobs.count(), (1, 2));
+    assert!(desk.jobs.find(&done.id().to_string(), None).is_ok(), "they made room for nobody");
+
+    desk.engine.fill_disk(false);
+    // Another order of that name: nobody has taken it.
+    let (job, new) = desk.submit("walk", named("a", 2, None)).unwrap();
+    job.begun().await;
+    assert!(new && job.refusal().is_none());
+    assert!(desk.jobs.find(&done.id().to_string(), None).is_err(), "the oldest made room");
+    desk.control.open.store(true, SeqCst);
+    job.ended().await;
+    assert!(matches!(desk.state(&job), JobState::Succeeded(_)));
+    assert_eq!(desk.control.started.load(SeqCst), 3, "no model began with those that were refused");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_still_says_which_jobs_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = Desk::on_disk(folder.path(), JobLimits::default());
+    let done = desk.job("walk").unwrap();
+    done.settled().await;
+    desk.engine.fill_disk(true);
+    let later = Jobs::new(JobLimits::default());
+    later.resume(&desk.engine).await;
+    assert!(later.find(&done.id().to_string(), None).is_ok());
 }

@@ -3,15 +3,16 @@
 //! run beside others (an edit) stays at the head of the queue until nothing is in flight.
 
 use super::check;
-use super::health::Phase;
-use super::worker::{Desk, Follower, Job, Outcome, Task, Work, panicked, stopped};
+use super::health::{Life, Phase};
+use super::reply::Reply;
+use super::task::{Follower, Job, Outcome, Task, Work};
+use super::worker::{Desk, panicked, stopped};
 use crate::error::Result;
 use crate::generate::{GenerateRequest, Onlooker, Together, Turn, Underway, wanted};
 use rayon::prelude::*;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
 
 /// Samples in flight at most, however small: each may take some of a thread's stack while another waits for its share of work.
 const MAX_SAMPLES: usize = 64;
@@ -28,7 +29,7 @@ pub struct Batch {
 /// A generation that leaves the queue.
 pub(super) struct Takeoff {
     request: GenerateRequest,
-    reply: oneshot::Sender<Result<Outcome>>,
+    reply: Reply,
     follower: Follower,
     queued: Instant,
 }
@@ -47,8 +48,11 @@ impl Takeoff {
 /// The generations in flight.
 pub(super) struct Flights<'m> {
     desk: &'m Desk,
+    life: Life,
     model: &'m dyn Together,
     flights: Vec<Flight<'m>>,
+    /// A motion came that is none: nobody is let in any more.
+    ails: bool,
 }
 
 /// One generation in flight.
@@ -57,7 +61,7 @@ struct Flight<'m> {
     /// `None` before it has begun and when it is over.
     underway: Option<Box<dyn Underway + 'm>>,
     follower: Option<Follower>,
-    reply: oneshot::Sender<Result<Outcome>>,
+    reply: Reply,
     queue: Duration,
     /// Steps that the follower has been told of.
     told: Option<usize>,
@@ -72,8 +76,13 @@ enum End {
 }
 
 impl<'m> Flights<'m> {
-    pub(super) fn new(desk: &'m Desk, model: &'m dyn Together) -> Self {
-        Self { desk, model, flights: Vec::new() }
+    pub(super) fn new(desk: &'m Desk, life: Life, model: &'m dyn Together) -> Self {
+        Self { desk, life, model, flights: Vec::new(), ails: false }
+    }
+
+    /// Whether the model must not go on after this.
+    pub(super) fn ails(&self) -> bool {
+        self.ails
     }
 
     /// `first`, and whoever comes and finds room meanwhile, until nothing is in flight. Panics where the model or a follower does:
@@ -81,7 +90,9 @@ impl<'m> Flights<'m> {
     pub(super) fn fly(&mut self, first: Takeoff) {
         self.admit(first);
         while !self.flights.is_empty() {
-            while let Some(task) = self.desk.queue.next_if(Task::is_gone, |task| self.has_room(task)) {
+            while self.may_admit()
+                && let Some(task) = self.desk.queue.next_if(Task::is_gone, |task| self.has_room(task))
+            {
                 match task {
                     // It is there: it flies. A failed send means that the caller left meanwhile.
                     Task::Load(reply) => drop(reply.send(Ok(()))),
@@ -91,12 +102,17 @@ impl<'m> Flights<'m> {
                     Task::Run(job) => match Takeoff::of(job) {
                         Ok(takeoff) => self.admit(takeoff),
                         // Not let in by `has_room`.
-                        Err(job) => drop(job.reply.send(Err(stopped()))),
+                        Err(job) => job.reply.send(Err(stopped())),
                     },
                 }
             }
             self.turn();
         }
+    }
+
+    /// Not where the model ails or another thread has taken over.
+    fn may_admit(&self) -> bool {
+        !self.ails && self.desk.status.is(self.life)
     }
 
     /// Whether `task` may leave the queue now.
@@ -115,6 +131,7 @@ impl<'m> Flights<'m> {
 
     fn admit(&mut self, takeoff: Takeoff) {
         let Takeoff { request, reply, follower, queued } = takeoff;
+        self.desk.serves(&reply);
         follower.begun.notify_one();
         let (follower, queue) = (Some(follower), queued.elapsed());
         // Among the others before it begins: a panic finds it here.
@@ -127,7 +144,7 @@ impl<'m> Flights<'m> {
 
     /// One turn of everybody.
     fn turn(&mut self) {
-        self.desk.status.set(Phase::Working);
+        self.desk.status.set(self.life, Phase::Working);
         let is_closed = self.desk.queue.is_closed();
         let looks: Vec<Option<usize>> =
             self.flights.iter_mut().map(|flight| flight.prepare(is_closed)).collect();
@@ -148,8 +165,12 @@ impl<'m> Flights<'m> {
         let turns: Vec<_> = turns.collect();
         for (flight, (turn, look)) in self.flights.iter_mut().zip(turns.into_iter().zip(looks)) {
             if let Some(turn) = turn {
-                flight.note(turn, look);
+                self.ails |= !flight.note(turn, look);
             }
+        }
+        if self.ails {
+            // Before the caller knows: whoever then asks whether the server is ready gets the truth.
+            self.desk.status.ail(self.life);
         }
         self.land();
     }
@@ -163,11 +184,10 @@ impl<'m> Flights<'m> {
             let flight = self.flights.remove(place);
             if self.flights.is_empty() {
                 // Before the caller knows: whoever then asks how the model is gets the truth.
-                self.desk.status.set(Phase::Ready);
+                self.desk.status.set(self.life, Phase::Ready);
             }
             if let Some(End::Answer(result)) = flight.end {
-                // A failed send means that the caller left meanwhile: nobody to tell.
-                let _ = flight.reply.send(*result);
+                flight.reply.send(*result);
             }
         }
     }
@@ -179,7 +199,7 @@ impl<'m> Flights<'m> {
             // Its own parts may panic again.
             let _ = catch_unwind(AssertUnwindSafe(|| drop(underway)));
             let _ = catch_unwind(AssertUnwindSafe(|| drop(follower)));
-            let _ = reply.send(Err(panicked(panic)));
+            reply.send(Err(panicked(panic)));
         }
     }
 }
@@ -208,24 +228,25 @@ impl Flight<'_> {
         Some(look.unwrap_or(0))
     }
 
-    /// After a turn in which the step `look` was to be shown.
-    fn note(&mut self, turn: Result<Turn>, look: usize) {
+    /// After a turn in which the step `look` was to be shown. False where the model gave what is no motion.
+    fn note(&mut self, turn: Result<Turn>, look: usize) -> bool {
         let Turn { draft, generated } = match turn {
             Ok(turn) => turn,
             Err(error) => {
                 self.end = Some(End::Answer(Box::new(Err(error))));
-                return;
+                return true;
             }
         };
         let drafts = self.follower.as_ref().and_then(|follower| follower.drafts.as_deref());
         if let Some((mut drafts, draft)) = drafts.zip(draft) {
             drafts.see(look, draft);
         }
-        if let Some(generated) = generated {
-            let sound = check::sound(&generated, &self.request);
-            let outcome = sound.map(|()| Outcome { generated, queue: self.queue });
-            self.end = Some(End::Answer(Box::new(outcome)));
-        }
+        let Some(generated) = generated else { return true };
+        let sound = check::sound(&generated, &self.request);
+        let is_sound = sound.is_ok();
+        let outcome = sound.map(|()| Outcome { generated, queue: self.queue });
+        self.end = Some(End::Answer(Box::new(outcome)));
+        is_sound
     }
 }
 

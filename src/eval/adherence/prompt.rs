@@ -183,6 +183,7 @@ pub fn read(text: &str) -> Result<Vec<Prompt>> {
 mod tests {
     use super::super::stage;
     use super::*;
+    use crate::motion::Pose;
 
     fn file(prompts: &str) -> Result<Vec<Prompt>> {
         read(&format!("prompts = [{prompts}]"))
@@ -250,6 +251,85 @@ mod tests {
         for prompt in &prompts {
             assert!((2.0..=6.0).contains(&prompt.seconds), "{}", prompt.id);
         }
+    }
+
+    /// Whether this motion is what a prompt of the set asks for.
+    fn passes(id: &str, act: impl Fn(usize, f32, &mut Pose) -> (f32, f32, f32)) -> bool {
+        let prompts = everyday().unwrap();
+        prompts.iter().find(|prompt| prompt.id == id).unwrap().check(&stage::scene(act)).passed
+    }
+
+    #[test]
+    fn who_walks_straight_past_or_in_a_bend_neither_circles_nor_turns_on_the_spot() {
+        let past = |person: usize, s: f32, _: &mut Pose| {
+            if person == 0 { (0.0, 1.2 * s - 1.8, 0.0) } else { (0.7, 0.0, 180.0) }
+        };
+        let both_past = |person: usize, s: f32, _: &mut Pose| {
+            let z = 1.2 * s - 1.8;
+            if person == 0 { (0.0, z, 0.0) } else { (0.7, -z, 180.0) }
+        };
+        // Counterclockwise from above is to the left, as +z goes toward +x in a turn to the left.
+        let around = |person: usize, s: f32, _: &mut Pose| {
+            let angle = 1.2 * s;
+            if person == 0 { (-angle.cos(), angle.sin(), angle.to_degrees()) } else { (0.0, 0.0, 180.0) }
+        };
+        let each_other = |person: usize, s: f32, _: &mut Pose| {
+            let angle = 1.2 * s + std::f32::consts::PI * person as f32;
+            (-angle.cos(), angle.sin(), angle.to_degrees())
+        };
+        assert!(passes("circle-1", each_other) && passes("circle-2", around));
+        assert!(!passes("circle-1", both_past) && !passes("circle-2", past));
+
+        let turn = |x: f32| {
+            move |person: usize, s: f32, _: &mut Pose| {
+                if person == 0 { (x * s, 0.0, (60.0 * s).min(170.0)) } else { (0.0, 1.5, 180.0) }
+            }
+        };
+        assert!(passes("turn-1", turn(0.0)) && !passes("turn-2", turn(0.0)));
+        assert!(!passes("turn-1", turn(0.4)) && !passes("turn-1", around), "not on the spot");
+        let both = |_: usize, s: f32, _: &mut Pose| (0.0, 0.0, (60.0 * s).min(170.0));
+        assert!(!passes("turn-1", both), "the other stands still");
+    }
+
+    #[test]
+    fn who_claps_does_not_wave() {
+        // Claps before the first time, waves after the second: hands before the chest, then one above the shoulder.
+        let who = |acts: [[f32; 2]; 2]| {
+            move |person: usize, s: f32, pose: &mut Pose| {
+                let [claps, waves] = acts[person];
+                if s < claps {
+                    let apart = 0.02 + 0.1 * (1.0 - (9.0 * s).cos());
+                    stage::reach(pose, 0, [apart, 1.38, 0.35]);
+                    stage::reach(pose, 1, [-apart, 1.38, 0.35]);
+                } else if s >= waves {
+                    stage::reach(pose, 1, [-0.35 + 0.15 * (12.0 * s).sin(), 1.7, 0.1]);
+                }
+                (0.0, 1.5 * person as f32, 180.0 * person as f32)
+            }
+        };
+        let (claps, waves, both, idle) = ([9.0, 9.0], [0.0, 0.0], [1.5, 1.5], [0.0, 9.0]);
+        assert!(passes("clap-3", who([claps, waves])) && !passes("clap-3", who([claps, claps])));
+        assert!(passes("clap-4", who([both, idle])) && !passes("clap-4", who([claps, idle])));
+        assert!(!passes("clap-4", who([claps, waves])), "one and the same person does both");
+    }
+
+    #[test]
+    fn the_other_one_does_not_do_it_with_the_other_hand() {
+        let raise = |hands: [Option<usize>; 2]| {
+            move |person: usize, _: f32, pose: &mut Pose| {
+                if let Some(side) = hands[person] {
+                    stage::reach(pose, side, [if side == 0 { 0.2 } else { -0.2 }, 1.9, 0.1]);
+                }
+                (0.0, 1.5 * person as f32, 180.0 * person as f32)
+            }
+        };
+        assert!(
+            passes("raise-arms-1", raise([Some(0), None])) && passes("raise-arms-2", raise([None, Some(1)]))
+        );
+        for id in ["raise-arms-1", "raise-arms-2"] {
+            assert!(!passes(id, raise([Some(0), Some(1)])), "{id}: each raises one");
+        }
+        assert!(passes("raise-arms-3", raise([Some(1), Some(1)])));
     }
 
     #[test]

@@ -67,7 +67,7 @@ impl Converted {
 }
 
 /// From the left hip to the knee to the ankle.
-fn leg_length(pose: &[[f64; 3]; JOINTS]) -> f64 {
+pub(in crate::formats) fn leg_length(pose: &[[f64; 3]; JOINTS]) -> f64 {
     const HIP_KNEE_ANKLE: [usize; 3] = [1, 4, 7];
     let [hip, knee, ankle] = HIP_KNEE_ANKLE.map(|joint| pose[joint]);
     let between = |a: [f64; 3], b: [f64; 3]| (0..3).map(|i| (a[i] - b[i]).powi(2)).sum::<f64>().sqrt();

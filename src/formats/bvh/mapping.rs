@@ -14,6 +14,11 @@
 //! left_foot = "end of LeftFoot"                     # an end site
 //! # ...
 //!
+//! [[releases]]              # recordings known by the length of their legs, in units of the file
+//! leg = 82.2
+//! scale = 0.0105
+//! drop = 9
+//!
 //! [legs]                    # only where the conversion bends the knees of people who stand; for training data
 //! thigh = 0.425             # metres
 //! shin = 0.442
@@ -22,7 +27,8 @@
 
 use super::convert::Bound;
 use super::legs::Legs;
-use super::{Axis, Bvh};
+use super::size::Release;
+use super::{Axis, Bvh, names};
 use crate::error::{Error, ErrorKind, Result};
 use crate::motion::JOINTS;
 use crate::motion::skeleton::NAMES;
@@ -30,9 +36,11 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The mappings that come with the program.
-pub const BUILTIN_MAPPINGS: [(&str, &str); 3] = [
+/// The mappings that come with the program, in the order in which files of strangers are tried: CMU's skeletons lack a joint of
+/// Mixamo's, which others have that could pass for either.
+pub const BUILTIN_MAPPINGS: [(&str, &str); 4] = [
     ("daz", include_str!("mappings/daz.toml")),
+    ("mixamo", include_str!("mappings/mixamo.toml")),
     ("cmu-spine", include_str!("mappings/cmu-spine.toml")),
     ("duet", include_str!("mappings/duet.toml")),
 ];
@@ -48,7 +56,8 @@ pub struct Mapping {
     pub(super) scale: f64,
     pub(super) drop: usize,
     /// Node names and weights (which sum to 1) of each joint.
-    joints: Vec<Vec<(String, f64)>>,
+    pub(super) joints: Vec<Vec<(String, f64)>>,
+    pub(super) releases: Vec<Release>,
     legs: Option<Legs>,
 }
 
@@ -64,6 +73,8 @@ struct RawMapping {
     #[serde(default)]
     drop: usize,
     joints: BTreeMap<String, RawJoint>,
+    #[serde(default)]
+    releases: Vec<Release>,
     legs: Option<Legs>,
 }
 
@@ -128,7 +139,7 @@ impl Mapping {
     ///
     /// # Errors
     /// `mapping_invalid`: not TOML, joints missing or unknown, axes that mirror left and right, a scale that is not
-    /// positive, weights that are negative or sum to zero.
+    /// positive, weights that are negative or sum to zero, releases or legs of no size.
     pub fn parse(text: &str) -> Result<Self> {
         let raw: RawMapping = toml::from_str(text).map_err(|source| {
             Error::invalid("mapping_invalid", format!("the joint mapping is wrong: {source}"))
@@ -147,7 +158,10 @@ impl Mapping {
             joints.push(parts(name, joint)?);
         }
         let legs = raw.legs.map(Legs::check).transpose().map_err(invalid)?;
-        Ok(Self { name: raw.name, axes: axes(&raw.axes)?, scale: raw.scale, drop: raw.drop, joints, legs })
+        let releases = raw.releases.into_iter().map(|release| release.check().map_err(invalid));
+        let releases = releases.collect::<Result<_>>()?;
+        let (axes, drop) = (axes(&raw.axes)?, raw.drop);
+        Ok(Self { name: raw.name, axes, scale: raw.scale, drop, joints, releases, legs })
     }
 
     /// As the file calls itself.
@@ -179,6 +193,11 @@ impl Mapping {
         self
     }
 
+    /// Whether a file has a node of every name.
+    pub fn knows(&self, bvh: &Bvh) -> bool {
+        self.joints.iter().flatten().all(|(name, _)| names::has(bvh, name))
+    }
+
     /// Find the nodes that this mapping names in a file.
     ///
     /// # Errors
@@ -189,7 +208,7 @@ impl Mapping {
         for (parts, joint) in self.joints.iter().zip(NAMES) {
             let mut found = Vec::with_capacity(parts.len());
             for (name, weight) in parts {
-                found.push((find(bvh, name, joint, &self.name)?, *weight));
+                found.push((names::find(bvh, name, joint, &self.name)?, *weight));
             }
             joints.push(found);
         }
@@ -255,25 +274,6 @@ fn axes(raw: &[String; 3]) -> Result<[(Axis, f64); 3]> {
         ));
     }
     Ok(list)
-}
-
-fn find(bvh: &Bvh, name: &str, joint: &str, mapping: &str) -> Result<usize> {
-    let mut matches = bvh.nodes().iter().enumerate().filter(|(_, node)| node.name == name);
-    match (matches.next(), matches.next()) {
-        (Some((index, _)), None) => Ok(index),
-        (Some(_), Some(_)) => {
-            let message = format!("has several joints called \"{name}\", which {joint} is mapped to");
-            Err(Error::invalid("mapping_mismatch", message))
-        }
-        _ => {
-            let names: Vec<_> = bvh.nodes().iter().take(60).map(|node| node.name.as_str()).collect();
-            let message = format!(
-                "has no joint \"{name}\", which mapping \"{mapping}\" makes {joint} from; it has {}",
-                names.join(", ")
-            );
-            Err(Error::invalid("mapping_mismatch", message))
-        }
-    }
 }
 
 #[cfg(test)]

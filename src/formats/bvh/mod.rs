@@ -15,14 +15,22 @@
 mod convert;
 mod legs;
 mod mapping;
+mod names;
+#[cfg(test)]
+mod page;
 mod parse;
 mod pose;
+mod rate;
 mod read;
+mod size;
 mod write;
 
+pub(super) use convert::leg_length;
 pub use convert::{Bound, Converted, RateConversion};
 pub use legs::Legs;
 pub use mapping::{BUILTIN_MAPPINGS, Mapping};
+pub use read::unpacked;
+pub use size::Release;
 pub use write::{Unit, write};
 
 /// Most nodes (joints and end sites) a file may have.
@@ -83,7 +91,7 @@ pub struct Node {
 pub struct Bvh {
     nodes: Vec<Node>,
     frames: usize,
-    frame_time: f64,
+    fps: f64,
     /// Row-major (frames, channels).
     values: Vec<f64>,
 }
@@ -99,12 +107,9 @@ impl Bvh {
         self.frames
     }
 
-    /// Frames a second. Files round the frame time (120 fps is written 0.008333), so a rate within 0.1 % of a whole
-    /// number is that number.
+    /// Frames a second. Files round the frame time (30 fps is written 0.0333): this is what they mean.
     pub fn fps(&self) -> f64 {
-        let fps = 1.0 / self.frame_time;
-        let whole = fps.round();
-        if whole >= 1.0 && (fps - whole).abs() / whole < 1e-3 { whole } else { fps }
+        self.fps
     }
 
     /// The channel values of one frame, in file order.

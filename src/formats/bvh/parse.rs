@@ -1,6 +1,6 @@
 //! From BVH text to a [`Bvh`]: one pass over the words of the file, every message with its line.
 
-use super::{Axis, Bvh, Channel, MAX_FRAMES, MAX_NODES, MAX_VALUES, Node};
+use super::{Axis, Bvh, Channel, MAX_FRAMES, MAX_NODES, MAX_VALUES, Node, rate};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Largest magnitude a number may have: keeps forward kinematics finite, and no recording is a million units wide.
@@ -212,7 +212,8 @@ fn motion(words: &mut Words<'_>, nodes: Vec<Node>) -> Result<Bvh> {
     let frames = words.count("the number of frames", MAX_FRAMES)?;
     words.expect("Frame")?;
     words.expect("Time:")?;
-    let frame_time = words.number("the frame time")?;
+    let written = words.required("the frame time")?;
+    let frame_time = words.parse_number(written, "the frame time")?;
     if !(1e-4..=10.0).contains(&frame_time) {
         return Err(words.syntax(format!("a frame time of {frame_time} s is out of range (0.0001 to 10 s)")));
     }
@@ -247,7 +248,7 @@ fn motion(words: &mut Words<'_>, nodes: Vec<Node>) -> Result<Bvh> {
         );
         return Err(Error::corrupt("bvh_frames", message));
     }
-    Ok(Bvh { nodes, frames, frame_time, values })
+    Ok(Bvh { nodes, frames, fps: rate::meant(written, frame_time), values })
 }
 
 #[cfg(test)]

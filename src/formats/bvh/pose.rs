@@ -1,11 +1,8 @@
 //! Forward kinematics of a BVH: where every node is, at a frame or between two.
 
 use super::{Axis, Bvh, Channel, Node};
-
-/// Unit quaternion (w, x, y, z).
-type Quaternion = [f64; 4];
-
-const IDENTITY: Quaternion = [1.0, 0.0, 0.0, 0.0];
+use crate::motion::rotation::Quat;
+use crate::motion::vector::add;
 
 impl Bvh {
     /// World positions of all nodes, in node order and file units, at a time in frames within 0 ..= frames − 1 (times
@@ -16,7 +13,7 @@ impl Bvh {
         let (before, share) = (time.floor() as usize, time.fract());
         let after = (before + 1).min(self.frames - 1);
         let (mut here, mut next) = (self.row(before), self.row(after));
-        let mut rotations: Vec<Quaternion> = Vec::with_capacity(self.nodes.len());
+        let mut rotations: Vec<Quat> = Vec::with_capacity(self.nodes.len());
         let mut positions: Vec<[f64; 3]> = Vec::with_capacity(self.nodes.len());
         for node in &self.nodes {
             let count = node.channels.len();
@@ -26,74 +23,36 @@ impl Bvh {
                 for (value, to) in translation.iter_mut().zip(to) {
                     *value += share * (to - *value);
                 }
-                rotation = slerp(rotation, towards, share);
+                rotation = rotation.slerp(towards, share);
             }
             (here, next) = (&here[count..], &next[count..]);
-            let (turn, origin) =
-                node.parent.map_or((IDENTITY, [0.0; 3]), |parent| (rotations[parent], positions[parent]));
-            let moved = rotate(turn, translation);
-            positions.push(std::array::from_fn(|axis| origin[axis] + moved[axis]));
-            rotations.push(multiply(turn, rotation));
+            let (turn, origin) = node
+                .parent
+                .map_or((Quat::IDENTITY, [0.0; 3]), |parent| (rotations[parent], positions[parent]));
+            positions.push(add(origin, turn.rotate(translation)));
+            rotations.push(turn.after(rotation));
         }
         positions
     }
 }
 
 /// Translation and rotation of a node relative to its parent.
-fn local(node: &Node, values: &[f64]) -> ([f64; 3], Quaternion) {
+fn local(node: &Node, values: &[f64]) -> ([f64; 3], Quat) {
     let mut translation = node.offset;
-    let mut rotation = IDENTITY;
+    let mut rotation = Quat::IDENTITY;
     for (channel, &value) in node.channels.iter().zip(values) {
         match *channel {
             Channel::Position(axis) => translation[axis.index()] = value,
-            Channel::Rotation(axis) => rotation = multiply(rotation, about(axis, value)),
+            Channel::Rotation(axis) => rotation = rotation.after(about(axis, value)),
         }
     }
     (translation, rotation)
 }
 
-fn about(axis: Axis, degrees: f64) -> Quaternion {
-    let (sin, cos) = (degrees.to_radians() / 2.0).sin_cos();
-    let mut quaternion = [cos, 0.0, 0.0, 0.0];
-    quaternion[axis.index() + 1] = sin;
-    quaternion
-}
-
-fn multiply([aw, ax, ay, az]: Quaternion, [bw, bx, by, bz]: Quaternion) -> Quaternion {
-    [
-        aw * bw - ax * bx - ay * by - az * bz,
-        aw * bx + ax * bw + ay * bz - az * by,
-        aw * by - ax * bz + ay * bw + az * bx,
-        aw * bz + ax * by - ay * bx + az * bw,
-    ]
-}
-
-fn rotate([w, x, y, z]: Quaternion, v: [f64; 3]) -> [f64; 3] {
-    // v + 2w(u×v) + 2u×(u×v)
-    let t = [2.0 * (y * v[2] - z * v[1]), 2.0 * (z * v[0] - x * v[2]), 2.0 * (x * v[1] - y * v[0])];
-    [
-        v[0] + w * t[0] + y * t[2] - z * t[1],
-        v[1] + w * t[1] + z * t[0] - x * t[2],
-        v[2] + w * t[2] + x * t[1] - y * t[0],
-    ]
-}
-
-fn slerp(a: Quaternion, mut b: Quaternion, share: f64) -> Quaternion {
-    let mut dot: f64 = a.iter().zip(b).map(|(a, b)| a * b).sum();
-    if dot < 0.0 {
-        b = b.map(|value| -value);
-        dot = -dot;
-    }
-    let (weight_a, weight_b) = if dot > 0.9999 {
-        // Too close for a division by the sine; a straight blend is right to 1e-9 here.
-        (1.0 - share, share)
-    } else {
-        let angle = dot.acos();
-        (((1.0 - share) * angle).sin() / angle.sin(), (share * angle).sin() / angle.sin())
-    };
-    let blend: Quaternion = std::array::from_fn(|i| weight_a * a[i] + weight_b * b[i]);
-    let norm = blend.iter().map(|value| value * value).sum::<f64>().sqrt();
-    blend.map(|value| value / norm)
+fn about(axis: Axis, degrees: f64) -> Quat {
+    let mut direction = [0.0; 3];
+    direction[axis.index()] = 1.0;
+    Quat::about(direction, degrees.to_radians())
 }
 
 #[cfg(test)]

@@ -2,9 +2,17 @@
 
 use super::{Bvh, MAX_BYTES};
 use crate::error::{Error, ErrorKind, Result};
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
+
+/// How gzip data begins.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// What some editors put before any text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// The first word of a file.
+const FIRST: &[u8] = b"HIERARCHY";
 
 impl Bvh {
     /// Read and parse a file. Compression is recognised by its first two bytes, not by its name.
@@ -29,8 +37,29 @@ impl Bvh {
     /// # Errors
     /// Those of [`Bvh::parse`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        Self::parse(&String::from_utf8_lossy(bytes))
+        Self::parse(&String::from_utf8_lossy(text(bytes)))
     }
+
+    /// Whether the bytes of an uncompressed file begin as one.
+    pub fn is_begun(bytes: &[u8]) -> bool {
+        let start = text(bytes).trim_ascii_start().get(..FIRST.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(FIRST))
+    }
+}
+
+/// The bytes of a file, unpacked where they are gzip data, to at most `most` bytes.
+///
+/// # Errors
+/// `bvh_too_large`, `bvh_gzip`.
+pub fn unpacked(bytes: &[u8], most: u64) -> Result<Cow<'_, [u8]>> {
+    if !bytes.starts_with(&GZIP) {
+        return Ok(bytes.into());
+    }
+    gunzip(bytes, most).map(Cow::Owned)
+}
+
+fn text(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes)
 }
 
 enum ReadFailure {
@@ -42,29 +71,33 @@ fn read_bounded(source: impl Read, limit: u64) -> std::result::Result<Vec<u8>, R
     let mut source = BufReader::new(source);
     let mut magic = Vec::with_capacity(2);
     source.by_ref().take(2).read_to_end(&mut magic).map_err(ReadFailure::Disk)?;
-    let compressed = magic == [0x1f, 0x8b];
+    let compressed = magic == GZIP;
     let whole = std::io::Cursor::new(magic).chain(source);
-    let mut bytes = Vec::new();
     if compressed {
-        // Several members one after the other are one file to gzip(1), so to us.
-        flate2::read::MultiGzDecoder::new(whole).take(limit + 1).read_to_end(&mut bytes).map_err(
-            |source| {
-                ReadFailure::Content(
-                    Error::corrupt(
-                        "bvh_gzip",
-                        "the gzip data is damaged or was cut; copy or download the file again",
-                    )
-                    .with_source(source),
-                )
-            },
-        )?;
-    } else {
-        whole.take(limit + 1).read_to_end(&mut bytes).map_err(ReadFailure::Disk)?;
+        return gunzip(whole, limit).map_err(ReadFailure::Content);
     }
+    let mut bytes = Vec::new();
+    whole.take(limit + 1).read_to_end(&mut bytes).map_err(ReadFailure::Disk)?;
+    within(bytes, limit).map_err(ReadFailure::Content)
+}
+
+/// What is packed, of which no more than `limit` bytes are unpacked.
+fn gunzip(packed: impl Read, limit: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // Several members one after the other are one file to gzip(1), so to us.
+    let read = flate2::read::MultiGzDecoder::new(packed).take(limit + 1).read_to_end(&mut bytes);
+    read.map_err(|source| {
+        Error::corrupt("bvh_gzip", "the gzip data is damaged or was cut; copy or download the file again")
+            .with_source(source)
+    })?;
+    within(bytes, limit)
+}
+
+fn within(bytes: Vec<u8>, limit: u64) -> Result<Vec<u8>> {
     if bytes.len() as u64 > limit {
         let message =
             format!("holds more than {} MB of text; cut the recording into shorter files", limit >> 20);
-        return Err(ReadFailure::Content(Error::new(ErrorKind::Invalid, "bvh_too_large", message)));
+        return Err(Error::new(ErrorKind::Invalid, "bvh_too_large", message));
     }
     Ok(bytes)
 }
@@ -100,6 +133,27 @@ mod tests {
         std::fs::write(&plain, TINY).unwrap();
         std::fs::write(&packed, gzip(TINY)).unwrap();
         assert_eq!(Bvh::read(&plain).unwrap(), Bvh::read(&packed).unwrap());
+    }
+
+    #[test]
+    fn the_first_word_may_be_in_any_case_and_after_a_mark() {
+        let marked = format!("\u{feff}{}", TINY.to_lowercase());
+        assert_eq!(Bvh::from_bytes(marked.as_bytes()).unwrap(), Bvh::parse(TINY).unwrap());
+        for begun in [marked.as_str(), TINY, "\r\n Hierarchy"] {
+            assert!(Bvh::is_begun(begun.as_bytes()), "{begun}");
+        }
+        for other in ["", "HIERARCH", "ROOT HIERARCHY"] {
+            assert!(!Bvh::is_begun(other.as_bytes()), "{other}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_unpacked_to_a_bound() {
+        let (packed, most) = (gzip(TINY), TINY.len() as u64);
+        assert_eq!(unpacked(&packed, most).unwrap(), TINY.as_bytes());
+        assert_eq!(unpacked(TINY.as_bytes(), 0).unwrap(), TINY.as_bytes());
+        assert_eq!(unpacked(&packed, most - 1).unwrap_err().code(), "bvh_too_large");
+        assert_eq!(unpacked(&packed[..packed.len() - 9], most).unwrap_err().code(), "bvh_gzip");
     }
 
     #[test]

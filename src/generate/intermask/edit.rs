@@ -14,7 +14,7 @@ use crate::motion::alignment::{self, FloorMove, coasting, continued};
 use crate::motion::placement::Placement;
 use crate::motion::ramp::Ramp;
 use crate::motion::rigid::stiffen;
-use crate::motion::smooth::smooth;
+use crate::motion::smooth::{smooth, smooth_through};
 use crate::motion::splice::{self, Splice};
 use crate::motion::{BodyParts, Motion, Person};
 use std::ops::Range;
@@ -277,6 +277,7 @@ impl Editor<'_, '_> {
     /// Tokens as smoothed motion in the world.
     fn decoded(&self, tokens: &Tokens, placement: &Placement) -> Result<Motion> {
         let [one, two] = self.model.motion(tokens)?;
+        let smooth = if self.request.how.rigid { smooth_through } else { smooth };
         let person = |features: &crate::motion::Features, who| {
             let person = Person { positions: smooth(&features.positions()), rotations: features.rotations() };
             placement.back(&person, who)

@@ -8,7 +8,7 @@ use crate::generate::noise::{Noise, Seeded};
 use crate::generate::{
     Draft, FRAMES_PER_TOKEN, Familiarity, GenerateRequest, Generated, Sample, Timings, Tokens, Turn, Underway,
 };
-use crate::motion::export::post_process;
+use crate::motion::export::{going_on, post_process};
 use crate::motion::rigid::stiffen;
 use crate::motion::smooth::smooth;
 use rayon::prelude::*;
@@ -89,13 +89,13 @@ impl<'m> Making<'m> {
         let request = &self.request;
         let tokens = clip.tokens()?;
         let [first, second] = self.model.motion(&tokens)?;
-        let out = post_process([&first, &second])?;
         let (motion, foot_fixed) = if request.rigid {
-            stiffen(&out.plain, request.foot_fix).map_err(|source| {
+            stiffen(&going_on([&first, &second]), request.foot_fix).map_err(|source| {
                 Error::internal("model_failure", "the model gave bodies that cannot be put together")
                     .with_source(source)
             })?
         } else {
+            let out = post_process([&first, &second])?;
             (out.plain, request.foot_fix.then_some(out.fixed))
         };
         Ok(Sample { index, seed: clip.seed, motion, foot_fixed, tokens: Some(tokens) })

@@ -52,12 +52,12 @@ fn what_stays_stays_to_the_bit_and_bones_keep_their_length() {
 /// Somebody who walks on a floor at this height.
 fn at(floor: f32, frames: usize) -> Person {
     let person = walk(frames);
-    shifted(&person, [0.0, floor - floor_height(&person.positions), 0.0])
+    shifted(&person, [0.0, floor - standing_height(&person.positions), 0.0])
 }
 
 #[test]
 fn who_was_captured_above_or_below_the_floor_stays_there() {
-    for floor in [0.3, -0.9] {
+    for floor in [0.3, -0.9, 2.0] {
         let old = Motion { persons: [at(floor, 90), at(0.02, 90)] };
         assert!((floors(&old)[0] - floor).abs() < 1e-4 && floors(&old)[1] == 0.0);
         let new = Motion { persons: old.persons.each_ref().map(|p| shifted(p, [0.05, 0.0, -0.04])) };
@@ -75,7 +75,7 @@ fn who_was_captured_above_or_below_the_floor_stays_there() {
             let fixed = splice.join().unwrap().1.unwrap();
             assert_eq!(fixed.persons[1], old.persons[1]);
             let (is, was) = (&fixed.persons[0].positions, &old.persons[0].positions);
-            assert!((floor_height(is) - floor).abs() < 0.05, "{floor}: {}", floor_height(is));
+            assert!((standing_height(is) - floor).abs() < 0.05, "{floor}: {}", standing_height(is));
             for (t, share) in ramp.shares(90).into_iter().enumerate() {
                 let sunk = is[t][0][1] - was[t][0][1];
                 assert!(sunk.abs() < 0.1, "{floor}, frame {t}: {sunk}");

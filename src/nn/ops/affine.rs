@@ -4,7 +4,7 @@
 //! step on CPU. Here a vector (B, 1, d) meets rows (B, N, d) directly.
 
 use super::values;
-use super::vectorise::vectorise;
+use crate::nn::machine::vectorise::vectorise;
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 

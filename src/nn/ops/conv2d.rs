@@ -5,8 +5,8 @@
 //! independent, so threads share them without changing the result.
 
 use super::affine::sum_rows;
-use super::gemm::{gemm, row_major, transposed};
 use super::values;
+use crate::nn::machine::gemm::{gemm, row_major, transposed};
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 

@@ -2,7 +2,7 @@
 
 use super::exp::exp_negative;
 use super::map::{map, map_pairs};
-use super::vectorise::vectorise;
+use crate::nn::machine::vectorise::vectorise;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
 
 /// x·Φ(x) with the exact normal distribution function, error below 1e-6. Differentiable.

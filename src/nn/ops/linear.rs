@@ -6,9 +6,9 @@
 
 use super::affine::{add_bias, sum_rows};
 use super::gelu::{self, gelu};
-use super::gemm::{gemm, row_major, transposed};
 use super::values;
-use super::vectorise::vectorise;
+use crate::nn::machine::gemm::{gemm, row_major, transposed};
+use crate::nn::machine::vectorise::vectorise;
 use crate::nn::precision::{self, Precision};
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;

@@ -1,7 +1,7 @@
 //! Element by element over whole tensors: chunks to threads, vectors within a chunk.
 
 use super::values;
-use super::vectorise::vectorise;
+use crate::nn::machine::vectorise::vectorise;
 use candle_core::{CpuStorage, Layout, Result, Shape};
 use rayon::prelude::*;
 

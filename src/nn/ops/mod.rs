@@ -2,12 +2,10 @@
 //! silently (`docs/performance.md`); on other devices each function falls back to candle's.
 
 mod affine;
-mod amx;
 mod attention;
 mod conv2d;
 mod exp;
 mod gelu;
-mod gemm;
 mod linear;
 mod map;
 mod norm;
@@ -16,10 +14,9 @@ mod relu;
 mod rows;
 mod slope;
 mod softmax;
-mod vectorise;
 
+pub use crate::nn::machine::amx::available as tiles_available;
 pub use affine::{add_bias, gated};
-pub use amx::available as tiles_available;
 pub use attention::{Among, Mask, attention, attention_to_partner, self_attention};
 pub use conv2d::{ConvGeometry, conv2d};
 pub use gelu::gelu;

@@ -1,7 +1,7 @@
 //! Layer norm with what scales and shifts its result, one pass each way.
 
 use super::values;
-use super::vectorise::vectorise;
+use crate::nn::machine::vectorise::vectorise;
 use candle_core::{CpuStorage, CustomOp3, D, Layout, Result, Shape, Storage, Tensor};
 use rayon::prelude::*;
 

@@ -2,7 +2,7 @@
 
 use super::exp::exp_negative;
 use super::values;
-use super::vectorise::vectorise;
+use crate::nn::machine::vectorise::vectorise;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, D, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 

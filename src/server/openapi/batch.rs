@@ -1,7 +1,8 @@
 //! `POST /generate/batch`: what it takes and gives.
 
 use super::examples;
-use super::paths::{operation, reference};
+use super::operation::{operation, reference};
+use super::problems::{OF_BODIES, OF_CHANGES};
 use crate::engine::batch::{MAX_BATCH, MAX_BATCH_SAMPLES};
 use serde_json::{Value, json};
 
@@ -9,13 +10,14 @@ use serde_json::{Value, json};
 pub fn batch() -> Value {
     let body = json!({"requests": [{"prompt": "two people dance salsa", "seed": 7}, {"prompt": ""}]});
     let (made, refused) = (json!({"index": 0, "motion": examples::motion()}), examples::refused(1));
-    let operation = operation(
+    operation(
         "motion",
         "batch",
         "Several sentences in, several motions out",
-        "Each request is judged by itself and has a motion, the same as it would have alone, or a problem. With `Accept: \
-        application/x-ndjson` a line is sent for each as it is done; a caller who leaves cancels the rest. A server without room \
-        for the first refuses the whole batch. With keys, a batch has one place among those of its key, and each request counts.",
+        "Each request is judged by itself and has a motion, the same as it would have alone, or a problem, one of those of \
+        `POST /generate`. With `Accept: application/x-ndjson` a line is sent for each as it is done; a caller who leaves cancels the \
+        rest. A server without room for the first refuses the whole batch. With keys, a batch has one place among those of its key, \
+        and each request counts.",
     )
     .parameter(
         "header",
@@ -23,6 +25,7 @@ pub fn batch() -> Value {
         "Seconds for each request, from its turn on; can only shorten the server's own limit",
         json!({"type": "integer", "minimum": 1}),
     )
+    .body("BatchRequest", &body)
     .answer(
         200,
         "A result for each request, in their order; lines come in the order in which they are done",
@@ -30,33 +33,16 @@ pub fn batch() -> Value {
         reference("BatchResults"),
         json!({"results": [made, refused]}),
     )
-    .problem(
-        400,
-        &[
-            "invalid_json",
-            "invalid_requests",
-            "invalid_idempotency_key",
-            "invalid_request_timeout",
-            "invalid_body",
-        ],
-    )
-    .problem(403, &["host_not_allowed", "origin_not_allowed"])
-    .problem(500, &["internal"])
-    .problem(503, &["shutting_down"])
+    .or(200, "application/x-ndjson", json!({"type": "string"}), json!(format!("{refused}\n{made}\n")))
+    .problems(OF_CHANGES)
+    .problems(OF_BODIES)
+    .problems(["invalid_requests", "invalid_idempotency_key", "invalid_request_timeout"])
+    .problems(["queue_full", "rate_limited", "too_many_at_once", "shutting_down"])
     .curl(&format!(
         "curl -sN localhost:8080/generate/batch -H 'content-type: application/json' -H 'accept: application/x-ndjson' \\\n  \
         -d '{body}'"
-    ));
-    let mut value = [408, 413, 415, 429]
-        .iter()
-        .fold(operation, |operation, &status| operation.problem(status, &[]))
-        .guarded();
-    value["responses"]["200"]["content"]["application/x-ndjson"] =
-        json!({"schema": {"type": "string"}, "example": format!("{refused}\n{made}\n")});
-    value["requestBody"] = json!({"required": true, "content": {"application/json": {
-        "schema": reference("BatchRequest"), "example": body,
-    }}});
-    value
+    ))
+    .guarded()
 }
 
 /// Its body.

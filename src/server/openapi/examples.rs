@@ -1,5 +1,8 @@
 //! What answers look like.
 
+use crate::engine::{MAX_PROMPT, MAX_SAMPLES, MAX_STEPS};
+use crate::generate::{MAX_FRAMES, MIN_FRAMES};
+use crate::server::{TimeLimits, body};
 use serde_json::{Value, json};
 
 /// Name of a result.
@@ -66,4 +69,59 @@ pub fn preview() -> Value {
 pub fn refused(index: usize) -> Value {
     json!({"index": index, "problem": {"type": "about:blank", "title": "Bad Request", "status": 400,
         "code": "invalid_prompt", "detail": "prompt is empty: say in a sentence what the two people do"}})
+}
+
+/// The weights of a model.
+fn files() -> Value {
+    let digest = "5f0c".repeat(16);
+    json!([{"part": "vq", "bytes": 15_204_352, "sha256": digest}, {"part": "transformer", "bytes": 61_079_552, "sha256": digest}])
+}
+
+/// What requests may name.
+pub fn models() -> Value {
+    json!({"models": [{
+        "name": "duet-mini", "title": "Duet mini", "knows": "Everyday things two people do",
+        "examples": [{"family": "Greet", "prompt": "two friends high five with the right hand", "seconds": 3.0}],
+        "licence": "MIT OR Apache-2.0", "default": true, "state": "ready", "waiting": 0, "files": files(),
+    }]})
+}
+
+/// What runs here, with the limits of a server that was not told others.
+pub fn info() -> Value {
+    let times = TimeLimits::default();
+    json!({
+        "version": env!("CARGO_PKG_VERSION"), "revision": "unknown", "device": "cpu", "precision": "f32", "uptime_seconds": 86_400,
+        "models": [{"name": "duet-mini", "files": files()}],
+        "limits": {
+            "prompt_characters": MAX_PROMPT, "min_frames": MIN_FRAMES, "max_frames": MAX_FRAMES, "samples": MAX_SAMPLES,
+            "steps": MAX_STEPS, "body_bytes": body::MAX_BYTES, "request_seconds": times.answer.as_secs(),
+            "job_seconds": times.job.as_secs(),
+        },
+    })
+}
+
+/// A few of the figures.
+pub fn metrics() -> Value {
+    json!(concat!(
+        "# HELP duet_requests HTTP requests answered.\n",
+        "# TYPE duet_requests counter\n",
+        "duet_requests_total{method=\"POST\",route=\"/generate\",status=\"200\"} 17\n",
+        "# HELP duet_waiting Requests in a model's queue.\n",
+        "# TYPE duet_waiting gauge\n",
+        "duet_waiting{model=\"duet-mini\"} 0\n",
+        "# EOF\n",
+    ))
+}
+
+/// The beginning of this document.
+pub fn openapi() -> Value {
+    json!({"openapi": "3.1.0", "info": {"title": "Duet", "version": env!("CARGO_PKG_VERSION")},
+        "paths": {"/livez": {"get": {"operationId": "livez"}}}})
+}
+
+/// A page of this title.
+pub fn html(title: &str) -> Value {
+    json!(format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head><title>{title}</title></head>\n<body>…</body>\n</html>\n"
+    ))
 }

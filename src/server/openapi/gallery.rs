@@ -1,7 +1,8 @@
 //! The list of results, and how one leaves it.
 
 use super::examples::{self, MOTION_ID};
-use super::paths::{operation, reference};
+use super::operation::{operation, reference};
+use super::problems::OF_CHANGES;
 use super::schemas::{ID, count, list, number, object, text, with_optional};
 use crate::engine::{DEFAULT_PAGE, MAX_PAGE};
 use serde_json::{Value, json};
@@ -26,7 +27,7 @@ pub fn motions() -> Value {
         json!({"type": "string", "example": MOTION_ID}),
     )
     .answer(200, "A page", "application/json", reference("Motions"), examples::motions())
-    .problem(400, &["invalid_limit", "invalid_before", "unknown_field", "duplicate_field"])
+    .problems(["invalid_limit", "invalid_before", "unknown_field", "duplicate_field"])
     .curl("curl -s 'localhost:8080/motions?limit=10'")
     .guarded()
 }
@@ -40,9 +41,8 @@ pub fn remove() -> Value {
     )
     .id("id", MOTION_ID)
     .nothing(204, "It is gone")
-    .problem(403, &["host_not_allowed", "origin_not_allowed"])
-    .problem(404, &["unknown_motion", "not_found"])
-    .problem(500, &["internal"])
+    .problems(OF_CHANGES)
+    .problems(["unknown_motion", "not_found"])
     .curl(&format!("curl -s -X DELETE localhost:8080/motions/{MOTION_ID}"))
     .guarded()
 }

@@ -4,6 +4,9 @@
 mod batch;
 mod examples;
 mod gallery;
+#[cfg(test)]
+mod known;
+mod operation;
 mod paths;
 mod problems;
 mod schemas;
@@ -20,7 +23,7 @@ pub fn document() -> Value {
             "summary": "From a sentence to the 3D motion of two interacting people.",
             "description": "JSON in UTF-8 throughout. Every error is an RFC 9457 problem with a stable `code`. Each answer \
                 carries `x-request-id` (the caller's, where it is 8 to 64 letters, digits, - or _), under which the log tells \
-                of it.",
+                of it. Where there is no operation the answer is `NoSuchAddress` or `NoSuchMethod` of the components.",
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
         "servers": [{"url": "/", "description": "this server"}],
@@ -35,6 +38,7 @@ pub fn document() -> Value {
         "paths": paths::paths(),
         "components": {
             "schemas": schemas::schemas(),
+            "responses": problems::of_no_operation(),
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer", "description": "An API key of the server's settings"},
                 "password": {"type": "http", "scheme": "basic",
@@ -53,7 +57,7 @@ pub fn text() -> String {
 }
 
 #[cfg(test)]
-pub use problems::is_known;
+pub use known::is_known;
 
 #[cfg(test)]
 mod tests;

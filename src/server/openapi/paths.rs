@@ -1,111 +1,21 @@
 //! The addresses: what each does, takes and gives.
 
 use super::examples::{self, JOB_ID, MOTION_ID};
-use super::{batch, gallery, problems};
+use super::operation::{Operation, operation, reference};
+use super::problems::{
+    OF_BODIES, OF_CHANGES, OF_EDITS, OF_FILES, OF_FORMS, OF_WORK, of_edited_generations, of_generations,
+};
+use super::{batch, gallery};
 use crate::engine::MAX_PREVIEW_STEPS;
 use serde_json::{Map, Value, json};
-
-/// An operation under construction.
-pub struct Operation(Value);
-
-pub fn operation(tag: &str, id: &str, summary: &str, description: &str) -> Operation {
-    Operation(json!({
-        "tags": [tag], "operationId": id, "summary": summary, "description": description, "responses": {},
-    }))
-    // Whatever the address, the request's Host may be wrong.
-    .problem(403, &["host_not_allowed"])
-}
-
-impl Operation {
-    pub fn answer(mut self, status: u16, words: &str, media: &str, schema: Value, example: Value) -> Self {
-        let mut content = json!({ "schema": schema });
-        if !example.is_null() {
-            content["example"] = example;
-        }
-        self.0["responses"][status.to_string()] = json!({"description": words, "content": {media: content}});
-        self
-    }
-
-    /// An answer without a body.
-    pub fn nothing(mut self, status: u16, words: &str) -> Self {
-        self.0["responses"][status.to_string()] = json!({ "description": words });
-        self
-    }
-
-    /// The same answer as other kinds of file.
-    fn also(mut self, status: u16, media: &[&str]) -> Self {
-        for media in media {
-            self.0["responses"][status.to_string()]["content"][media] = json!({ "schema": {} });
-        }
-        self
-    }
-
-    /// An answer that may be a file in place of JSON.
-    fn file_instead(self) -> Self {
-        self.parameter(
-            "query",
-            "format",
-            "The form of the answer where there is one sample; without it the header Accept says, with the media types below",
-            json!({"enum": ["json", "npz", "glb"]}),
-        )
-        .also(200, &["application/x-npz", "model/gltf-binary"])
-        .header(200, "Content-Location", "Of a file: its address")
-        .header(200, "Vary", "accept")
-    }
-
-    fn header(mut self, status: u16, name: &str, words: &str) -> Self {
-        self.0["responses"][status.to_string()]["headers"][name] =
-            json!({"description": words, "schema": {"type": "string"}});
-        self
-    }
-
-    pub fn problem(mut self, status: u16, only: &[&str]) -> Self {
-        let (status, response) = problems::response(status, only);
-        self.0["responses"][status] = response;
-        self
-    }
-
-    pub fn parameter(mut self, place: &str, name: &str, words: &str, schema: Value) -> Self {
-        let parameter = json!({"in": place, "name": name, "required": place == "path", "description": words, "schema": schema});
-        match self.0["parameters"].as_array_mut() {
-            Some(parameters) => parameters.push(parameter),
-            None => self.0["parameters"] = json!([parameter]),
-        }
-        self
-    }
-
-    pub fn id(self, name: &str, example: &str) -> Self {
-        self.parameter("path", name, "As the answer named it", json!({"type": "string", "example": example}))
-    }
-
-    pub fn curl(mut self, line: &str) -> Self {
-        self.0["x-codeSamples"] = json!([{"lang": "shell", "label": "curl", "source": line}]);
-        self
-    }
-
-    /// Works without a key.
-    fn open(mut self) -> Value {
-        self.0["security"] = json!([{}]);
-        self.0
-    }
-
-    /// Needs a key where there are keys.
-    pub fn guarded(self) -> Value {
-        self.problem(401, &[]).0
-    }
-}
-
-pub fn reference(name: &str) -> Value {
-    json!({"$ref": format!("#/components/schemas/{name}")})
-}
 
 pub fn paths() -> Value {
     let mut paths = Map::new();
     let mut put = |path: &str, method: &str, operation: Value| {
         paths.entry(path).or_insert_with(|| json!({}))[method] = operation;
     };
-    put("/", "get", html("index", "The page", "Type a sentence, watch two people.").guarded());
-    put("/docs", "get", html("docs", "This description for people", "Works offline.").open());
+    put("/", "get", html("index", "The page", "Type a sentence, watch two people.", "/").guarded());
+    put("/docs", "get", html("docs", "This description for people", "Works offline.", "/docs").open());
     put("/static/{path}", "get", asset());
     put("/generate", "post", generate());
     put("/generate/batch", "post", batch::batch());
@@ -144,21 +54,20 @@ pub fn paths() -> Value {
     Value::Object(paths)
 }
 
-fn html(id: &str, summary: &str, description: &str) -> Operation {
-    operation("page", id, summary, description).answer(
-        200,
-        "HTML",
-        "text/html",
-        json!({"type": "string"}),
-        Value::Null,
-    )
+fn html(id: &str, summary: &str, description: &str, address: &str) -> Operation {
+    operation("page", id, summary, description)
+        .answer(200, "HTML", "text/html", json!({"type": "string"}), examples::html(summary))
+        .tagged("For If-None-Match")
+        .curl(&format!("curl -s localhost:8080{address}"))
 }
 
 fn asset() -> Value {
     operation("page", "static", "What the pages are made of", "Files inside the program, with entity tags.")
         .parameter("path", "path", "Name of the file", json!({"type": "string", "example": "icon.svg"}))
-        .answer(200, "The file", "*/*", json!({}), Value::Null)
-        .problem(404, &["not_found"])
+        .bytes(200, "The file: scripts, styles and pictures, each with its media type", &["*/*"])
+        .tagged("For If-None-Match")
+        .problems(["not_found"])
+        .curl("curl -s localhost:8080/static/icon.svg")
         .open()
 }
 
@@ -172,12 +81,12 @@ fn generate() -> Value {
          once. With `Idempotency-Key` the work goes on when the caller leaves, and the same request with the same key gets \
          the same motion, not another one.",
     )
-    .problem(404, &["unknown_model"])
+    .problems(of_generations())
     .curl(
         "curl -s localhost:8080/generate -H 'content-type: application/json' \\\n  \
          -d '{\"prompt\":\"two people dance salsa\",\"seconds\":4,\"seed\":7}'",
     );
-    work(operation, "GenerateRequest", example)
+    work(operation, "GenerateRequest", &example)
 }
 
 fn edit() -> Value {
@@ -188,14 +97,15 @@ fn edit() -> Value {
         "A result and what to do with it in, a new result out",
         "docs/editing.md tells which fields a kind takes. Headers as for `POST /generate`.",
     )
-    .problem(404, &["unknown_model", "unknown_motion"])
+    .problems(OF_EDITS)
+    .problems(of_edited_generations())
     .curl(&format!("curl -s localhost:8080/edit -H 'content-type: application/json' \\\n  -d '{example}'"));
-    work(operation, "EditRequest", example)
+    work(operation, "EditRequest", &example)
 }
 
 /// What has a model work: the headers, the answers, the refusals.
-fn work(operation: Operation, schema: &str, example: Value) -> Value {
-    let operation = operation
+fn work(operation: Operation, schema: &str, example: &Value) -> Value {
+    operation
         .parameter(
             "header",
             "Prefer",
@@ -222,18 +132,16 @@ fn work(operation: Operation, schema: &str, example: Value) -> Value {
         )
         .answer(200, "The motion", "application/json", reference("Motion"), examples::motion())
         .file_instead()
+        .timed(200)
         .answer(202, "A job", "application/json", reference("Job"), examples::job("queued"))
         .header(202, "Location", "Address of the job")
         .header(202, "Preference-Applied", "respond-async")
-        .problem(403, &["host_not_allowed", "origin_not_allowed"]);
-    let mut value = [400, 408, 409, 413, 415, 422, 429, 500, 503]
-        .iter()
-        .fold(operation, |o, &status| o.problem(status, &[]))
-        .guarded();
-    value["requestBody"] = json!({"required": true, "content": {"application/json": {
-        "schema": reference(schema), "example": example,
-    }}});
-    value
+        .body(schema, example)
+        .problems(OF_CHANGES)
+        .problems(OF_BODIES)
+        .problems(OF_FORMS)
+        .problems(OF_WORK)
+        .guarded()
 }
 
 fn motion() -> Value {
@@ -245,30 +153,35 @@ fn motion() -> Value {
     )
     .id("id", MOTION_ID)
     .answer(200, "The motion", "application/json", reference("Motion"), examples::motion())
-    .header(200, "ETag", "For If-None-Match; strong where the answer is not compressed")
+    .tagged("For If-None-Match; strong where the answer is not compressed")
     .file_instead()
+    .timed(200)
     .parameter(
         "header",
         "Range",
         "Of a file: one range of bytes, such as `bytes=1000-`",
         json!({"type": "string"}),
     )
-    .answer(206, "Of a file: the part asked for", "application/x-npz", json!({}), Value::Null)
-    .also(206, &["model/gltf-binary"])
+    .bytes(206, "Of a file: the part asked for", &["application/x-npz", "model/gltf-binary"])
     .header(206, "Content-Range", "Which bytes of how many")
-    .problem(400, &["invalid_format", "unknown_field", "duplicate_field"])
-    .problem(404, &["unknown_motion", "not_found"])
-    .problem(416, &[])
+    .timed(206)
+    .problems(OF_FORMS)
+    .problems(["unknown_motion", "not_found", "range_not_satisfiable"])
     .curl(&format!("curl -s localhost:8080/motions/{MOTION_ID}"))
     .guarded()
 }
+
+/// Media types of a result's files.
+const FILES: &[&str] =
+    &["application/octet-stream", "model/gltf-binary", "video/mp4", "image/gif", "image/png"];
 
 fn file() -> Value {
     operation(
         "motion",
         "file",
         "One of its files",
-        "npy, npz, npz as AMASS has it, BVH, GLB, MP4, GIF or PNG, under the names that the answer gives.",
+        "npy, npz, npz as AMASS has it, BVH, GLB, MP4, GIF or PNG, under the names that the answer gives; docs/exports.md tells what is \
+        in them.",
     )
     .id("id", MOTION_ID)
     .parameter("path", "file", "Name of the file", json!({"type": "string", "example": "00_motion.glb"}))
@@ -279,18 +192,15 @@ fn file() -> Value {
         the pair, degrees above level (0 to 90), metres (0.5 to 50)",
         json!({"type": "string", "example": "45,20,4"}),
     )
-    .answer(200, "The file, as an attachment", "application/octet-stream", json!({}), Value::Null)
-    .also(200, &["model/gltf-binary", "video/mp4", "image/gif", "image/png"])
-    .header(200, "ETag", "For If-None-Match and If-Range; strong where the answer is not compressed")
+    .bytes(200, "The file, as an attachment", FILES)
+    .tagged("For If-None-Match and If-Range; strong where the answer is not compressed")
+    .timed(200)
     .parameter("header", "Range", "One range of bytes, such as `bytes=1000-`", json!({"type": "string"}))
-    .answer(206, "The part asked for", "application/octet-stream", json!({}), Value::Null)
-    .also(206, &["model/gltf-binary", "video/mp4", "image/gif", "image/png"])
+    .bytes(206, "The part asked for", FILES)
     .header(206, "Content-Range", "Which bytes of how many")
-    .problem(400, &["invalid_camera", "camera_out_of_range", "no_camera", "unknown_field"])
-    .problem(416, &[])
-    .problem(404, &["unknown_motion", "not_found"])
-    .problem(422, &["mp4_not_built"])
-    .problem(429, &["too_many_pictures"])
+    .timed(206)
+    .problems(OF_FILES)
+    .problems(["unknown_motion", "not_found", "range_not_satisfiable"])
     .curl(&format!("curl -OJ localhost:8080/motions/{MOTION_ID}/00_motion.glb"))
     .guarded()
 }
@@ -299,7 +209,7 @@ fn job(id: &str, summary: &str, description: &str) -> Operation {
     operation("jobs", id, summary, description)
         .id("id", JOB_ID)
         .answer(200, "The job", "application/json", reference("Job"), examples::job("running"))
-        .problem(404, &["unknown_job", "not_found"])
+        .problems(["unknown_job", "not_found", "json"])
         .curl(&format!("curl -s localhost:8080/jobs/{JOB_ID}"))
 }
 
@@ -309,7 +219,7 @@ fn cancel() -> Value {
         "Cancel a job",
         "The model stops after its current decoding step. A job that has ended stays as it is.",
     )
-    .problem(403, &["host_not_allowed", "origin_not_allowed"])
+    .problems(OF_CHANGES)
     .answer(200, "The job as it is now", "application/json", reference("Job"), examples::job("cancelled"))
     .curl(&format!("curl -s -X DELETE localhost:8080/jobs/{JOB_ID}"))
     .guarded()
@@ -341,15 +251,14 @@ fn events() -> Value {
         json!({}),
         json!(format!("{running}{preview}{ended}")),
     )
-    .problem(400, &["invalid_preview", "unknown_field", "duplicate_field"])
-    .problem(404, &["unknown_job", "not_found"])
+    .problems(["invalid_preview", "unknown_field", "duplicate_field", "unknown_job", "not_found"])
     .curl(&format!("curl -sN localhost:8080/jobs/{JOB_ID}/events"))
     .guarded()
 }
 
 fn models() -> Value {
     operation("service", "models", "The models that requests may name", "With terms, digests and state.")
-        .answer(200, "The models", "application/json", reference("Models"), Value::Null)
+        .answer(200, "The models", "application/json", reference("Models"), examples::models())
         .curl("curl -s localhost:8080/models")
         .guarded()
 }
@@ -361,15 +270,21 @@ fn info() -> Value {
         "What runs here",
         "Version, revision, device, digests of the models, limits.",
     )
-    .answer(200, "The facts", "application/json", reference("Info"), Value::Null)
+    .answer(200, "The facts", "application/json", reference("Info"), examples::info())
     .curl("curl -s localhost:8080/info")
     .guarded()
 }
 
 fn metrics() -> Value {
     operation("service", "metrics", "Figures for Prometheus", "OpenMetrics text, base units.")
-        .answer(200, "The figures", "application/openmetrics-text", json!({"type": "string"}), Value::Null)
-        .problem(500, &["metrics"])
+        .answer(
+            200,
+            "The figures",
+            "application/openmetrics-text",
+            json!({"type": "string"}),
+            examples::metrics(),
+        )
+        .problems(["metrics"])
         .curl("curl -s localhost:8080/metrics")
         .guarded()
 }
@@ -387,8 +302,10 @@ fn health(id: &str, summary: &str, description: &str) -> Value {
 }
 
 fn openapi() -> Value {
+    let schema = json!({"type": "object", "required": ["openapi", "info", "paths"]});
     operation("service", "openapi", "This description", "OpenAPI 3.1.")
-        .answer(200, "The document", "application/json", json!({"type": "object"}), Value::Null)
+        .answer(200, "The document", "application/json", schema, examples::openapi())
+        .tagged("For If-None-Match")
         .curl("curl -s localhost:8080/openapi.json")
         .open()
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::engine::FIELDS;
+use std::collections::BTreeSet;
 
 fn committed() -> String {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/openapi.json");
@@ -50,10 +51,48 @@ fn references_lead_somewhere_and_operations_have_names_of_their_own() {
         let pointer = reference.split('"').next().unwrap().trim_start_matches('#');
         assert!(document.pointer(pointer).is_some(), "{pointer}");
     }
-    let mut names: Vec<_> =
-        text.split("\"operationId\": \"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    let methods =
+        document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
+    let mut names: Vec<_> = methods.filter_map(|operation| operation["operationId"].as_str()).collect();
+    assert!(names.len() > 15);
     let count = names.len();
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), count);
+}
+
+#[test]
+fn every_problem_is_some_operations_and_operations_have_no_others() {
+    let document = document();
+    let mut told = BTreeSet::new();
+    let mut read = |response: &Value| {
+        let problem = &response["content"]["application/problem+json"]["schema"]["allOf"][1];
+        let codes = problem["properties"]["code"]["enum"].as_array().into_iter().flatten();
+        told.extend(codes.map(|code| code.as_str().unwrap().to_owned()));
+    };
+    for operation in
+        document["paths"].as_object().unwrap().values().flat_map(|it| it.as_object().unwrap().values())
+    {
+        let responses = operation["responses"].as_object().unwrap();
+        assert_eq!(responses.get("default"), None, "a code that is not in the table");
+        responses.values().for_each(&mut read);
+    }
+    document["components"]["responses"].as_object().unwrap().values().for_each(&mut read);
+    let all: Vec<_> = problems::codes().collect();
+    assert_eq!(told, all.iter().cloned().collect::<BTreeSet<_>>());
+    assert_eq!(told.len(), all.len(), "a code has one status");
+}
+
+#[test]
+fn the_manual_names_every_problem() {
+    let read = |path: &str| {
+        std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+    };
+    let manual = read("docs/api.md") + &read("docs/editing.md");
+    for code in problems::codes() {
+        assert!(
+            manual.contains(&format!("`{code}`")),
+            "{code} is in neither docs/api.md nor docs/editing.md"
+        );
+    }
 }

@@ -23,12 +23,12 @@ async fn keeping(folder: &Path) -> Keeping {
     panic!("the folder cannot be opened");
 }
 
-async fn open(folder: &Path) -> House {
+pub(super) async fn open(folder: &Path) -> House {
     open_with(folder, Arc::default(), policy()).await
 }
 
 /// The end of a process, as far as one process can play it: the model's threads stop, and the folder is free again.
-async fn close(house: House) {
+pub(super) async fn close(house: House) {
     house.engine.stop();
     let engine = Arc::downgrade(&house.engine);
     drop(house);
@@ -41,14 +41,14 @@ async fn close(house: House) {
     panic!("somebody still holds the engine");
 }
 
-async fn submit(house: &House, prompt: &str, key: &str) -> Answer {
+pub(super) async fn submit(house: &House, prompt: &str, key: &str) -> Answer {
     let mut asked = generate_request(json!({ "prompt": prompt, "seed": 7 }).to_string());
     asked.headers_mut().insert("prefer", "respond-async".parse().unwrap());
     asked.headers_mut().insert("idempotency-key", key.parse().unwrap());
     house.send(asked).await
 }
 
-async fn ended(house: &House, address: &str) -> Value {
+pub(super) async fn ended(house: &House, address: &str) -> Value {
     for _ in 0..500 {
         let job = house.get(address).await.json();
         if !matches!(job["state"].as_str(), Some("queued" | "running")) {

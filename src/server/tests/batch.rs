@@ -42,7 +42,8 @@ async fn each_member_has_a_motion_or_a_problem_of_its_own() {
     ] {
         let problem = &results[index]["problem"];
         assert_eq!((&problem["status"], &problem["code"]), (&status.into(), &code.into()), "{index}");
-        assert!(openapi::is_known(status, code) && results[index].get("motion").is_none());
+        let is_told = openapi::is_known("POST", "/generate", status, code);
+        assert!(is_told && results[index].get("motion").is_none(), "{code}");
     }
     assert!(!String::from_utf8_lossy(&answer.body).contains("secret"));
     // The same as alone, in the answer and in the files.
@@ -79,6 +80,7 @@ async fn lines_come_as_they_are_done() {
     assert_eq!((&first["index"], &first["problem"]["code"]), (&1.into(), &"invalid_prompt".into()));
     house.control.open.store(true, SeqCst);
     let rest = Answer {
+        asked: (Method::POST, "/generate/batch".to_owned()),
         status: StatusCode::OK,
         headers: HeaderMap::new(),
         body: body.collect().await.unwrap().to_bytes(),

@@ -89,3 +89,26 @@ async fn no_file_is_read_for_who_may_not_ask() {
     busy.house.control.open.store(true, SeqCst);
     assert_eq!(busy.post("/edit", edit, &[key]).await.status, StatusCode::OK);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_file_is_read_for_who_finds_no_room() {
+    let limited = Limited::new(None, None);
+    let control = &limited.house.control;
+    let damaged = json!({"files": ["aGk="], "kind": "react", "prompt": "they bow"});
+    limited.post("/edit", damaged.clone(), &[]).await.is_problem(400, "not_a_motion");
+    assert_eq!(limited.job("wait").await.status, StatusCode::ACCEPTED);
+    eventually("the first to run", || control.started.load(SeqCst) == 1);
+    for _ in 0..2 {
+        assert_eq!(limited.job("walk").await.status, StatusCode::ACCEPTED);
+    }
+    let mut to_another = damaged.clone();
+    to_another["model"] = "other".into();
+    for _ in 0..3 {
+        limited.post("/edit", damaged.clone(), &[]).await.is_problem(429, "queue_full");
+        limited.post("/edit", damaged.clone(), &[ASYNC]).await.is_problem(429, "queue_full");
+        limited.post("/edit", to_another.clone(), &[]).await.is_problem(400, "not_a_motion");
+    }
+    control.open.store(true, SeqCst);
+    eventually("the queue to be empty", || limited.house.engine.health().next().unwrap().1.waiting == 0);
+    limited.post("/edit", damaged, &[]).await.is_problem(400, "not_a_motion");
+}

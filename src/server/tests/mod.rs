@@ -12,14 +12,19 @@ use tower::ServiceExt;
 
 mod archive;
 mod batch;
+mod damaged;
+mod described;
 mod edits;
 mod forms;
+mod full_disk;
+mod hostile;
 mod jobs;
 mod limits;
 mod operations;
 mod owners;
 mod requests;
 mod service;
+mod timings;
 
 struct House {
     app: Router,
@@ -28,6 +33,8 @@ struct House {
 }
 
 struct Answer {
+    /// Method and address of the request, without its query.
+    asked: (Method, String),
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
@@ -50,7 +57,9 @@ impl Answer {
         assert_eq!(self.header("content-type"), "application/problem+json", "{text}");
         let body = self.json();
         assert_eq!(body["code"], code, "{text}");
-        assert!(openapi::is_known(status, code), "{code} is not in the OpenAPI document");
+        let (method, path) = &self.asked;
+        let is_told = openapi::is_known(method.as_str(), path, status, code);
+        assert!(is_told, "{status} {code} of {method} {path} is not in the OpenAPI document");
         assert_eq!(body["status"], status);
         assert_eq!(body["type"], "about:blank");
         assert!(body["title"].is_string() && body["detail"].as_str().is_some_and(|words| !words.is_empty()));
@@ -78,6 +87,7 @@ impl House {
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
+        let asked = (request.method().clone(), request.uri().path().to_owned());
         let response = self.app.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
@@ -88,7 +98,7 @@ impl House {
         assert_eq!(parts.headers["cross-origin-opener-policy"], "same-origin");
         assert_eq!(parts.headers["cross-origin-resource-policy"], "same-origin");
         assert!(parts.headers.contains_key("x-request-id"));
-        Answer { status: parts.status, headers: parts.headers, body }
+        Answer { asked, status: parts.status, headers: parts.headers, body }
     }
 
     async fn get(&self, path: &str) -> Answer {

@@ -84,8 +84,33 @@ async fn after_a_panic_the_server_is_not_ready_until_the_model_is_back() {
     assert_eq!(house.get("/readyz").await.status, StatusCode::OK);
     let figures = String::from_utf8(house.get("/metrics").await.body.to_vec()).unwrap();
     assert!(figures.contains("duet_model_restarts_total{model=\"mini\"} 1"), "{figures}");
+    // So it is where a motion is none.
+    house.control.slow.store(true, SeqCst);
     house.prompt("nan").await.is_problem(500, "model_failure");
-    assert_eq!(house.get("/readyz").await.status, StatusCode::OK, "a bad result is no reason to start again");
+    assert_eq!(house.get("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    house.control.slow.store(false, SeqCst);
+    assert_eq!(house.prompt("walk").await.status, StatusCode::OK);
+    assert_eq!(house.get("/readyz").await.status, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_hang_the_server_is_not_ready_until_the_model_is_back() {
+    let stall = Duration::from_millis(100);
+    let times = TimeLimits { stall, ..TimeLimits::default() };
+    let house = Arc::new(House::with(Hosts::Any, Limits { stall: Some(stall), ..LIMITS }, times));
+    assert_eq!(house.prompt("walk").await.status, StatusCode::OK);
+    house.control.slow.store(true, SeqCst);
+    house.prompt("hang").await.is_problem(500, "model_failure");
+    let readiness = house.get("/readyz").await;
+    assert_eq!(readiness.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(readiness.json()["models"][0]["state"], "loading");
+    assert_eq!(house.get("/livez").await.status, StatusCode::OK, "the process is fine");
+    house.control.slow.store(false, SeqCst);
+    assert_eq!(house.prompt("walk").await.status, StatusCode::OK);
+    assert_eq!(house.get("/readyz").await.status, StatusCode::OK);
+    let figures = String::from_utf8(house.get("/metrics").await.body.to_vec()).unwrap();
+    assert!(figures.contains("duet_model_restarts_total{model=\"mini\"} 1"), "{figures}");
+    house.control.open.store(true, SeqCst);
 }
 
 #[tokio::test]

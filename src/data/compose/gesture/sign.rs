@@ -31,9 +31,13 @@ pub struct Sign {
     pub posture: bool,
 }
 
-/// What a sign is called, sides said.
-fn called(sign: &Sign, side: Hand) -> Vec<String> {
-    all_sided(sign.phrases, side)
+/// What a sign is called, sides said. What is aimed at the other is shown forward only by people who face each other.
+fn called(sign: &Sign, side: Hand, abreast: bool) -> Vec<String> {
+    let mut phrases = all_sided(sign.phrases, side);
+    if abreast && phrases.iter().any(|phrase| phrase.contains("at the other")) {
+        phrases.retain(|phrase| !["forward", "ahead"].iter().any(|way| phrase.contains(way)));
+    }
+    phrases
 }
 
 fn waiting() -> Vec<String> {
@@ -110,7 +114,7 @@ fn shown(sign: &Sign, stage: &mut Stage) -> Scene {
     let mut templates: Vec<&str> = if abreast { BESIDE.to_vec() } else { WATCH.to_vec() };
     templates.extend(sign.short);
     templates.extend(["{1} {as}", "{1} is {aing}", "{1} {as}"]);
-    stage.told_by(sign.family, &parts, &templates, [called(sign, stage.side), waiting()])
+    stage.told_by(sign.family, &parts, &templates, [called(sign, stage.side, abreast), waiting()])
 }
 
 const BESIDE: &[&str] = &[
@@ -150,13 +154,13 @@ fn both(sign: &Sign, late: f64, stage: &mut Stage) -> Scene {
     if !abreast && late > 0.0 {
         templates.push("{1} {as} at {2}, who {bs}[ back| in return|]");
     }
-    let does = called(sign, stage.side);
+    let does = called(sign, stage.side, abreast);
     stage.told_by(sign.family, &parts, &templates, [does.clone(), does])
 }
 
 /// Each does something else at about the same time.
 fn pair(sign: &Sign, other: &Sign, stage: &mut Stage) -> Scene {
-    placed(stage);
+    let abreast = placed(stage);
     let theirs = if stage.draws.chance(0.5) { Hand::Left } else { Hand::Right };
     let from = [stage.draws.uniform(0.05, 0.4), stage.draws.uniform(0.05, 0.6)];
     let when = [span(sign, from[0], stage), span(other, from[1], stage)];
@@ -164,12 +168,13 @@ fn pair(sign: &Sign, other: &Sign, stage: &mut Stage) -> Scene {
     let mut parts = stage.parts();
     (sign.lay)(&mut parts[0], stage.side, when[0].0);
     (other.lay)(&mut parts[1], theirs, when[1].0);
-    stage.told_by(sign.family, &parts, DIFFERENT, [called(sign, stage.side), called(other, theirs)])
+    let does = [called(sign, stage.side, abreast), called(other, theirs, abreast)];
+    stage.told_by(sign.family, &parts, DIFFERENT, does)
 }
 
 /// One does one thing and then another; the other watches.
 fn then(sign: &Sign, other: &Sign, stage: &mut Stage) -> Scene {
-    placed(stage);
+    let abreast = placed(stage);
     let side = stage.side;
     let start = stage.draws.uniform(0.05, 0.3);
     let [first, second] = if stage.draws.chance(0.5) { [sign, other] } else { [other, sign] };
@@ -184,8 +189,8 @@ fn then(sign: &Sign, other: &Sign, stage: &mut Stage) -> Scene {
     (first.lay)(&mut parts[0], side, earlier);
     (second.lay)(&mut parts[0], side, later);
     let mut does = Vec::new();
-    for one in called(first, side) {
-        for next in called(second, side) {
+    for one in called(first, side, abreast) {
+        for next in called(second, side, abreast) {
             let join = *stage.draws.choice(&[" and then ", " and ", ", then "]);
             does.push(format!("{one}{join}{next}"));
         }
@@ -222,7 +227,7 @@ fn met(sign: &Sign, stage: &mut Stage) -> Scene {
     } else {
         Deed { first: sign.phrases, ..Deed::default() }
     };
-    let does = called(sign, side);
+    let does = called(sign, side, false);
     let alone = [does.clone(), if together { does } else { waiting() }];
     stage.told_chained(sign.family, &parts, deed, alone)
 }
@@ -257,7 +262,7 @@ fn walked(sign: &Sign, stage: &mut Stage) -> Scene {
     let when = Span { from: 0.15, rise: 0.6, hold: seconds - 1.3, fall: 0.7 };
     let mut parts = stage.parts();
     (sign.lay)(&mut parts[0], side, when);
-    let does = called(sign, side);
+    let does = called(sign, side, way == 0);
     let walks: Vec<String> = ["~walk", "~walk past", "~walk by", "~keep walking"].map(str::to_owned).to_vec();
     match way {
         0 => {
@@ -311,7 +316,7 @@ fn walked(sign: &Sign, stage: &mut Stage) -> Scene {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{bodies, signs, tests::MadeUp};
+    use super::super::{bodies, pose::heading, signs, tests::MadeUp};
     use super::*;
     use crate::motion::vector::{norm, sub};
     use crate::rng::CounterRng;
@@ -339,6 +344,24 @@ mod tests {
                 assert!(!said.contains(side.other().word()), "{}: {said}", sign.family);
             }
         }
+    }
+
+    #[test]
+    fn who_points_at_somebody_beside_them_does_not_point_forward() {
+        let point = &signs::SIGNS[1];
+        assert!(point.phrases[0].contains("forward"), "the sign that is aimed at the other");
+        let mut forward = [0; 2];
+        for seed in 0..120 {
+            let mut draws = Draws::new(CounterRng::new(seed, "point"));
+            let mut stage = Stage::facing(&MadeUp, &mut draws);
+            let scene = if seed % 2 == 0 { shown(point, &mut stage) } else { both(point, 0.0, &mut stage) };
+            let [first, second] = scene.tracks.each_ref().map(|track| heading(&track[0]));
+            let abreast = (first - second).cos() > 0.0;
+            let said = [scene.facts.captions, scene.facts.persons.concat()].concat().join(" ");
+            forward[usize::from(abreast)] +=
+                usize::from(["forward", "ahead"].iter().any(|way| said.contains(way)));
+        }
+        assert!(forward[0] > 20 && forward[1] == 0, "{forward:?}");
     }
 
     #[test]

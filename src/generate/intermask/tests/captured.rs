@@ -2,14 +2,14 @@
 
 use super::*;
 use crate::motion::Pose;
-use crate::motion::foot_fix::floor_height;
+use crate::motion::foot_fix::standing_height;
 use crate::motion::splice::floors;
 
 /// A motion as if it had been captured, on a floor at this height.
 fn captured(model: &mut InterMask, height: f32) -> Source {
     let mut motion = source(model).foot_fixed.unwrap();
     for person in &mut motion.persons {
-        let up = height - floor_height(&person.positions);
+        let up = height - standing_height(&person.positions);
         person.positions.iter_mut().flatten().for_each(|p| p[1] += up);
     }
     Source { foot_fixed: Some(motion.clone()), motion, tokens: None }
@@ -18,16 +18,16 @@ fn captured(model: &mut InterMask, height: f32) -> Source {
 #[test]
 fn partners_and_windows_are_on_the_floor_that_is_there() {
     let mut model = mini();
-    for height in [0.3, -0.9] {
+    for height in [0.3, -0.9, 2.0] {
         let source = captured(&mut model, height);
         let made = edited(&mut model, &source, Task::React(React { kept: 0, role: 0 }), 5);
         for person in &made.shown().persons {
-            let floor = floor_height(&person.positions);
+            let floor = standing_height(&person.positions);
             assert!((floor - height).abs() < 0.05, "a partner at {height}: {floor}");
         }
         let made = edited(&mut model, &source, Task::Window(window(32..64)), 5);
         for (new, old) in made.shown().persons.iter().zip(&source.motion.persons) {
-            let floor = floor_height(&new.positions[32..64]);
+            let floor = standing_height(&new.positions[32..64]);
             assert!((floor - height).abs() < 0.15, "a window at {height}: {floor}");
             assert_eq!(new.positions[..24], old.positions[..24]);
         }

@@ -2,7 +2,7 @@
 
 use super::Mask;
 use crate::nn::dropout::DropMask;
-use crate::nn::ops::gemm::{Strides, gemm, row_major};
+use crate::nn::machine::gemm::{Strides, gemm, row_major};
 use crate::nn::ops::softmax::{softmax_rows, softmax_rows_gradient};
 use candle_core::{CpuStorage, Layout, Result};
 use rayon::prelude::*;

@@ -1,5 +1,4 @@
 //! A checked door to matrix products: the `gemm` crate's in f32, or the CPU's tile unit in bf16.
-#![allow(unsafe_code)]
 
 use super::amx;
 use crate::nn::precision::{self, Precision};

@@ -3,7 +3,6 @@
 //! A tile holds 16 rows of 64 bytes. One instruction multiplies a (16, 32) tile of bf16 by a (32, 16) one, whose rows
 //! are interleaved in pairs, and adds to a (16, 16) tile of f32: sixteen times what a core's AVX-512 units do in the same
 //! time. Operands are rounded to bf16 and packed panel by panel: 32 rows (or columns) at a time, zeros past the edges.
-#![allow(unsafe_code)]
 
 use super::gemm::Strides;
 use super::vectorise::vectorise;
@@ -192,7 +191,7 @@ fn transpose(tile: &mut [[u32; 16]]) {
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod unit {
     use super::{DEPTH, Form, PANEL, STEP};
-    use crate::nn::ops::gemm::Strides;
+    use crate::nn::machine::gemm::Strides;
     use std::arch::asm;
     use std::arch::x86_64::{
         __cpuid_count, __m512bh, __m512i, _mm512_cvtne2ps_pbh, _mm512_loadu_ps, _mm512_permutexvar_epi16,
@@ -406,7 +405,7 @@ mod unit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::ops::gemm::{row_major, transposed};
+    use crate::nn::machine::gemm::{row_major, transposed};
     use crate::rng::CounterRng;
 
     fn numbers(count: usize, name: &'static str) -> Vec<f32> {

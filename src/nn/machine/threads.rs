@@ -1,5 +1,4 @@
 //! How candle's own element-wise operations use threads.
-#![allow(unsafe_code)]
 
 /// Keep candle's element-wise operations on the calling thread unless `CANDLE_NUM_THREADS` says otherwise.
 ///
