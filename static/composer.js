@@ -67,6 +67,10 @@ export class Composer {
   explainModel() {
     const chosen = byId("model")?.selectedOptions[0];
     byId("knows").textContent = chosen?.dataset.knows ?? "";
+    // Each model has a guidance of its own; what somebody typed stays.
+    const usual = chosen?.dataset.guidance;
+    if (this.guidance !== undefined && byId("guidance").value === this.guidance) byId("guidance").value = usual;
+    this.guidance = usual;
     for (const examples of document.querySelectorAll(".examples")) {
       examples.hidden = examples.dataset.model !== chosen?.value || examples.querySelector(".chip") === null;
     }

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot set itself up has to stop")]
 
-use duet::engine::{Parent, RawEdit, RawRequest, batch};
+use duet::engine::{Engine, Limits, ModelSpec, Parent, RawEdit, RawRequest, batch};
 use duet::formats::bvh::{BUILTIN_MAPPINGS, Bvh, Mapping};
 use duet::formats::npy;
 use duet::package::Manifest;
@@ -14,6 +14,7 @@ use duet::package::weights::{self, Precision};
 use duet::{ErrorKind, Result};
 use proptest::prelude::*;
 use std::io::{Cursor, Write};
+use std::sync::{Arc, LazyLock};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
@@ -166,9 +167,24 @@ fn check_weights(bytes: &[u8]) -> std::result::Result<(), TestCaseError> {
     Ok(())
 }
 
+/// An engine whose model is not there.
+static NOBODY: LazyLock<Engine> = LazyLock::new(|| {
+    let model = ModelSpec {
+        name: "nobody".into(),
+        title: String::new(),
+        knows: String::new(),
+        examples: Vec::new(),
+        guidance: None,
+        licence: String::new(),
+        files: Vec::new(),
+        loader: Arc::new(|| Err(duet::Error::invalid("not_here", "this model is not there"))),
+    };
+    Engine::start(vec![model], None, Limits::default()).unwrap()
+});
+
 fn check_requests(bytes: &[u8]) -> std::result::Result<(), TestCaseError> {
     let _ = RawRequest::from_json(bytes).and_then(RawRequest::validate);
-    if let Ok(members) = batch::read(bytes) {
+    if let Ok(members) = batch::read(&NOBODY, bytes) {
         prop_assert!((1..=batch::MAX_BATCH).contains(&members.len()));
     }
     if let Ok(edit) = RawEdit::from_json(bytes) {

@@ -321,8 +321,9 @@ fn made(args: &SheetArgs, prompt: &str) -> Result<Motion> {
         rigid: Some(!args.no_rigid),
         ..RawRequest::default()
     };
-    let request = request.validate()?.work;
-    let mut generator = InterMask::load(&package(args.model.as_deref())?, &device::best())?;
+    let package = package(args.model.as_deref())?;
+    let request = RawRequest { guidance: package.manifest().guidance, ..request }.validate()?.work;
+    let mut generator = InterMask::load(&package, &device::best())?;
     let made = generator.generate(&request, &mut |_, _| ControlFlow::Continue(()))?;
     let sample = made.samples.first();
     sample

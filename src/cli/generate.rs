@@ -114,9 +114,9 @@ impl From<GenerateArgs> for Asked {
 }
 
 fn generate(asked: Asked, at_hand: ModelsAtHand, stdout: &mut dyn Write) -> anyhow::Result<()> {
-    let request = asked.request.validate()?;
     let ModelsAtHand { models, default } = at_hand;
     let engine = Engine::start(models, Some(&default), Limits::default())?;
+    let request = engine.filled(asked.request).validate()?;
     let made = Made::generation(&default, &request.work);
     let plan = Plan::new(asked.to, made, Means::of(&engine, &default))?;
     engine.load(None)?;

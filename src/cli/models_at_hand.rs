@@ -79,7 +79,8 @@ fn spec(name: String, package: Package) -> ModelSpec {
         sha256: entry.sha256.clone(),
     };
     let files = manifest.files.iter().map(file).collect();
-    ModelSpec { name, title, knows, examples, licence, files, loader: loader(package) }
+    let guidance = manifest.guidance;
+    ModelSpec { name, title, knows, examples, guidance, licence, files, loader: loader(package) }
 }
 
 /// How a package becomes a model: one arm for each family.

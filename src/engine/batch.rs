@@ -1,7 +1,7 @@
 //! Several requests in one body, each judged by itself.
 
-use super::ValidRequest;
 use super::raw::{Entries, RawRequest, not_json};
+use super::{Engine, ValidRequest};
 use crate::error::{Error, Result};
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
@@ -19,7 +19,7 @@ const EXAMPLE: &str =
 /// # Errors
 /// `invalid_json` when the body is no JSON, `invalid_requests` when it is not an object with a list of 1 to [`MAX_BATCH`]
 /// requests, of no more than [`MAX_BATCH_SAMPLES`] samples, and nothing else.
-pub fn read(body: &[u8]) -> Result<Vec<Result<ValidRequest>>> {
+pub fn read(engine: &Engine, body: &[u8]) -> Result<Vec<Result<ValidRequest>>> {
     let refused = |why: String| Err(Error::invalid("invalid_requests", why));
     let Batch(members) = match serde_json::from_slice(body) {
         Ok(batch) => batch,
@@ -31,7 +31,7 @@ pub fn read(body: &[u8]) -> Result<Vec<Result<ValidRequest>>> {
     if !(1..=MAX_BATCH).contains(&members.len()) {
         return refused(format!("a batch has 1 to {MAX_BATCH} requests, this one has {}", members.len()));
     }
-    let members: Vec<_> = members.into_iter().map(|Member(member)| judge(member)).collect();
+    let members: Vec<_> = members.into_iter().map(|Member(member)| judge(engine, member)).collect();
     let samples: usize = members.iter().flatten().map(|member| member.work.samples).sum();
     if samples > MAX_BATCH_SAMPLES {
         return refused(format!(
@@ -41,12 +41,12 @@ pub fn read(body: &[u8]) -> Result<Vec<Result<ValidRequest>>> {
     Ok(members)
 }
 
-fn judge(member: Option<Entries>) -> Result<ValidRequest> {
+fn judge(engine: &Engine, member: Option<Entries>) -> Result<ValidRequest> {
     let entries = member.ok_or_else(|| {
         let message = "a request must be a JSON object such as {\"prompt\": \"two people dance salsa\"}";
         Error::invalid("invalid_json", message)
     })?;
-    RawRequest::from_entries(entries)?.validate()
+    engine.filled(RawRequest::from_entries(entries)?).validate()
 }
 
 struct Batch(Vec<Member>);
@@ -129,7 +129,14 @@ impl<'de> Deserialize<'de> for Member {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::fake::{Control, LIMITS};
     use serde_json::{Value, json};
+    use std::sync::Arc;
+
+    fn read(body: &[u8]) -> Result<Vec<Result<ValidRequest>>> {
+        let spec = Arc::new(Control::default()).spec("fake");
+        super::read(&Engine::start(vec![spec], None, LIMITS).unwrap(), body)
+    }
 
     fn code(body: &str) -> &'static str {
         read(body.as_bytes()).map(|_| ()).expect_err(body).code()

@@ -57,6 +57,7 @@ impl Control {
             examples: ["walk <in> a line", "walk & turn"]
                 .map(|prompt| Example { family: "Walk & go".into(), prompt: prompt.into(), seconds: 2.5 })
                 .into(),
+            guidance: None,
             licence: "CC0".into(),
             files: vec![ModelFile { part: "vq".into(), bytes: 3, sha256: "ab".repeat(32) }],
             loader: self.loader(),

@@ -56,6 +56,7 @@ pub use worker::Loader;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::generate::GenerateRequest;
+use crate::generate::edit::Task;
 use archive::{Archive, on_disk};
 use offer::Model;
 use queue::Ticket;
@@ -166,6 +167,13 @@ impl Engine {
         self.models[self.position(model)?].worker.look(owner)
     }
 
+    /// What a request leaves open and its model says.
+    #[must_use]
+    pub fn filled(&self, raw: RawRequest) -> RawRequest {
+        let usual = self.position(raw.model.as_deref()).ok().map(|model| self.models[model].guidance);
+        RawRequest { guidance: raw.guidance.or(usual), ..raw }
+    }
+
     /// Let a request into its model's queue, for [`Engine::result`] to be awaited apart from that.
     ///
     /// # Errors
@@ -230,7 +238,11 @@ impl Engine {
             // Another model's tokens mean nothing to this one: it encodes the motion.
             parent.source.tokens = None;
         }
-        let valid = raw.validate(parent)?;
+        let says_guidance = raw.how.guidance.is_some();
+        let mut valid = raw.validate(parent)?;
+        if !says_guidance && !matches!(valid.work.task, Task::Move(_)) {
+            valid.work.how.guidance = self.models[model].guidance as f32;
+        }
         Ok(ValidEdit { model: Some(self.models[model].name.clone()), ..valid })
     }
 

@@ -1,7 +1,7 @@
 //! The models that the engine offers, and what may be told about them.
 
-use super::Limits;
 use super::worker::{Loader, Worker};
+use super::{DEFAULT_GUIDANCE, Limits};
 use crate::error::Result;
 use crate::package::{Example, Part, examples};
 
@@ -16,6 +16,8 @@ pub struct ModelSpec {
     pub knows: String,
     /// Prompts that it answers well.
     pub examples: Vec<Example>,
+    /// Guidance of requests that say none, where it is not the usual one.
+    pub guidance: Option<f64>,
     /// Terms of its weights.
     pub licence: String,
     /// What it is made of.
@@ -41,6 +43,7 @@ pub(super) struct Model {
     title: String,
     knows: String,
     examples: Vec<Example>,
+    pub(super) guidance: f64,
     licence: String,
     files: Vec<ModelFile>,
     pub(super) worker: Worker,
@@ -54,6 +57,7 @@ pub struct ModelInfo<'a> {
     pub title: &'a str,
     pub knows: &'a str,
     pub examples: &'a [Example],
+    pub guidance: f64,
     pub licence: &'a str,
     pub files: &'a [ModelFile],
 }
@@ -68,9 +72,10 @@ impl<'a> ModelInfo<'a> {
 impl Model {
     /// Start its thread.
     pub(super) fn start(spec: ModelSpec, limits: Limits) -> Result<Self> {
-        let ModelSpec { name, title, knows, examples, licence, files, loader } = spec;
+        let ModelSpec { name, title, knows, examples, guidance, licence, files, loader } = spec;
         let worker = Worker::start(&name, loader, limits)?;
-        Ok(Self { name, title, knows, examples, licence, files, worker })
+        let guidance = guidance.unwrap_or(DEFAULT_GUIDANCE);
+        Ok(Self { name, title, knows, examples, guidance, licence, files, worker })
     }
 
     /// SHA-256 of the VQ-VAE, whose codes its tokens name.
@@ -79,7 +84,7 @@ impl Model {
     }
 
     pub(super) fn info(&self) -> ModelInfo<'_> {
-        let Self { name, title, knows, examples, licence, files, worker: _ } = self;
-        ModelInfo { name, title, knows, examples, licence, files }
+        let Self { name, title, knows, examples, guidance, licence, files, worker: _ } = self;
+        ModelInfo { name, title, knows, examples, guidance: *guidance, licence, files }
     }
 }

@@ -127,6 +127,9 @@ pub struct Manifest {
     /// Prompts that it answers well, to be offered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub examples: Vec<Example>,
+    /// How closely to follow the sentence where a request does not say, 0 to 10; the usual 2 where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guidance: Option<f64>,
     /// Terms of the weights.
     pub licence: String,
     /// Where the weights come from: training data, source files, acknowledgements.
@@ -197,6 +200,9 @@ impl Manifest {
         }
         examples::check(&self.examples).map_err(bad)?;
         self.known.as_ref().map_or(Ok(()), KnownPrompts::check).map_err(bad)?;
+        if self.guidance.is_some_and(|guidance| !(0.0..=10.0).contains(&guidance)) {
+            return Err(bad("guidance must lie in 0 to 10"));
+        }
         dimensions::range("fps", self.fps as usize, 1, 240)?;
         self.validate_dimensions()?;
         self.validate_files()
@@ -307,6 +313,7 @@ pub(crate) mod tests {
             kind: Kind::InterMask,
             knows: "Nothing: random weights.".into(),
             examples: vec![Example { family: "Greet".into(), prompt: "they wave".into(), seconds: 3.0 }],
+            guidance: None,
             licence: "MIT".into(),
             provenance: "Made for a test.".into(),
             fps: 30,
@@ -362,6 +369,8 @@ pub(crate) mod tests {
         assert!(refused(|m| m.format = 2).contains("format 2"));
         assert!(refused(|m| m.name = "../x".into()).contains("name"));
         assert!(refused(|m| m.knows = " ".into()).contains("knows"));
+        assert!(refused(|m| m.guidance = Some(10.5)).contains("guidance"));
+        assert!(refused(|m| m.guidance = Some(f64::NAN)).contains("guidance"));
         assert!(refused(|m| m.examples[0].prompt = "wave\u{7}".into()).contains("examples"));
         assert!(refused(|m| m.title = "a\u{7}".into()).contains("title"));
         assert!(refused(|m| m.fps = 0).contains("fps"));

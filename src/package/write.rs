@@ -34,6 +34,8 @@ pub struct Description {
     pub knows: String,
     /// Prompts to be offered.
     pub examples: Vec<Example>,
+    /// Guidance where a request does not say.
+    pub guidance: Option<f64>,
     /// Terms of the weights.
     pub licence: String,
     /// Where the weights come from.
@@ -130,6 +132,7 @@ impl Writer {
             kind: Kind::InterMask,
             knows: about.knows,
             examples: about.examples,
+            guidance: about.guidance,
             licence: about.licence,
             provenance: about.provenance,
             fps: about.fps,
@@ -220,6 +223,7 @@ pub(crate) mod tests {
             title: m.title,
             knows: m.knows,
             examples: m.examples,
+            guidance: m.guidance,
             licence: m.licence,
             provenance: m.provenance,
             fps: m.fps,

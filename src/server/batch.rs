@@ -58,7 +58,7 @@ pub async fn batch(
     }
     let time = preferences::time(&headers, state.times.answer)?;
     let body = body::read_json(request, body::MAX_BATCH_BYTES, state.times.body, &state.large).await?;
-    let members = batch::read(&body.bytes)?;
+    let members = batch::read(&state.engine, &body.bytes)?;
     drop(body);
     let share = caller.place()?;
     let members = begun(&state, &caller, members)?;

@@ -23,7 +23,8 @@ pub async fn generate(
     request: Request,
 ) -> Result<Response, Problem> {
     let mut question = Question::read(&state, request, body::MAX_BYTES).await?;
-    let asked = RawRequest::from_json(&std::mem::take(&mut question.body).bytes)?.validate()?.into();
+    let raw = RawRequest::from_json(&std::mem::take(&mut question.body).bytes)?;
+    let asked = state.engine.filled(raw).validate()?.into();
     if let Some(job) = question.known(&state, &caller).await? {
         return told(&state, &question, &job).await;
     }

@@ -20,6 +20,8 @@ struct Index<'a> {
     version: &'a str,
     models: &'a [ModelInfo<'a>],
     default_model: &'a str,
+    /// The default model's.
+    guidance: f64,
 }
 
 #[derive(RustEmbed)]
@@ -49,6 +51,7 @@ impl Page {
             version: env!("CARGO_PKG_VERSION"),
             models: &models,
             default_model: engine.default_model().name,
+            guidance: engine.default_model().guidance,
         };
         let html = index.render().map_err(|source| {
             Error::internal("page", "the page could not be rendered").with_source(source)

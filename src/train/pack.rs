@@ -43,6 +43,8 @@ pub struct Packing {
     pub knows: String,
     /// Prompts to be offered.
     pub examples: Vec<Example>,
+    /// Guidance where a request does not say.
+    pub guidance: Option<f64>,
     /// Terms of the weights.
     pub licence: String,
     /// Where the weights come from.
@@ -96,6 +98,7 @@ pub fn pack(packing: &Packing) -> Result<Package> {
         title: packing.title.clone(),
         knows: packing.knows.clone(),
         examples: packing.examples.clone(),
+        guidance: packing.guidance,
         licence: packing.licence.clone(),
         provenance: packing.provenance.clone(),
         fps: FPS as u32,

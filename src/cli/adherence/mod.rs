@@ -61,7 +61,7 @@ pub struct AdherenceArgs {
     /// Decoding steps, 1 to 64 [default: 20]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     steps: Option<i128>,
-    /// How closely to follow the sentence, 0 to 10 [default: 2]
+    /// How closely to follow the sentence, 0 to 10 [default: the model's]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     guidance: Option<f64>,
     /// Above 1 more varied, below 1 more careful; up to 10 [default: 1]
@@ -136,7 +136,7 @@ fn measure(
         bar.set_message(prompt.id.clone());
         let mut runs = Vec::with_capacity(args.seeds);
         for request in requests {
-            let finished = engine.generate_blocking(request, Box::new(|_, _| ()))?;
+            let finished = engine.generate_blocking(guided(args, &engine, request), Box::new(|_, _| ()))?;
             setting.get_or_insert_with(|| self::setting(args, &finished));
             for sample in &finished.generated.samples {
                 let motion = sample.shown();
@@ -218,6 +218,14 @@ fn raw(args: &AdherenceArgs, prompt: &str) -> RawRequest {
         temperature: args.temperature,
         ..RawRequest::default()
     }
+}
+
+/// With the model's guidance where no other was asked for.
+fn guided(args: &AdherenceArgs, engine: &Engine, mut request: ValidRequest) -> ValidRequest {
+    if args.guidance.is_none() {
+        request.work.guidance = engine.default_model().guidance as f32;
+    }
+    request
 }
 
 fn setting(args: &AdherenceArgs, finished: &Arc<Finished>) -> Setting {

@@ -1,6 +1,6 @@
 //! The test takes of a training folder, and what a model makes of their captions.
 
-use super::{AdherenceArgs, raw};
+use super::{AdherenceArgs, guided, raw};
 use crate::data::folder::Reader;
 use crate::data::{Folder, Split};
 use crate::engine::{Engine, RawRequest};
@@ -77,6 +77,7 @@ impl Real {
         for (caption, frames) in &self.clips {
             let frames = (*frames).clamp(MIN_FRAMES, MAX_FRAMES);
             let request = RawRequest { frames: Some(frames as i128), ..raw(args, caption) }.validate()?;
+            let request = guided(args, engine, request);
             let finished = engine.generate_blocking(request, Box::new(|_, _| ()))?;
             for sample in &finished.generated.samples {
                 made.add(&Scene::of(sample.shown())?);

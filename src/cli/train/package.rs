@@ -39,6 +39,9 @@ pub struct PackageArgs {
     /// and `seconds`
     #[arg(long, value_name = "FILE")]
     examples: Option<PathBuf>,
+    /// How closely to follow the sentence where a request does not say, 0 to 10 [default: 2, upstream's]
+    #[arg(long, value_name = "X")]
+    guidance: Option<f64>,
     /// Text file with sentences that stand for all it was taught, one a line: prompts unlike any of them are told apart
     #[arg(long, value_name = "FILE")]
     known: Option<PathBuf>,
@@ -73,6 +76,7 @@ pub fn run(args: &PackageArgs) -> Result<()> {
         name,
         knows: args.knows.clone(),
         examples: read(&args.examples)?.map_or(Ok(Vec::new()), |text| examples::parse(&text))?,
+        guidance: args.guidance,
         licence: args.licence.clone(),
         provenance: args.provenance.clone(),
         known: known.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect(),

@@ -44,6 +44,7 @@ pub(super) fn copy(
         title: about.title.unwrap_or(m.title),
         knows: about.knows.unwrap_or(m.knows),
         examples: m.examples,
+        guidance: m.guidance,
         licence: about.licence.unwrap_or(m.licence),
         provenance: about.provenance.unwrap_or(m.provenance),
         fps: m.fps,

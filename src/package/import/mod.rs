@@ -154,6 +154,7 @@ fn convert(
         title: about.title.unwrap_or_else(|| format!("InterMask ({name})")),
         knows: about.knows.unwrap_or_else(|| "Not stated by its source.".into()),
         examples: Vec::new(),
+        guidance: None,
         licence: about.licence.unwrap_or_else(|| "Not stated by its source; ask where you got it.".into()),
         provenance: about.provenance.unwrap_or_else(|| format!("Imported from {}.", layout.describe())),
         fps: 30,
