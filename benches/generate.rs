@@ -142,6 +142,7 @@ fn peak_memory() -> Option<f64> {
 /// A package of InterMask's published dimensions (InterMask spec §6) with weights made by formula.
 fn full_size(root: &std::path::Path) -> Result<Package, Box<dyn std::error::Error>> {
     let about = Description {
+        guidance: None,
         title: "Official size, random weights".into(),
         knows: "Nothing; for measuring only".into(),
         examples: Vec::new(),

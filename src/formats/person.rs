@@ -313,7 +313,8 @@ mod tests {
             person.positions.iter_mut().flatten().flatten().for_each(change);
             read_person(&npy::write_person(&person).unwrap(), 24)
         };
-        let refused: [(fn(&mut f32), &str); 5] = [
+        type Damage = fn(&mut f32);
+        let refused: [(Damage, &str); 5] = [
             (|x| *x *= 100.0, "save keypoints in metres"),
             (|x| *x *= 1e20, "save keypoints in metres"),
             (|x| *x *= 0.001, "save keypoints in metres"),
