@@ -19,8 +19,9 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
 FROM nvidia/cuda:${CUDA}-devel-ubuntu22.04 AS build-cuda
 ARG RUST
 RUN apt-get update && apt-get install -y --no-install-recommends build-essential ca-certificates curl && rm -rf /var/lib/apt/lists/*
-RUN curl -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal --default-toolchain ${RUST}
-ENV PATH=/root/.cargo/bin:${PATH}
+# Where the image of the other stage has them.
+ENV RUSTUP_HOME=/usr/local/rustup CARGO_HOME=/usr/local/cargo PATH=/usr/local/cargo/bin:${PATH}
+RUN curl -sSf https://sh.rustup.rs | sh -s -- -y --no-modify-path --profile minimal --default-toolchain ${RUST}
 # Compute capability of the GPU; 80 (A100) also runs on later ones through their drivers.
 ARG CUDA_COMPUTE_CAP=80
 ENV CUDA_COMPUTE_CAP=${CUDA_COMPUTE_CAP}
@@ -29,7 +30,7 @@ COPY . .
 ARG DUET_REVISION=unknown
 ENV DUET_REVISION=${DUET_REVISION}
 ARG FEATURES=bundle
-RUN --mount=type=cache,target=/root/.cargo/registry --mount=type=cache,target=/src/target \
+RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
     cargo build --release --locked --features "${FEATURES},cuda" && cp target/release/duet /duet
 
 FROM nvidia/cuda:${CUDA}-runtime-ubuntu22.04 AS cuda

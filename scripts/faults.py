@@ -21,17 +21,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from serving import DUET, MODELS, Server, Watch
+from serving import DUET, MODELS, Server, Watch, expect
 
 QUICK = {"frames": 16, "steps": 2}
-
-
-def expect(holds: bool, words: str) -> None:
-    print(f"  {'ok' if holds else 'FAILED'}: {words}")
-    expect.failed |= not holds
-
-
-expect.failed = False
 
 
 def still_works(server: Server) -> None:

@@ -22,6 +22,15 @@ DUET = os.environ.get("DUET", str(ROOT / "target/release/duet"))
 MODELS = os.environ.get("DUET_MODELS", str(ROOT / "models"))
 
 
+def expect(holds: bool, words: str) -> None:
+    """Say whether something holds; ``expect.failed`` is true once something did not."""
+    print(f"  {'ok' if holds else 'FAILED'}: {words}")
+    expect.failed |= not holds
+
+
+expect.failed = False
+
+
 class Server:
     """``duet serve`` on a port of its own, stopped at the end of a ``with``.
 

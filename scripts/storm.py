@@ -22,7 +22,7 @@ import sys
 import threading
 import time
 
-from serving import Server, Watch, percentile
+from serving import Server, Watch, expect, percentile
 
 QUICK = {"prompt": "they bow", "frames": 16, "steps": 1}
 #: Values that no number of a request may have, as JSON writes them.
@@ -44,14 +44,6 @@ WHOLE = [
 GROWTH = 0.05
 #: Requests from which on it is judged: over fewer, caches that still fill up are all that is seen (for a thousand motions or so).
 MANY = 5000
-
-
-def expect(holds: bool, words: str) -> None:
-    print(f"  {'ok' if holds else 'FAILED'}: {words}")
-    expect.failed |= not holds
-
-
-expect.failed = False
 
 
 def still_works(server: Server) -> None:
