@@ -10,7 +10,7 @@ use std::ops::Range;
 
 /// How many times as hasty as usual is bearable. Less than what is promised of a join: people may stand still after it, and then less
 /// is usual.
-const BEARABLE: f64 = 1.6;
+const BEARABLE: f64 = 1.5;
 /// Rounds in which what is too hasty is smoothed more and more.
 const ROUNDS: usize = 8;
 /// What smoothing weighs at first, and how many times as much each time it was not enough.
@@ -40,13 +40,13 @@ pub fn calmed(
 ) -> Result<Vec<Pose>> {
     let Some(seen) = seen(may) else { return Ok(poses) };
     let contacts = contacts.get(seen.clone()).unwrap_or_default();
-    let bearable = Haste::of(&poses).times(BEARABLE);
     let known: Vec<f64> = may.iter().map(|&may| if may { 0.0 } else { KNOWN }).collect();
     let mut calm = vec![vec![0.0; poses.len()]; JOINTS];
     let mut now = poses.clone();
     let mut best = (f64::INFINITY, Vec::new());
     for round in 0..=ROUNDS {
-        let leaps = leaps(&now, &bearable, may);
+        // As a join is measured: by what is usual in the clip that it is part of, which is less once its leaps are smoothed.
+        let leaps = leaps(&now, &Haste::of(&now).times(BEARABLE), may);
         let worst = leaps.iter().map(|leap| leap.times).fold(0.0, f64::max);
         if worst < best.0 {
             best = (worst, now);

@@ -279,11 +279,10 @@ fn doing() -> impl Strategy<Value = Doing> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(8))]
     #[test]
-    fn any_join_is_hardly_faster_than_twice_the_rest(
+    fn any_join_is_no_faster_than_twice_the_rest(
         old in doing(), new in doing(), start in 24usize..60, length in 12usize..50,
     ) {
-        // Of 800 such, two are above 2, where the model begins abruptly: 2.07.
         let Passing { speed, jump } = worst(&joins(&old, &new, start..start + length));
-        prop_assert!(speed <= 2.25 && jump <= 2.25, "{speed} {jump}");
+        prop_assert!(speed <= 2.0 && jump <= 2.0, "{speed} {jump}");
     }
 }
