@@ -78,8 +78,8 @@ struct Seen {
 }
 
 impl Seen {
-    fn look(&mut self, clip: &[Pose], join: &Range<usize>) {
-        self.passings.push(Passing::of(clip, join.clone()));
+    fn look(&mut self, clip: &[Pose], before: &[Pose], join: &Range<usize>) {
+        self.passings.push(Passing::beyond(clip, before, join.clone()));
         let slides = slides(clip);
         self.slides[0].extend(slides.iter().filter(|(t, _)| join.contains(t)).map(|(_, slide)| slide));
         self.slides[1].extend(slides.iter().map(|(_, slide)| slide));
@@ -190,8 +190,11 @@ pub fn measure(
             let how = GenerateRequest { prompt: sentence(n + 2), frames, ..how.clone() };
             let request = EditRequest { how, source: Arc::clone(&source), task };
             let made = only(generator.edit(&request, &mut |_, _| ControlFlow::Continue(()))?.samples)?;
-            look(edit, &made.motion, &mut seen[0]);
-            look(edit, made.shown(), &mut seen[1]);
+            // What follows a new middle is elsewhere in time than it was.
+            let same = if let Task::Between(between) = &request.task { between.first } else { FRAMES };
+            let shown = request.source.foot_fixed.as_ref().unwrap_or(&request.source.motion);
+            look(edit, &made.motion, (&request.source.motion, same), &mut seen[0]);
+            look(edit, made.shown(), (shown, same), &mut seen[1]);
         }
         progress(n + 1);
     }
@@ -204,9 +207,11 @@ fn only(samples: Vec<Sample>) -> Result<Sample> {
     samples.into_iter().next().ok_or_else(|| Error::internal("no_sample", "the model gave nothing"))
 }
 
-fn look(edit: &Edit, motion: &Motion, seen: &mut Seen) {
-    for person in &motion.persons[edit.persons.clone()] {
-        edit.joins.iter().for_each(|&[from, to]| seen.look(&person.positions, &(from..to)));
+fn look(edit: &Edit, motion: &Motion, (before, same): (&Motion, usize), seen: &mut Seen) {
+    let of = edit.persons.clone();
+    for (person, was) in motion.persons[of.clone()].iter().zip(&before.persons[of]) {
+        let was = &was.positions[..same];
+        edit.joins.iter().for_each(|&[from, to]| seen.look(&person.positions, was, &(from..to)));
     }
 }
 

@@ -198,20 +198,44 @@ pub struct Passing {
 /// Metres a frame more in each frame: 9.81 m/s² at 30 frames a second.
 const FALLING: f64 = 9.81 / 900.0;
 
+/// What differs by so little from a frame to the next is what it was, metres a frame.
+const SAME: f64 = 0.002;
+
 impl Passing {
     /// In the frames of `join`, with the steps into it. In a clip that stands still the speed is 0.
     pub fn of(clip: &[Pose], join: Range<usize>) -> Self {
-        let times = |values: Vec<f64>, reach: usize, least: f64| {
+        Self::beyond(clip, &[], join)
+    }
+
+    /// The same, without what the clip did there `before` it was edited: a join answers for what it makes or leaves of new motion, not
+    /// for a wave that was there already. Frames beyond the end of `before` are new.
+    pub fn beyond(clip: &[Pose], before: &[Pose], join: Range<usize>) -> Self {
+        let times = |of: fn(&[Pose], usize, usize) -> Option<Vec3d>, reach: usize, least: f64| {
+            let of_joint = |t: usize, joint: usize| of(clip, t, joint).map_or(0.0, norm);
+            let fastest = |t: usize| ALL.iter().map(|&j| of_joint(t, j)).fold(0.0, f64::max);
+            let values: Vec<f64> = (0..clip.len().saturating_sub(reach)).map(fastest).collect();
             let there = join.start.saturating_sub(reach)..join.end.min(values.len());
-            let greatest = values.get(there).unwrap_or_default().iter().copied().fold(0.0, f64::max);
+            let was = |t: usize, joint: usize| match (of(clip, t, joint), of(before, t, joint)) {
+                (Some(now), Some(was)) => norm(sub(now, was)) < SAME,
+                _ => false,
+            };
+            let new = there.flat_map(|t| ALL.iter().map(move |&j| (t, j))).filter(|&(t, j)| !was(t, j));
+            let greatest = new.map(|(t, j)| of_joint(t, j)).fold(0.0, f64::max);
             let usual = usual(&values).max(least);
             if usual > 0.0 { greatest / usual } else { 0.0 }
         };
-        Self {
-            speed: times(speeds(clip, &ALL).collect(), 1, 0.0),
-            jump: times(jumps(clip, &ALL).collect(), 2, FALLING),
-        }
+        Self { speed: times(speed, 1, 0.0), jump: times(jump, 2, FALLING) }
     }
+}
+
+/// How far a joint goes from a frame to the next, where there are both.
+fn speed(clip: &[Pose], frame: usize, joint: usize) -> Option<Vec3d> {
+    Some(step(clip.get(frame)?, clip.get(frame + 1)?, joint))
+}
+
+/// How much that changes in the frame after.
+fn jump(clip: &[Pose], frame: usize, joint: usize) -> Option<Vec3d> {
+    Some(sub(speed(clip, frame + 1, joint)?, speed(clip, frame, joint)?))
 }
 
 /// Every joint.
@@ -274,6 +298,18 @@ mod tests {
         let Passing { speed, jump } = Passing::of(&clip, 20..40);
         assert!((speed - 1.0).abs() < 1e-3 && jump < 1e-3, "{speed} {jump}");
         assert_eq!(Passing::of(&[[[0.0; 3]; JOINTS]; 9], 2..4), Passing { speed: 0.0, jump: 0.0 });
+    }
+
+    #[test]
+    fn what_was_there_before_is_not_of_the_join() {
+        let clip = steady(0.06);
+        let of_join = |before: &[Pose]| Passing::beyond(&clip, before, 45..55);
+        let Passing { speed, jump } = of_join(&clip);
+        assert_eq!((speed, jump), (0.0, 0.0));
+        // A leap another way, a shorter one, and one in frames that were not there.
+        assert!((of_join(&steady(-0.06)).speed - 3.0).abs() < 1e-3);
+        assert!((of_join(&steady(0.05)).speed - 3.0).abs() < 1e-3);
+        assert!((of_join(&clip[..51]).speed - 3.0).abs() < 1e-3);
     }
 
     #[test]
