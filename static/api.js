@@ -60,6 +60,9 @@ const post = (path, request, signal, headers = {}) =>
 /** POST /generate as a job, {state, links, …}. Rejects with ApiError, or with the browser's AbortError after `signal`. */
 export const order = (request, signal) => post("/generate", request, signal, { prefer: "respond-async" });
 
+/** POST /generate, its reply when it is done. Rejects as `order` does. */
+export const generate = (request, signal) => post("/generate", request, signal);
+
 /** What a job has come to. Rejects as `order` does. */
 export const fetchJob = ({ links }, signal) => ask(links.self, { signal });
 

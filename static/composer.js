@@ -28,7 +28,14 @@ export class Composer {
     byId("dice").addEventListener("click", () => {
       byId("seed").value = String(Math.floor(Math.random() * 1_000_000));
     });
-    byId("prompt").addEventListener("input", () => this.clearMarks());
+    byId("prompt").addEventListener("input", () => {
+      this.clearMarks();
+      this.followExample();
+    });
+    byId("seconds").addEventListener("input", () => {
+      this.ownLength = true;
+      this.lengthBefore = undefined;
+    });
     const settings = byId("settings");
     byId("settings-open").addEventListener("click", (event) => {
       const open = settings.hidden;
@@ -42,6 +49,7 @@ export class Composer {
       chip.addEventListener("click", () => {
         byId("prompt").value = chip.textContent.trim();
         byId("seconds").value = chip.dataset.seconds;
+        this.lengthBefore = undefined;
         if (!this.busy) this.form.requestSubmit();
       });
     }
@@ -73,6 +81,22 @@ export class Composer {
     this.guidance = usual;
     for (const examples of document.querySelectorAll(".examples")) {
       examples.hidden = examples.dataset.model !== chosen?.value || examples.querySelector(".chip") === null;
+    }
+  }
+
+  /** The length that an example needs, while just its sentence stands there and nobody has asked for another length. */
+  followExample() {
+    const plain = (text) => text.trim().toLowerCase();
+    const typed = plain(byId("prompt").value);
+    const chips = [...document.querySelectorAll(".examples:not([hidden]) .chip[data-seconds]")];
+    const example = this.ownLength ? undefined : chips.find((chip) => plain(chip.textContent) === typed);
+    const seconds = byId("seconds");
+    if (example && this.lengthBefore === undefined) {
+      this.lengthBefore = seconds.value;
+      seconds.value = example.dataset.seconds;
+    } else if (!example && this.lengthBefore !== undefined) {
+      seconds.value = this.lengthBefore;
+      this.lengthBefore = undefined;
     }
   }
 
@@ -131,6 +155,7 @@ export class Composer {
     }
     if (typeof request.foot_fix === "boolean") byId("foot-fix").checked = request.foot_fix;
     if (typeof request.rigid === "boolean") byId("rigid").checked = request.rigid;
+    this.lengthBefore = undefined;
     this.explainModel();
     this.clearMarks();
   }

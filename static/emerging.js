@@ -1,6 +1,6 @@
 // A generation that is watched: its steps, and the motion as it emerges from noise.
 
-import { cancel, eventsOf, fetchJob, fetchMotion, order, problemError } from "./api.js";
+import { cancel, eventsOf, fetchJob, fetchMotion, generate, order, problemError } from "./api.js";
 import { pause } from "./pause.js";
 
 /** Decoding steps between two looks at the motion. */
@@ -70,7 +70,14 @@ export async function generateWatched(request, signal, watch) {
 }
 
 async function generateOnce(request, signal, watch) {
-  const job = await order(request, signal);
+  let job;
+  try {
+    job = await order(request, signal);
+  } catch (error) {
+    // A server whose disk is full promises nothing, but makes what is waited for.
+    if (error.code !== "job_not_kept") throw error;
+    return generate(request, signal);
+  }
   // Nobody waits for the answer to this: a job that cannot be cancelled ends by itself.
   const giveUp = () => cancel(job).catch(() => {});
   signal.addEventListener("abort", giveUp, { once: true });

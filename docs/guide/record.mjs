@@ -19,14 +19,16 @@ const PATIENCE = 600_000;
 
 const WALK = {
   prompt: "two people walk toward each other, shake right hands and step apart",
-  seconds: 4.5,
-  seed: 1,
+  seconds: 8,
+  seed: 21,
+  /** A frame in which hands meet. */
+  meeting: 120,
   /** Which of the four is compared with which, counted from 1. */
   compared: [3, 4],
   /** Frames, counted from 1, in which person 1's arms are made anew. */
-  window: [61, 120],
+  window: [166, 225],
   arms: "one person waves with the right hand",
-  after: [["both bow politely", 3.74], ["one person backs away from the other", 3.87]],
+  after: [["both bow politely, japanese style", 2], ["one person backs away from the other", 2]],
   editSeed: 5,
 };
 
@@ -107,7 +109,7 @@ await picture("1-prompt");
 await page.click("#generate");
 await page.waitForSelector("#composer[data-busy]");
 await made();
-await seek(104);
+await seek(WALK.meeting);
 await picture("2-seeds");
 
 await page.keyboard.press(String(WALK.compared[0]));
@@ -128,7 +130,7 @@ await page.uncheck("#edit-legs");
 await page.uncheck("#edit-torso");
 await page.fill("#edit-prompt", WALK.arms);
 await page.fill("#edit-seed", String(WALK.editSeed));
-await seek(91);
+await seek(Math.round((from + to) / 2));
 await picture("4-window");
 
 await page.click("#edit-make");
@@ -147,7 +149,7 @@ await page.fill("#edit-seed", String(WALK.editSeed));
 await page.click("#edit-make");
 await made(3);
 await page.evaluate(() => document.activeElement.blur());
-await seek(250);
+await seek(270);
 await picture("6-extended");
 
 await page.click("#downloads-open");
@@ -163,7 +165,7 @@ if (python) {
       await writeFile(join(folder, link.split("/").at(-1)), await answer.body());
     }
     const output = join(HERE, "8-blender.webp");
-    execFileSync(python, [join(HERE, "blender.py"), folder, output, "--frame", "91"], { stdio: ["ignore", "ignore", "inherit"] });
+    execFileSync(python, [join(HERE, "blender.py"), folder, output, "--frame", String(WALK.meeting)], { stdio: ["ignore", "ignore", "inherit"] });
   } finally {
     await rm(folder, { recursive: true });
   }

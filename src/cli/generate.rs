@@ -22,7 +22,7 @@ Files, for each sample (SS counts from 00) of the first and of the second person
   infer_MODEL_tsSTEPS_csGUIDANCE_topkrRATIO_00_SS_0.npy   ..._1.npy    as the model gave it
   ik_infer_..._0.npy                                      ik_..._1.npy with the foot fix
   settings.json                                           what to ask for to get the same again
-With --format, of the motion with the foot fix where there is one:
+With --format, instead of npy unless it is named, too, of the motion with the foot fix where there is one:
   infer_..._SS_motion.glb       both people with bodies, for Blender, game engines and the web
   infer_..._SS_person1.bvh      a skeleton a person, for animation tools       ..._person2.bvh
   infer_..._SS_motion.npz       arrays for NumPy with the prompt, seed and settings

@@ -8,6 +8,7 @@ use crate::motion::canonical::canonicalise_pair;
 use crate::motion::contact::ContactRule;
 use crate::motion::mirror::{CaptionRule, mirror, mirror_caption};
 use crate::motion::{FEATURES, FPS, Features, Pose, Stats};
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 
 /// Frames of a VQ-VAE window.
@@ -292,6 +293,20 @@ impl TextClips {
     /// Raw frames of an item.
     pub fn frames(&self, index: usize) -> Option<usize> {
         self.entries.get(index).map(|entry| self.pairs[entry.pair].persons[0].frames())
+    }
+
+    /// A digest that differs where the motion of an item does, to be gone on with by who wants to say more.
+    pub fn digest(&self, index: usize) -> Option<Sha256> {
+        let entry = self.entries.get(index)?;
+        let mut digest = Sha256::new();
+        digest.update([u8::from(entry.mirrored)]);
+        for person in &self.pairs[entry.pair].persons {
+            let positions = person.positions.iter().flatten().flatten();
+            let numbers = positions.chain(person.rotations.iter().flatten().flatten());
+            digest.update((person.frames() as u64).to_le_bytes());
+            digest.update(numbers.flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
+        }
+        Some(digest)
     }
 
     /// Captions of an item, as they are drawn from.

@@ -4,6 +4,12 @@ use crate::error::{Error, Result};
 use crate::generate::{GenerateRequest, Generated};
 use crate::motion::Motion;
 
+/// Whether a failure is the model's own: what it computes is not to be trusted any more, be it weights that went bad or a GPU that lost its
+/// context.
+pub(super) fn is_models_own(error: &Error) -> bool {
+    error.code() == "model_failure"
+}
+
 /// The motion is all finite numbers and of the shape that was asked for.
 ///
 /// # Errors

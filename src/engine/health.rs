@@ -31,6 +31,10 @@ pub struct Health {
     pub quiet: Duration,
     /// How often its thread was started again: after a panic, a hang or a result that was none.
     pub restarts: u64,
+    /// Whether another thread is started should this one hang.
+    pub is_watched: bool,
+    /// Whether it takes no requests any more.
+    pub is_closed: bool,
 }
 
 /// The thread's own words about itself.
@@ -47,6 +51,18 @@ struct Inner {
 /// Which of a model's threads, one after the other, is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Life(u64);
+
+impl Inner {
+    fn is_stalled(&self, stall: Duration) -> bool {
+        self.phase == Phase::Working && self.since.elapsed() > stall
+    }
+
+    fn give_over(&mut self) -> Life {
+        (self.phase, self.since) = (Phase::Loading, Instant::now());
+        (self.restarts, self.ails) = (self.restarts + 1, false);
+        Life(self.restarts)
+    }
+}
 
 impl Status {
     pub(super) fn new() -> Self {
@@ -71,15 +87,16 @@ impl Status {
         }
     }
 
-    /// This thread is over, and another one is about to load the model again. False where that is so already.
-    pub(super) fn restart(&self, life: Life) -> bool {
+    /// This thread is over, and another one, which is told, is about to load the model again. `None` where that is so already.
+    pub(super) fn restart(&self, life: Life) -> Option<Life> {
         let mut inner = self.lock();
-        let is = inner.restarts == life.0;
-        if is {
-            (inner.phase, inner.since) = (Phase::Loading, Instant::now());
-            (inner.restarts, inner.ails) = (inner.restarts + 1, false);
-        }
-        is
+        (inner.restarts == life.0).then(|| inner.give_over())
+    }
+
+    /// The same with a thread that works and gave no sign of life for `stall`.
+    pub(super) fn take_over(&self, stall: Duration) -> Option<Life> {
+        let mut inner = self.lock();
+        inner.is_stalled(stall).then(|| inner.give_over())
     }
 
     /// Not ready from now on, whatever it still does, until another thread has loaded the model.
@@ -88,16 +105,12 @@ impl Status {
         inner.ails |= inner.restarts == life.0;
     }
 
-    /// Whether a working model gave no sign of life for so long.
-    pub(super) fn is_stalled(&self, stall: Duration) -> bool {
-        let inner = self.lock();
-        inner.phase == Phase::Working && inner.since.elapsed() > stall
-    }
-
-    pub(super) fn health(&self, waiting: usize) -> Health {
+    /// What the thread says of itself; the rest is the desk's to say.
+    pub(super) fn health(&self) -> Health {
         let inner = self.lock();
         let phase = if inner.ails { Phase::Loading } else { inner.phase };
-        Health { phase, waiting, quiet: inner.since.elapsed(), restarts: inner.restarts }
+        let (quiet, restarts) = (inner.since.elapsed(), inner.restarts);
+        Health { phase, waiting: 0, quiet, restarts, is_watched: false, is_closed: false }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

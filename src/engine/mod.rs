@@ -78,6 +78,8 @@ pub struct Engine {
     default: usize,
     store: Store,
     keeping: Keeping,
+    /// Held while a result is read from the disk.
+    fetching: tokio::sync::Mutex<()>,
     on_finished: OnceLock<OnFinished>,
 }
 
@@ -90,8 +92,14 @@ impl Engine {
     pub fn start(models: Vec<ModelSpec>, default: Option<&str>, limits: Limits) -> Result<Self> {
         let models = models.into_iter().map(|spec| Model::start(spec, limits)).collect::<Result<Vec<_>>>()?;
         let store = Store::new(limits.results, limits.result_bytes);
-        let mut engine =
-            Self { models, default: 0, store, keeping: Keeping::Memory, on_finished: OnceLock::new() };
+        let mut engine = Self {
+            models,
+            default: 0,
+            store,
+            keeping: Keeping::Memory,
+            fetching: tokio::sync::Mutex::default(),
+            on_finished: OnceLock::new(),
+        };
         if engine.models.is_empty() {
             return Err(Error::new(ErrorKind::NotFound, "no_model", "no model is installed"));
         }

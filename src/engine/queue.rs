@@ -4,6 +4,7 @@
 use super::lanes::Lanes;
 pub(super) use super::lanes::{Ticket, Turn};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Those who wait for a model: about `capacity` of them, shared among lanes.
 pub(super) struct Queue<T> {
@@ -83,6 +84,14 @@ impl<T> Queue<T> {
         }
     }
 
+    /// Wait for an item or the end of the queue, so long at most; whether there is either.
+    pub(super) fn wait(&self, patience: Duration) -> bool {
+        let is_idle = |inner: &mut Inner<T>| !inner.closed && inner.lanes.len() == 0;
+        let waited = self.wake.wait_timeout_while(self.lock(), patience, is_idle);
+        let (mut inner, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        !is_idle(&mut inner)
+    }
+
     /// The next item if there is one and `take` says so; does not wait. `None` once the queue is closed.
     pub(super) fn next_if(&self, gone: impl Fn(&T) -> bool, take: impl Fn(&T) -> bool) -> Option<T> {
         let mut inner = self.lock();
@@ -144,6 +153,17 @@ mod tests {
         assert_eq!((queue.pop(nobody), queue.len()), (Some(1), 1));
         push(&queue, 4).unwrap();
         assert_eq!((queue.pop(nobody), queue.pop(nobody)), (Some(2), Some(4)));
+    }
+
+    #[test]
+    fn waiting_ends_with_an_item_with_the_queue_or_with_patience() {
+        let (queue, short) = (Queue::new(2), Duration::from_millis(5));
+        assert!(!queue.wait(short));
+        push(&queue, 1).unwrap();
+        assert!(queue.wait(Duration::from_secs(600)));
+        assert_eq!((queue.pop(nobody), queue.wait(short)), (Some(1), false));
+        queue.close();
+        assert!(queue.wait(Duration::from_secs(600)));
     }
 
     #[test]

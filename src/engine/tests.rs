@@ -178,18 +178,24 @@ fn a_model_that_is_gone_after_a_panic_is_tried_again() {
     assert_eq!(engine.health().nth(1).unwrap().1.phase, Phase::Failed);
     control.broken.store(false, SeqCst);
     assert!(generate(&engine, "walk").is_ok());
+    // Also where nobody asks for it.
+    control.broken.store(true, SeqCst);
+    assert_eq!(generate(&engine, "panic").unwrap_err().code(), "model_failure");
+    eventually("the load to fail", || engine.health().nth(1).unwrap().1.phase == Phase::Failed);
+    control.broken.store(false, SeqCst);
+    eventually("the next try", || engine.health().nth(1).unwrap().1.phase == Phase::Ready);
 }
 
 #[test]
 fn what_the_model_gives_is_checked() {
     let (control, engine) = engine();
-    for prompt in ["nan", "infinite", "short"] {
+    for prompt in ["nan", "infinite", "short", "fail"] {
         let error = generate(&engine, prompt).unwrap_err();
         assert_eq!((error.kind(), error.code()), (ErrorKind::Internal, "model_failure"), "{prompt}");
     }
     assert!(generate(&engine, "walk").is_ok());
-    assert_eq!(engine.health().nth(1).unwrap().1.restarts, 3, "weights that went bad are loaded again");
-    assert_eq!(control.loads.load(SeqCst), 4);
+    assert_eq!(engine.health().nth(1).unwrap().1.restarts, 4, "weights that went bad are loaded again");
+    assert_eq!(control.loads.load(SeqCst), 5);
 }
 
 #[test]

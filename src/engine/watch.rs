@@ -17,7 +17,13 @@ pub(super) fn over(desk: &Arc<Desk>, stall: Duration) -> std::io::Result<()> {
     thread::Builder::new().name("watch".into()).spawn(move || look(&desk, stall, every)).map(drop)
 }
 
+/// Whether no further thread is started for one that hangs.
+pub(super) fn is_at_its_end(desk: &Desk) -> bool {
+    desk.hung_threads() >= MOST_HUNG
+}
+
 fn look(desk: &Weak<Desk>, stall: Duration, every: Duration) {
+    let mut awake = Instant::now();
     loop {
         let slept = Instant::now();
         thread::sleep(every);
@@ -27,20 +33,20 @@ fn look(desk: &Weak<Desk>, stall: Duration, every: Duration) {
         }
         // Where the whole process stood still, the model had no chance to show life either.
         if slept.elapsed() > every + stall / 2 {
-            continue;
+            awake = Instant::now();
         }
-        if desk.hung_threads() < MOST_HUNG && desk.status.is_stalled(stall) {
-            take_over(&desk);
+        if awake.elapsed() >= stall && !is_at_its_end(&desk) {
+            take_over(&desk, stall);
         }
     }
 }
 
 /// Not ready first, then the callers, then the next thread.
-fn take_over(desk: &Arc<Desk>) {
-    let Some(in_flight) = desk.give_up() else { return };
+fn take_over(desk: &Arc<Desk>, stall: Duration) {
+    let Some((in_flight, heir)) = desk.give_up(stall) else { return };
     tracing::error!(model = desk.name(), requests = in_flight.len(), "the model hangs: no step for too long");
     in_flight.iter().for_each(|reply| reply.send(Err(hung())));
-    desk.start_again();
+    desk.start_again(heir);
 }
 
 #[cfg(test)]
@@ -124,6 +130,7 @@ mod tests {
             house.starts(k);
             assert_eq!(hung.join().unwrap().unwrap_err().code(), "model_failure");
         }
+        assert!(!house.health().is_watched, "nobody helps any more");
         let last = house.ask("hang");
         house.starts(MOST_HUNG + 1);
         eventually("nobody to help", || house.health().quiet > Duration::from_millis(300));
@@ -135,11 +142,14 @@ mod tests {
 
     #[test]
     fn what_is_no_motion_is_a_reason_to_load_again() {
-        for together in [false, true] {
-            let house = House::new(together);
-            assert_eq!(house.ask("nan").join().unwrap().unwrap_err().code(), "model_failure");
-            house.ask("walk").join().unwrap().unwrap();
-            assert_eq!((house.health().restarts, house.control.loads.load(SeqCst)), (1, 2));
+        // As the model says it of itself, and as it shows.
+        for prompt in ["fail", "nan"] {
+            for together in [false, true] {
+                let house = House::new(together);
+                assert_eq!(house.ask(prompt).join().unwrap().unwrap_err().code(), "model_failure");
+                house.ask("walk").join().unwrap().unwrap();
+                assert_eq!((house.health().restarts, house.control.loads.load(SeqCst)), (1, 2), "{prompt}");
+            }
         }
     }
 

@@ -18,7 +18,7 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// Makes a model, on the model's own thread: at start-up, at first use, and again after a panic.
@@ -43,6 +43,8 @@ pub(super) struct Desk {
     in_flight: Mutex<Vec<Overheard>>,
     /// Threads that hang still.
     hung: AtomicUsize,
+    /// How long a step may take before the watch gives a thread up; `None` where nobody watches.
+    stall: Option<Duration>,
 }
 
 impl Desk {
@@ -61,27 +63,26 @@ impl Desk {
         self.hung.load(SeqCst)
     }
 
-    /// Give the thread up that hangs, and hand over whom it served; `None` where it is over already.
-    pub(super) fn give_up(&self) -> Option<Vec<Overheard>> {
-        let life = self.status.life();
+    /// Give up a thread that works and showed no life for `stall`, and hand over whom it served and who comes after it.
+    pub(super) fn give_up(&self, stall: Duration) -> Option<(Vec<Overheard>, Life)> {
         // Counted before it can wake and say that it is over.
         self.hung.fetch_add(1, SeqCst);
-        if !self.status.restart(life) {
+        let Some(heir) = self.status.take_over(stall) else {
             self.hung.fetch_sub(1, SeqCst);
             return None;
-        }
-        Some(std::mem::take(&mut *self.in_flight()))
+        };
+        Some((std::mem::take(&mut *self.in_flight()), heir))
     }
 
-    /// Start a thread that loads the model and takes over the queue.
-    pub(super) fn start_again(self: &Arc<Self>) {
+    /// Start the thread of the life `heir`, which loads the model and takes over the queue.
+    pub(super) fn start_again(self: &Arc<Self>, heir: Life) {
         if self.queue.is_closed() {
             return;
         }
         tracing::warn!(model = self.name(), "starting the model's thread again");
-        if let Err(error) = spawn(self.clone(), Begin::Load) {
+        if let Err(error) = spawn(self.clone(), heir, Begin::Load) {
             tracing::error!(%error, "the model's thread could not be started again");
-            self.status.set(self.status.life(), Phase::Failed);
+            self.status.set(heir, Phase::Failed);
             self.queue.close();
         }
     }
@@ -100,9 +101,10 @@ impl Worker {
         let (name, queue, status) = (name.to_owned(), Queue::new(limits.queue), Status::new());
         let (batch_tokens, on_batch) = (limits.batch_tokens, OnceLock::new());
         let (in_flight, hung) = (Mutex::default(), AtomicUsize::new(0));
-        let desk = Desk { name, loader, queue, status, batch_tokens, on_batch, in_flight, hung };
+        let stall = limits.stall;
+        let desk = Desk { name, loader, queue, status, batch_tokens, on_batch, in_flight, hung, stall };
         let worker = Self(Arc::new(desk));
-        spawn(worker.0.clone(), Begin::Wait)
+        spawn(worker.0.clone(), worker.0.status.life(), Begin::Wait)
             .and_then(|()| limits.stall.map_or(Ok(()), |stall| watch::over(&worker.0, stall)))
             .map_err(|source| {
                 Error::new(ErrorKind::Io, "thread", "cannot start a thread for the model").with_source(source)
@@ -156,12 +158,21 @@ impl Worker {
     }
 
     pub(super) fn health(&self) -> Health {
-        self.0.status.health(self.0.queue.len())
+        let desk = &self.0;
+        let is_watched = desk.stall.is_some() && !watch::is_at_its_end(desk);
+        Health {
+            waiting: desk.queue.len(),
+            is_watched,
+            is_closed: desk.queue.is_closed(),
+            ..desk.status.health()
+        }
     }
 
-    /// Refuse new work, drop what waits, stop the current request after its current step.
+    /// Refuse new work, drop what waits, and tell those who are being served, whose work ends after its current step: that may take seconds.
     pub(super) fn stop(&self) {
         self.0.queue.close();
+        let in_flight = std::mem::take(&mut *self.0.in_flight());
+        in_flight.iter().for_each(|reply| reply.send(Err(stopped())));
     }
 }
 
@@ -197,27 +208,26 @@ enum Begin {
     Load,
 }
 
-fn spawn(desk: Arc<Desk>, begin: Begin) -> std::io::Result<()> {
+fn spawn(desk: Arc<Desk>, life: Life, begin: Begin) -> std::io::Result<()> {
     let thread = std::thread::Builder::new().name(format!("model {}", desk.name)).stack_size(STACK_BYTES);
-    let life = desk.status.life();
     thread.spawn(move || live(desk, life, begin)).map(drop)
 }
 
 /// The life of a thread, and who comes after it.
 fn live(desk: Arc<Desk>, life: Life, begin: Begin) {
-    let mut thread = Thread { desk: desk.clone(), life, generator: None };
+    let mut thread = Thread { desk: desk.clone(), life, generator: None, again: None };
     let over = catch_unwind(AssertUnwindSafe(|| thread.run(begin)));
     thread.discard();
-    let has_heir = match over {
-        Ok(flow) => flow.is_break(),
+    let heir = match over {
+        Ok(flow) => flow.break_value().map(|Over(heir)| heir),
         // Nobody's request, but nobody may wait on a thread that is no more either.
         Err(panic) => {
             tracing::error!(cause = words(&*panic), "the model's thread panicked");
             desk.status.restart(life)
         }
     };
-    if has_heir {
-        desk.start_again();
+    if let Some(heir) = heir {
+        desk.start_again(heir);
     } else if !desk.status.is(life) {
         // The watch had given it up, and it came back.
         desk.hung.fetch_sub(1, SeqCst);
@@ -225,26 +235,35 @@ fn live(desk: Arc<Desk>, life: Life, begin: Begin) {
     }
 }
 
-/// The thread may not go on: its model is in an unknown state. It has said so itself ([`Status::restart`]), and another follows.
-struct Over;
+/// The thread may not go on: its model is in an unknown state. It has said so itself ([`Status::restart`]), and this one follows.
+struct Over(Life);
+
+/// Pauses before a model that could not be loaded again is tried once more though nobody asks for it: the first, each twice as long as
+/// the one before, and the longest. Where a balancer looks at `/readyz`, nobody will ask.
+const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
 
 struct Thread {
     desk: Arc<Desk>,
     life: Life,
     generator: Option<Box<dyn Generator>>,
+    /// When to try again to load the model, which it once had.
+    again: Option<Duration>,
 }
 
 impl Thread {
     /// Until the queue is closed, the model fails, or another thread has taken over.
     fn run(&mut self, begin: Begin) -> ControlFlow<Over> {
-        if matches!(begin, Begin::Load)
-            && let Err(error) = self.load()
-        {
-            tracing::error!(%error, "the model could not be loaded again");
+        if matches!(begin, Begin::Load) {
+            self.load_again();
         }
-        while self.desk.status.is(self.life)
-            && let Some(task) = self.desk.queue.pop(Task::is_gone)
-        {
+        while self.desk.status.is(self.life) {
+            if let Some(pause) = self.again
+                && !self.desk.queue.wait(pause)
+            {
+                self.load_again();
+                continue;
+            }
+            let Some(task) = self.desk.queue.pop(Task::is_gone) else { break };
             if task.is_gone() {
                 tracing::debug!("skipped a request whose caller had gone");
                 continue;
@@ -260,6 +279,16 @@ impl Thread {
         ControlFlow::Continue(())
     }
 
+    /// Nobody asked for it: what fails is tried again after a while.
+    fn load_again(&mut self) {
+        if let Err(error) = self.load() {
+            let [first, longest] = PAUSES;
+            let pause = self.again.map_or(first, |before| (2 * before).min(longest));
+            tracing::error!(%error, seconds = pause.as_secs(), "the model could not be loaded again; the next try follows");
+            self.again = Some(pause);
+        }
+    }
+
     /// Make sure that the model is there.
     fn load(&mut self) -> Result<()> {
         if self.generator.is_some() {
@@ -269,7 +298,7 @@ impl Thread {
         let loader = &self.desk.loader;
         match catch_unwind(AssertUnwindSafe(|| loader())).unwrap_or_else(|panic| Err(panicked(&*panic))) {
             Ok(generator) => {
-                self.generator = Some(generator);
+                (self.generator, self.again) = (Some(generator), None);
                 self.set(Phase::Ready);
                 Ok(())
             }
@@ -335,7 +364,10 @@ impl Thread {
             Ok(Err(error)) if error.kind() == ErrorKind::Cancelled && desk.queue.is_closed() => {
                 (Err(stopped()), true)
             }
-            Ok(Err(error)) => (Err(error), true),
+            Ok(Err(error)) => {
+                let may_go_on = !check::is_models_own(&error);
+                (Err(error), may_go_on)
+            }
             Err(panic) => {
                 tracing::error!(cause = words(&*panic), "the model panicked");
                 (Err(panicked(&*panic)), false)
@@ -361,7 +393,10 @@ impl Thread {
 
 /// This thread does not go on, unless the watch has given it up before.
 fn over(desk: &Desk, life: Life) -> ControlFlow<Over> {
-    if desk.status.restart(life) { ControlFlow::Break(Over) } else { ControlFlow::Continue(()) }
+    match desk.status.restart(life) {
+        Some(heir) => ControlFlow::Break(Over(heir)),
+        None => ControlFlow::Continue(()),
+    }
 }
 
 /// `first` and whoever may fly beside it, until nothing is in flight.

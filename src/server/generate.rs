@@ -109,7 +109,9 @@ pub async fn told(state: &AppState, question: &Question, job: &Job) -> Result<Re
         let _ = tokio::time::timeout(prefer.wait, job.ended()).await;
         return jobs::accepted(state, job);
     }
-    job.ended().await;
+    // One that was asked for before has a time of its own, perhaps much longer; it goes on.
+    let time = preferences::time(&question.headers, state.times.answer)?;
+    tokio::time::timeout(time, job.ended()).await.map_err(|_| took_too_long())?;
     match job.state(&state.engine) {
         JobState::Succeeded(id) => motion(state.engine.fetch(&id.to_string()).await?, form).await,
         JobState::Failed(error) => Err(Problem::from(&*error)),

@@ -44,10 +44,20 @@ pub fn word(health: Health, stall: Duration) -> &'static str {
     }
 }
 
+/// Times that a step may take within which a model is loaded, or never.
+const LOADS: u32 = 10;
+
+/// Whether only a new process can help: it hangs and no further thread is started, it hangs while it is loaded, or there is no thread.
+fn is_lost(health: Health, stall: Duration) -> bool {
+    let is_stuck = health.phase == Phase::Loading && health.quiet > stall.saturating_mul(LOADS);
+    (is_hung(health, stall) && !health.is_watched) || is_stuck || health.is_closed
+}
+
 /// 503 when only a new process can help, else 200.
 pub async fn livez(State(state): State<AppState>) -> Response {
-    let hung = state.engine.health().any(|(_, health)| is_hung(health, state.times.stall));
-    report(&state, !hung)
+    let is_stopping = state.stopping.load(Relaxed);
+    let lost = state.engine.health().any(|(_, health)| is_lost(health, state.times.stall));
+    report(&state, is_stopping || !lost)
 }
 
 /// 200 while requests for the default model would be worked on now or in their turn.

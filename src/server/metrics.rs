@@ -168,7 +168,7 @@ impl Metrics {
         registry.register("model_ready", "1 while a model can work", it.ready.clone());
         registry.register(
             "model_restarts",
-            "Times that a model's thread was started again after a panic",
+            "Times that a model's thread was started again: after a panic, a hang, a failure of its own or a motion that was none",
             it.restarts.clone(),
         );
         registry.register("jobs_unfinished", "Jobs that wait or run", it.jobs_unfinished.clone());

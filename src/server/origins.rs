@@ -58,6 +58,7 @@ impl Origins {
                 ETAG,
                 LOCATION,
                 RETRY_AFTER,
+                name("server-timing"),
                 name("x-request-id"),
             ])
             .max_age(Duration::from_secs(600))

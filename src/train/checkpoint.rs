@@ -60,28 +60,8 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// Write to `path`, atomically.
     pub fn save(path: &Path, meta: &Meta, tensors: &[(String, Tensor)]) -> Result<()> {
-        let folder = path.parent().unwrap_or(Path::new("."));
         let json = serde_json::to_string(meta).expect("metadata is strings and numbers");
-        let info = HashMap::from([("duet".to_owned(), json)]);
-        let entries = tensors.iter().map(|(name, tensor)| (name, tensor));
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".duet-").suffix(".part");
-        // Like any other file of the user, not private as temporary files are.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let temporary = builder.tempfile_in(folder).map_err(|e| Error::io("write in", folder, e))?;
-        let failed = |e| Error::io("write", path, e);
-        let permissions = temporary.as_file().metadata().map_err(failed)?.permissions();
-        safetensors::serialize_to_file(entries, Some(info), temporary.path()).map_err(|e| match e {
-            safetensors::SafeTensorError::IoError(e) => failed(e),
-            e => Error::internal("checkpoint_write", "the checkpoint could not be written").with_source(e),
-        })?;
-        // Under that name now lies a file of the library's own, private again and perhaps not on the disk yet.
-        let written = File::options().write(true).open(temporary.path()).map_err(failed)?;
-        written.set_permissions(permissions).map_err(failed)?;
-        written.sync_all().map_err(failed)?;
-        temporary.persist(path).map_err(|e| failed(e.error))?;
-        Ok(())
+        write_whole(path, HashMap::from([("duet".to_owned(), json)]), tensors)
     }
 
     /// Read `path`, which must hold a training of `kind`.
@@ -125,6 +105,34 @@ impl Checkpoint {
 /// The variables of a model as checkpoint tensors.
 pub fn model_tensors(vars: &BTreeMap<String, Var>) -> Vec<(String, Tensor)> {
     vars.iter().map(|(name, var)| (format!("model.{name}"), var.as_tensor().clone())).collect()
+}
+
+/// Tensors and what is said of them, as one safetensors file that is there whole or not at all.
+pub(super) fn write_whole(
+    path: &Path,
+    info: HashMap<String, String>,
+    tensors: &[(String, Tensor)],
+) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let entries = tensors.iter().map(|(name, tensor)| (name, tensor));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".duet-").suffix(".part");
+    // Like any other file of the user, not private as temporary files are.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let temporary = builder.tempfile_in(folder).map_err(|e| Error::io("write in", folder, e))?;
+    let failed = |e| Error::io("write", path, e);
+    let permissions = temporary.as_file().metadata().map_err(failed)?.permissions();
+    safetensors::serialize_to_file(entries, Some(info), temporary.path()).map_err(|e| match e {
+        safetensors::SafeTensorError::IoError(e) => failed(e),
+        e => Error::internal("checkpoint_write", "the checkpoint could not be written").with_source(e),
+    })?;
+    // Under that name now lies a file of the library's own, private again and perhaps not on the disk yet.
+    let written = File::options().write(true).open(temporary.path()).map_err(failed)?;
+    written.set_permissions(permissions).map_err(failed)?;
+    written.sync_all().map_err(failed)?;
+    temporary.persist(path).map_err(|e| failed(e.error))?;
+    Ok(())
 }
 
 #[cfg(test)]

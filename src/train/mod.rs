@@ -24,6 +24,7 @@ pub mod shards;
 pub mod stop;
 pub mod teach;
 pub mod text_source;
+pub mod token_store;
 pub mod tokens;
 pub mod transformer_loop;
 pub mod transformer_step;

@@ -73,7 +73,7 @@ impl Schedule {
 
     /// Learning rate of optimiser step `step`, counted from 1.
     pub fn rate(&self, step: u64) -> f64 {
-        let warm = |step: u64| self.base * (step + 1) as f64 / (self.warmup + 1) as f64;
+        let warm = |step: u64| self.base * (step as f64 + 1.0) / (self.warmup as f64 + 1.0);
         if step < self.warmup {
             return warm(step);
         }
@@ -86,7 +86,8 @@ impl Schedule {
                 } else {
                     (step - 1).saturating_sub(self.warmup.max(1) - 1)
                 };
-                let passed = |m: &&u64| **m <= counted && !(self.counts_warmup && **m + 1 < self.warmup);
+                let passed =
+                    |m: &&u64| **m <= counted && !(self.counts_warmup && m.saturating_add(1) < self.warmup);
                 milestones.iter().filter(passed).fold(start, |rate, _| rate * gamma)
             }
             Decay::Cosine { steps, floor } => {
@@ -120,6 +121,12 @@ mod tests {
         assert!((s.rate(289) - start).abs() < 1e-12);
         assert!((s.rate(290) - start * 0.1).abs() < 1e-12);
         assert!((s.rate(350) - start * 0.01).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_warmup_without_an_end_is_a_rate_near_nothing() {
+        let rate = Schedule::cosine(1.0, u64::MAX, 10).rate(9);
+        assert!(rate > 0.0 && rate < 1e-18, "{rate}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! by one person or the other, crop), so each is encoded once and kept: 750 small integers a pair.
 
 use super::masking::SpecialIds;
+use super::token_store::{Digest, TokenStore};
 use super::transformer_step::TokenBatch;
 use crate::data::{ItemDraws, TextClips};
 use crate::error::Result;
@@ -9,6 +10,7 @@ use crate::models::config::VqConfig;
 use crate::models::vqvae::{GraphMode, PARTS, TIME_STRIDE, VqVae};
 use crate::motion::FEATURES;
 use candle_core::{Device, Tensor};
+use sha2::Digest as _;
 use std::collections::HashMap;
 
 /// Least frames of silence after a clip, see [`margin`].
@@ -27,10 +29,12 @@ fn margin(config: &VqConfig) -> usize {
 }
 
 /// Part-major token maps of a pair, (5, frames) each.
-#[derive(Clone, Debug)]
-struct Maps {
-    frames: usize,
-    persons: [Vec<u32>; 2],
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Maps {
+    /// Token frames.
+    pub frames: usize,
+    /// Ids of person 1 and person 2.
+    pub persons: [Vec<u32>; 2],
 }
 
 /// What decides a pair's tokens: clip, crop, whose frame.
@@ -42,6 +46,7 @@ pub struct TokenCache<'a> {
     vq: &'a VqVae,
     max_tokens: usize,
     known: HashMap<Key, Maps>,
+    store: Option<TokenStore>,
     device: Device,
 }
 
@@ -49,15 +54,27 @@ impl<'a> TokenCache<'a> {
     /// Token maps of `clips` through `vq`, at most `max_frames` frames long.
     pub fn new(clips: &'a TextClips, vq: &'a VqVae, max_frames: usize, device: &Device) -> Self {
         let max_tokens = max_frames / TIME_STRIDE;
-        Self { clips, vq, max_tokens, known: HashMap::new(), device: device.clone() }
+        Self { clips, vq, max_tokens, known: HashMap::new(), store: None, device: device.clone() }
+    }
+
+    /// The same with what an earlier training kept.
+    pub fn with_store(mut self, store: TokenStore) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Keep what was encoded for the next training, where there is a store.
+    pub fn keep(&mut self) {
+        if let Some(store) = &mut self.store {
+            store.keep();
+        }
     }
 
     /// The token maps of items with their draws, padded to the longest of them.
     pub fn batch(&mut self, items: &[(usize, ItemDraws)]) -> Result<TokenBatch> {
         let mut missing: Vec<(usize, ItemDraws)> = Vec::new();
         for (index, draws) in items {
-            if !self.known.contains_key(&key(*index, draws))
-                && !missing.iter().any(|(i, d)| key(*i, d) == key(*index, draws))
+            if !self.is_known(*index, draws) && !missing.iter().any(|(i, d)| key(*i, d) == key(*index, draws))
             {
                 missing.push((*index, *draws));
             }
@@ -77,6 +94,25 @@ impl<'a> TokenCache<'a> {
             }
         }
         Ok(TokenBatch { ids, lengths: maps.iter().map(|maps| maps.frames).collect(), frames })
+    }
+
+    fn is_known(&mut self, index: usize, draws: &ItemDraws) -> bool {
+        let key = key(index, draws);
+        if self.known.contains_key(&key) {
+            return true;
+        }
+        let kept = self.digest(index, draws).and_then(|digest| self.store.as_ref()?.get(&digest).cloned());
+        kept.map(|maps| self.known.insert(key, maps)).is_some()
+    }
+
+    /// What the tokens of an item are made from; none where nothing is kept.
+    fn digest(&self, index: usize, draws: &ItemDraws) -> Option<Digest> {
+        self.store.as_ref()?;
+        let mut digest = self.clips.digest(index)?;
+        digest.update((self.max_tokens as u64).to_le_bytes());
+        digest.update((draws.crop_start as u64).to_le_bytes());
+        digest.update([u8::from(draws.exchange_before)]);
+        Some(digest.finalize().into())
     }
 
     /// Encode pairs that are not known yet.
@@ -102,7 +138,11 @@ impl<'a> TokenCache<'a> {
             let cut = |person: usize| -> Vec<u32> {
                 ids[2 * n + person].chunks(encoded).flat_map(|part| &part[..frames]).copied().collect()
             };
-            self.known.insert(key(*index, draws), Maps { frames, persons: [cut(0), cut(1)] });
+            let maps = Maps { frames, persons: [cut(0), cut(1)] };
+            if let (Some(digest), Some(store)) = (self.digest(*index, draws), &mut self.store) {
+                store.put(digest, maps.clone());
+            }
+            self.known.insert(key(*index, draws), maps);
         }
         Ok(())
     }

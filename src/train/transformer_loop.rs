@@ -13,6 +13,7 @@ use super::run_folder::RunFolder;
 use super::shards::{StepScore, average, parts};
 use super::stop::Stop;
 use super::text_source::{PREFIX, TextSource, taught_tensors};
+use super::token_store::TokenStore;
 use super::tokens::TokenCache;
 use super::transformer_step::{
     TokenBatch, TransformerObjective, TransformerPass, evaluate, transformer_pass,
@@ -280,12 +281,13 @@ fn caption<'a>(clips: &'a TextClips, index: usize, draws: &ItemDraws) -> &'a str
         .map_or("", |caption| caption.trim())
 }
 
-/// Train until `config.common.steps`, saving into `run`. `trainer` is fresh or resumed.
+/// Train until `config.common.steps`, saving into `run`. `trainer` is fresh or resumed; `kept` are the tokens of `clips` and of those
+/// `held_out` as earlier trainings left them.
 pub fn train(
     trainer: &mut TransformerTrainer,
     vq: &VqVae,
-    clips: &TextClips,
-    held_out: &TextClips,
+    [clips, held_out]: [&TextClips; 2],
+    kept: [TokenStore; 2],
     run: &RunFolder,
     stop: &Stop,
 ) -> Result<Outcome> {
@@ -299,8 +301,9 @@ pub fn train(
     }
     let lengths = (0..clips.len()).map(|index| clips.frames(index).unwrap_or(0)).collect();
     let mut order = Order::new(clips.len(), common.batch, trainer.rng.fork("order")).bucketed(lengths);
-    let mut tokens = TokenCache::new(clips, vq, config.max_frames, &trainer.device);
-    let mut held_out_tokens = TokenCache::new(held_out, vq, config.max_frames, &trainer.device);
+    let cache = |clips, kept| TokenCache::new(clips, vq, config.max_frames, &trainer.device).with_store(kept);
+    let [kept, held_out_kept] = kept;
+    let (mut tokens, mut held_out_tokens) = (cache(clips, kept), cache(held_out, held_out_kept));
     let mut journal = Journal::open(&run.log(), trainer.steps(), common.steps)?;
     journal.say(&format!(
         "{} trainable numbers, {} clips, {} steps an epoch, {} held-out clips",
@@ -341,7 +344,12 @@ pub fn train(
                 ),
             })
         };
-        if after_step.run(trainer, &mut journal, validate)? {
+        let stopped = after_step.run(trainer, &mut journal, validate)?;
+        if step.is_multiple_of(common.save_every) || stopped || step == common.steps {
+            tokens.keep();
+            held_out_tokens.keep();
+        }
+        if stopped {
             journal.finish();
             return Ok(Outcome::Stopped(step));
         }

@@ -44,6 +44,19 @@ fn seeds_stand_side_by_side_and_what_was_made_comes_back() {
     browser.visit(&page);
     browser.wait("the page", 60 * SECONDS, |b| (!b.text("#title").is_empty()).then_some(()));
 
+    // The length is that of an example while its words stand there.
+    browser.run(
+        "const chip = document.createElement('button'); chip.className = 'chip'; chip.dataset.seconds = '8'; \
+         chip.textContent = 'they meet'; const list = document.createElement('div'); list.className = 'examples'; \
+         list.append(chip); document.body.append(list)",
+    );
+    let length = |browser: &Browser| browser.run("return document.getElementById('seconds').value");
+    browser.fill("#prompt", "They meet");
+    assert_eq!(length(&browser), "8");
+    browser.keys("#prompt", " again");
+    assert_eq!(length(&browser), "4");
+    browser.run("document.body.lastElementChild.remove()");
+
     // Three seeds side by side; one comes to the front, and the next is compared with it.
     make(&browser, PROMPT, 3);
     assert_eq!(count(&browser, "#grid:not([hidden]) button"), 3);

@@ -16,6 +16,7 @@ use crate::train::pack::stats_of;
 use crate::train::run_folder::RunFolder;
 use crate::train::stop::Stop;
 use crate::train::teach::teach_loop::finished;
+use crate::train::token_store::TokenStore;
 use crate::train::transformer_loop::{self, TransformerTrainer};
 use candle_core::DType;
 use candle_nn::VarBuilder;
@@ -239,14 +240,19 @@ pub fn run(args: &TransformerArgs) -> Result<()> {
     let load = || TextClips::load(&folder, Split::Val, &stats, false, |_, _| ());
     let held_out = held_out(&folder, Reader::Text, load, || TextClips::new(stats.clone()))?;
     let vq_config: VqTrainConfig = from_toml(&vq.meta.config)?;
-    let vq = VqVae::new(&vq_config.model, VarBuilder::from_tensors(vq.model(), DType::F32, &device))?;
+    let model = VqVae::new(&vq_config.model, VarBuilder::from_tensors(vq.model(), DType::F32, &device))?;
+    let kept = |split: Split| {
+        TokenStore::open(&config.common.data, split.name(), &vq.tensors, vq_config.model.codes)
+    };
+    let kept = [kept(Split::Train)?, kept(Split::Val)?];
     let mut trainer = match &checkpoint {
         Some(checkpoint) if args.common.resume => TransformerTrainer::resume(&config, checkpoint, &device)?,
         Some(first) => TransformerTrainer::with_weights(&config, first, &device)?,
         None => TransformerTrainer::new(&config, &clips, &device)?,
     };
     drop(checkpoint);
-    let outcome = transformer_loop::train(&mut trainer, &vq, &clips, &held_out, &run, &Stop::on_signal())?;
+    let outcome =
+        transformer_loop::train(&mut trainer, &model, [&clips, &held_out], kept, &run, &Stop::on_signal())?;
     conclude("transformer", outcome, config.common.steps, &run);
     Ok(())
 }

@@ -115,6 +115,14 @@ impl Index {
         self.db.execute(sql, params![id, now]).map(drop).map_err(failed)
     }
 
+    /// Its result has been removed for good: it is not to be made again.
+    pub(super) fn settle(&self, motion: MotionId) -> Result<()> {
+        let (motion, now) = (<[u8; 16]>::from(motion), clock::to_ms(SystemTime::now()));
+        let sql = "UPDATE jobs SET work = NULL, state = 'succeeded', ended = coalesce(ended, ?2)
+                   WHERE motion = ?1 AND work IS NOT NULL";
+        self.db.execute(sql, params![motion, now]).map(drop).map_err(failed)
+    }
+
     /// All jobs within the limits, in the order in which they were let in. Rows that cannot be read any more are left out,
     /// and said to be.
     pub(super) fn jobs(&mut self, limits: &JobLimits) -> Result<Vec<JobRecord>> {

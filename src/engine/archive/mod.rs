@@ -233,7 +233,7 @@ impl Archive {
     /// Remove a result; whether it is gone. The row goes first: a file without one is swept at the next start.
     pub(super) fn remove(&self, id: MotionId) -> bool {
         let index = self.index();
-        let removed = index.remove(id);
+        let removed = index.settle(id).and_then(|()| index.remove(id));
         self.count(&index);
         drop(index);
         let removed = removed.and_then(|()| self.files.delete(id));

@@ -228,13 +228,14 @@ impl Flight<'_> {
         Some(look.unwrap_or(0))
     }
 
-    /// After a turn in which the step `look` was to be shown. False where the model gave what is no motion.
+    /// After a turn in which the step `look` was to be shown. False where the model failed or gave what is no motion.
     fn note(&mut self, turn: Result<Turn>, look: usize) -> bool {
         let Turn { draft, generated } = match turn {
             Ok(turn) => turn,
             Err(error) => {
+                let is_sound = !check::is_models_own(&error);
                 self.end = Some(End::Answer(Box::new(Err(error))));
-                return true;
+                return is_sound;
             }
         };
         let drafts = self.follower.as_ref().and_then(|follower| follower.drafts.as_deref());

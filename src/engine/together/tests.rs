@@ -174,10 +174,10 @@ fn what_fails_fails_alone() {
     let desk = Desk::new(8 * ONE);
     let neighbour = desk.ask("wait");
     desk.reach(1, 0);
-    // What is no motion comes last: after it nobody is let in.
-    for prompt in ["fail", "nan"] {
+    // The model's own failure comes last: after it nobody is let in.
+    for (prompt, code) in [("file", "file_not_found"), ("fail", "model_failure")] {
         let error = desk.ask(prompt).join().unwrap().unwrap_err();
-        assert_eq!(error.code(), "model_failure", "{prompt}");
+        assert_eq!(error.code(), code, "{prompt}");
         assert!(!neighbour.is_finished());
     }
     desk.open();

@@ -11,7 +11,7 @@ pub const MOTION_ID: &str = "9f2c1d4e5b6a79880123456789abcdef";
 pub const JOB_ID: &str = "00112233445566778899aabbccddeeff";
 
 fn settings() -> Value {
-    json!({"frames": 120, "seed": 7, "samples": 1, "steps": 20, "guidance": 2.0, "top_k_ratio": 0.9, "temperature": 1.0,
+    json!({"frames": 120, "seed": 7, "samples": 1, "steps": 20, "guidance": 2.5, "top_k_ratio": 0.9, "temperature": 1.0,
         "foot_fix": true, "rigid": true})
 }
 

@@ -1,6 +1,7 @@
 //! A disk that takes no more: what is answered then, and what is there after the end of the process.
 
 use super::archive::{close, ended, open, submit};
+use super::jobs::delete;
 use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -72,4 +73,22 @@ async fn a_job_whose_result_found_no_room_is_done_again_after_a_restart() {
     assert_eq!(ended(&house, address).await["links"], before["links"]);
     assert_eq!(house.get(motion).await.status, StatusCode::OK);
     assert_eq!(house.control.started.load(SeqCst), 0, "this time it was kept");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_removed_before_there_was_room_for_it_is_not_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = open(folder.path()).await;
+    std::fs::remove_dir_all(folder.path().join("motions")).unwrap();
+    let job = submit(&house, "walk", "a").await;
+    let before = ended(&house, job.header("location")).await;
+    let motion = before["links"]["motion"].as_str().unwrap();
+    std::fs::create_dir(folder.path().join("motions")).unwrap();
+    assert_eq!(delete(&house, motion).await.status, StatusCode::NO_CONTENT);
+    close(house).await;
+
+    let house = open(folder.path()).await;
+    assert_eq!(ended(&house, job.header("location")).await["state"], "succeeded");
+    house.get(motion).await.is_problem(404, "unknown_motion");
+    assert_eq!(house.control.started.load(SeqCst), 0);
 }

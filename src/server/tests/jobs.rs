@@ -10,7 +10,7 @@ async fn submit(house: &House, prompt: &str, headers: &[(&'static str, &str)]) -
     house.send(request).await
 }
 
-async fn delete(house: &House, path: &str) -> Answer {
+pub(super) async fn delete(house: &House, path: &str) -> Answer {
     house.send(request(Method::DELETE, path).body(Body::empty()).unwrap()).await
 }
 
@@ -127,6 +127,20 @@ async fn the_same_idempotency_key_is_the_same_work() {
     submit(&house, "walk", &[("idempotency-key", "a b")]).await.is_problem(400, "invalid_idempotency_key");
     submit(&house, "walk", &[("request-timeout", "soon")]).await.is_problem(400, "invalid_request_timeout");
     assert_ne!(house.prompt("walk").await.json()["id"], first.json()["id"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_again_waits_no_longer_than_they_say() {
+    let house = House::new();
+    let key = ("idempotency-key", "c0ffee-6");
+    assert_eq!(submit(&house, "wait", &[key, ASYNC]).await.status, StatusCode::ACCEPTED);
+    submit(&house, "wait", &[key, ("request-timeout", "1")]).await.is_problem(503, "took_too_long");
+    submit(&house, "wait", &[key, ("request-timeout", "soon")])
+        .await
+        .is_problem(400, "invalid_request_timeout");
+    house.control.open.store(true, SeqCst);
+    assert_eq!(submit(&house, "wait", &[key]).await.status, StatusCode::OK, "the job went on");
+    assert_eq!(house.control.started.load(SeqCst), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
