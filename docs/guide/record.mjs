@@ -24,12 +24,12 @@ const WALK = {
   /** A frame in which hands meet. */
   meeting: 120,
   /** Which of the four is compared with which, counted from 1. */
-  compared: [3, 4],
+  compared: [4, 3],
   /** Frames, counted from 1, in which person 1's arms are made anew. */
   window: [166, 225],
   arms: "one person waves with the right hand",
   after: [["both bow politely, japanese style", 2], ["one person backs away from the other", 2]],
-  editSeed: 5,
+  editSeed: 6,
 };
 
 const [address, ...rest] = process.argv.slice(2);

@@ -15,7 +15,7 @@ pub struct DrawingArgs {
     /// Decoding steps, 1 to 64 [default: 20]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     steps: Option<i128>,
-    /// How closely to follow the sentence, 0 to 10; 1 is no guidance [default: the model's]
+    /// How closely to follow the sentence, 0 to 10; 1 is no guidance [default: the model's; twice that in `edit window --prompt`]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     guidance: Option<f64>,
     /// Share of the motion codes that are never drawn, from 0 to below 1 [default: 0.9]

@@ -35,11 +35,6 @@ impl Engine {
         if let Some(finished) = self.store.get(id) {
             return Ok(finished);
         }
-        // Who waits for the disk finds in memory what somebody before read: not everybody needs a copy of their own.
-        let _one_at_a_time = self.fetching.lock().await;
-        if let Some(finished) = self.store.get(id) {
-            return Ok(finished);
-        }
         let found = on_disk(self.archive(), move |archive| archive.find(id)).await.flatten();
         let finished = Arc::new(found.ok_or_else(unknown_motion)?);
         self.store.put(finished.clone());

@@ -96,7 +96,7 @@ fn request() -> Value {
             "steps": {"type": "integer", "minimum": 1, "maximum": MAX_STEPS, "default": DEFAULT_STEPS,
                 "description": "Decoding steps"},
             "guidance": {"type": "number", "minimum": 0, "maximum": MAX_GUIDANCE,
-                "description": format!("How strictly to follow the words; 1 = no guidance. Unless it is said, as the model has it (`/models`): {DEFAULT_GUIDANCE} or its own")},
+                "description": format!("How strictly to follow the words; 1 = no guidance. Unless it is said, as the model has it (`/models`): {DEFAULT_GUIDANCE} or its own; twice that for a window that is edited with words of its own")},
             "top_k_ratio": {"type": "number", "minimum": 0, "exclusiveMaximum": 1, "default": DEFAULT_TOP_K_RATIO,
                 "description": "Share of unlikely codes left out"},
             "temperature": {"type": "number", "minimum": MIN_TEMPERATURE, "maximum": MAX_TEMPERATURE, "default": 1,

@@ -34,6 +34,14 @@ async fn an_edit_is_a_result_of_its_own() {
     assert_eq!(made["edit"], edit);
     assert_eq!((&made["settings"]["seed"], &made["frames"]), (&5.into(), &88.into()));
     assert_eq!(made["samples"].as_array().unwrap().len(), 2);
+    // Words of its own are followed more closely, unless somebody says how closely; the parent's words are not.
+    for (said, guidance) in
+        [(json!({}), 4.0), (json!({"prompt": "walk"}), 2.0), (json!({"guidance": 3.5}), 3.5)]
+    {
+        let mut body = body.clone();
+        body.as_object_mut().unwrap().extend(said.as_object().unwrap().clone());
+        assert_eq!(house.edit(body).await.json()["settings"]["guidance"], guidance, "{said}");
+    }
     assert!(parent.get("edit").is_none() && parent.get("parent").is_none());
 
     // Both stay; the files are there; the same edit gives the same motion.
