@@ -144,6 +144,16 @@ fn a_panic_starts_the_thread_again_and_the_queue_goes_on() {
     assert_eq!(control.loads.load(SeqCst), 2);
 }
 
+#[test]
+fn who_is_being_served_is_told_of_the_end_though_the_step_goes_on() {
+    let (control, engine) = engine();
+    let hanging = in_background(&engine, "hang");
+    eventually("the request to run", || control.started.load(SeqCst) == 1);
+    engine.stop();
+    assert_eq!(hanging.join().unwrap().unwrap_err().code(), "shutting_down");
+    control.open.store(true, SeqCst);
+}
+
 /// Panics on whatever thread drops it.
 struct Bomb;
 

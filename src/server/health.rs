@@ -95,3 +95,27 @@ fn report(state: &AppState, well: bool) -> Response {
     let body = Report { status, version: env!("CARGO_PKG_VERSION"), models };
     (code, [(CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_new_process_mends_is_lost() {
+        let stall = Duration::from_secs(100);
+        let health = |phase, seconds, is_watched, is_closed| Health {
+            phase,
+            waiting: 0,
+            quiet: Duration::from_secs(seconds),
+            restarts: 0,
+            is_watched,
+            is_closed,
+        };
+        let lost = |phase, seconds, is_watched| is_lost(health(phase, seconds, is_watched, false), stall);
+        assert!(!lost(Phase::Working, 99, false) && lost(Phase::Working, 101, false));
+        assert!(!lost(Phase::Working, 101, true), "another thread is about to follow");
+        assert!(!lost(Phase::Loading, 999, true) && lost(Phase::Loading, 1001, true));
+        assert!(!lost(Phase::Ready, 1 << 20, false) && !lost(Phase::Failed, 1 << 20, false));
+        assert!(is_lost(health(Phase::Failed, 0, true, true), stall));
+    }
+}
