@@ -18,6 +18,7 @@ pub(crate) mod eigen;
 pub mod export;
 pub mod foot_fix;
 pub mod frame;
+mod gait;
 pub mod haste;
 pub mod inverse;
 pub mod kinematics;

@@ -4,6 +4,7 @@
 
 use super::contact::{self, ContactRule, Contacts, FEET};
 use super::foot_fix::floor_height;
+use super::gait;
 use super::moves::{KNOWN, Moves, Wishes};
 use super::smooth::{RADIUS, smooth_through};
 use super::vector::{dot, sub, widen};
@@ -15,6 +16,9 @@ use super::{JOINTS, Pose};
 const STILL: f64 = 20_000.0;
 /// How softly joints are moved: within the fourth root of this, in frames, either way. With a quarter of it some joins leap.
 const SOFT: f64 = 4_000.0;
+
+/// How firmly a foot is held that bears who walks and glides all the same, as a share of that.
+const GLIDING: f64 = 0.5;
 
 /// A motion whose feet are to be planted, and what of it is planted already.
 #[derive(Clone, Copy, Debug)]
@@ -41,13 +45,25 @@ impl<'a> Planting<'a> {
     /// The motion on the floor with planted feet, smoothed, and the contacts of the four foot joints in each frame.
     ///
     /// Joints go where a sum of squares is least: how far they are moved, how abruptly that changes, and how far a foot goes while it is in
-    /// contact. So a contact holds a foot that drifts, and what moves it begins and ends as softly as there is time for, also
-    /// where it goes on from frames that stay.
+    /// contact or bears who walks. So a contact holds a foot that drifts, and what moves it begins and ends as softly as there is time
+    /// for, also where it goes on from frames that stay. A foot that swings past one that stands is lifted over the floor.
     pub fn planted(&self) -> (Vec<Pose>, Vec<Contacts>) {
         let mut poses = self.poses.to_vec();
         poses.iter_mut().flatten().for_each(|p| p[1] -= self.floor);
-        let contacts = contact::detect_all(&poses, &ContactRule::default());
-        (0..JOINTS).for_each(|joint| self.plant(joint, &mut poses, &contacts));
+        let mut contacts = contact::detect_all(&poses, &ContactRule::default());
+        let bearing = gait::bearing(&poses);
+        for (contacts, [left, right]) in contacts.iter_mut().zip(&bearing) {
+            contacts
+                .iter_mut()
+                .zip([left, left, right, right])
+                .for_each(|(contact, bears)| *contact |= bears);
+        }
+        (0..JOINTS).for_each(|joint| self.plant(joint, &mut poses, &contacts, &bearing));
+        for (t, lift) in gait::lifts(&poses, &contacts).into_iter().enumerate() {
+            if self.staying(t).is_none() {
+                FEET.iter().enumerate().for_each(|(k, &joint)| poses[t][joint][1] += lift[k / 2]);
+            }
+        }
         let smoothed = smooth_through(&poses);
         for (t, away) in self.away(RADIUS).into_iter().enumerate() {
             let numbers = poses[t].iter_mut().flatten().zip(smoothed[t].iter().flatten());
@@ -56,20 +72,18 @@ impl<'a> Planting<'a> {
         (poses, contacts)
     }
 
-    fn plant(&self, joint: usize, poses: &mut [Pose], contacts: &[Contacts]) {
+    fn plant(&self, joint: usize, poses: &mut [Pose], contacts: &[Contacts], bearing: &[[bool; 2]]) {
         let foot = FEET.iter().position(|&foot| foot == joint);
         // A foot that comes flying out of what stays is not stopped within a frame.
         let held = |t: usize| foot.is_some_and(|k| contacts[t][k]) && self.staying(t).is_none();
+        let firm = |t: usize| {
+            let glides = foot.is_some_and(|k| bearing[t - 1][k / 2]);
+            firmness(&poses[t - 1], &poses[t], joint).max(if glides { GLIDING } else { 0.0 })
+        };
         let wishes = Wishes {
             known: (0..poses.len()).map(|t| self.staying(t).map_or(0.0, |_| KNOWN)).collect(),
             still: (1..poses.len())
-                .map(|t| {
-                    if held(t - 1) && held(t) {
-                        STILL * firmness(&poses[t - 1], &poses[t], joint)
-                    } else {
-                        0.0
-                    }
-                })
+                .map(|t| if held(t - 1) && held(t) { STILL * firm(t) } else { 0.0 })
                 .collect(),
             soft: SOFT,
             calm: Vec::new(),
