@@ -328,6 +328,7 @@ fn transformer_config(data: PathBuf, word_attention: WordAttention) -> Transform
         // Often, so that the null word is heard.
         drop_text: 0.5,
         step_unroll: 1.0,
+        contrast: 0.0,
     }
 }
 

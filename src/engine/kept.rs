@@ -16,14 +16,7 @@ impl Engine {
         if let Some(finished) = self.store.get(id) {
             return Ok(finished);
         }
-        let found = self.archive().and_then(|archive| archive.find(id));
-        let finished = Arc::new(found.ok_or_else(unknown_motion)?);
-        self.store.put(finished.clone());
-        // Somebody may have removed it while its file was read: memory must not bring it back.
-        if self.archive().is_some_and(|archive| !archive.has(id)) {
-            self.store.remove(id);
-        }
-        Ok(finished)
+        self.archive().and_then(|archive| archive.recall(id, &self.store)).ok_or_else(unknown_motion)
     }
 
     /// [`Engine::find`] for async code.
@@ -35,14 +28,9 @@ impl Engine {
         if let Some(finished) = self.store.get(id) {
             return Ok(finished);
         }
-        let found = on_disk(self.archive(), move |archive| archive.find(id)).await.flatten();
-        let finished = Arc::new(found.ok_or_else(unknown_motion)?);
-        self.store.put(finished.clone());
-        // As in `find`.
-        if !on_disk(self.archive(), move |archive| archive.has(id)).await.unwrap_or(true) {
-            self.store.remove(id);
-        }
-        Ok(finished)
+        let memory = self.store.clone();
+        let found = on_disk(self.archive(), move |archive| archive.recall(id, &memory)).await.flatten();
+        found.ok_or_else(unknown_motion)
     }
 
     /// Results of one owner, the newest first: those on disk, or in memory where nothing is kept on disk.

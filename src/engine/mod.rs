@@ -80,7 +80,7 @@ const REWORDED: f64 = 2.0;
 pub struct Engine {
     models: Vec<Model>,
     default: usize,
-    store: Store,
+    store: Arc<Store>,
     keeping: Keeping,
     on_finished: OnceLock<OnFinished>,
 }
@@ -93,7 +93,7 @@ impl Engine {
     /// `no_model` when `models` is empty, `unknown_model` when `default` is not among them.
     pub fn start(models: Vec<ModelSpec>, default: Option<&str>, limits: Limits) -> Result<Self> {
         let models = models.into_iter().map(|spec| Model::start(spec, limits)).collect::<Result<Vec<_>>>()?;
-        let store = Store::new(limits.results, limits.result_bytes);
+        let store = Arc::new(Store::new(limits.results, limits.result_bytes));
         let mut engine =
             Self { models, default: 0, store, keeping: Keeping::Memory, on_finished: OnceLock::new() };
         if engine.models.is_empty() {

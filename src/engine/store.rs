@@ -22,7 +22,6 @@ impl Store {
 
     pub(super) fn put(&self, finished: Arc<Finished>) {
         let mut kept = self.lock();
-        // Read from disk twice at once, perhaps.
         kept.retain(|other| other.id != finished.id);
         kept.push_back(finished);
         let mut bytes: usize = kept.iter().map(|finished| finished.bytes()).sum();

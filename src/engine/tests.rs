@@ -253,3 +253,26 @@ async fn what_is_removed_while_it_is_read_stays_away() {
     drop(reading.await);
     assert_eq!(engine.fetch(&id).await.unwrap_err().code(), "unknown_motion");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_who_want_one_result_from_disk_get_one_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    let control = Arc::new(Control::default());
+    let keeping = Keeping::on_disk(folder.path(), ArchiveLimits::default(), JobLimits::default());
+    let engine = Engine::start(vec![control.spec("one")], None, LIMITS).unwrap().keeping(keeping);
+    let engine = Arc::new(engine);
+    let made = engine.generate(request("walk")).await.unwrap();
+    engine.store.remove(made.id);
+    let callers: Vec<_> = (0..16)
+        .map(|_| {
+            let (engine, id) = (engine.clone(), made.id.to_string());
+            tokio::spawn(async move { engine.fetch(&id).await.unwrap() })
+        })
+        .collect();
+    let mut copies = Vec::new();
+    for caller in callers {
+        copies.push(caller.await.unwrap());
+    }
+    assert_eq!(copies[0], made);
+    assert!(copies.iter().all(|copy| Arc::ptr_eq(copy, &copies[0])));
+}

@@ -292,10 +292,17 @@ pub struct TransformerTrainConfig {
     pub drop_text: f32,
     /// Weight of the second, unrolled pass; 0 leaves it out.
     pub step_unroll: f64,
+    /// Weight of telling captions apart ([`super::contrast`]); 0 leaves it out, as upstream does.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub contrast: f64,
 }
 
 fn one() -> usize {
     1
+}
+
+fn is_zero(weight: &f64) -> bool {
+    *weight == 0.0
 }
 
 fn is_one(parts: &usize) -> bool {
@@ -336,8 +343,9 @@ impl TransformerTrainConfig {
         if !share(self.interaction_probability) || !share(self.drop_text) {
             return wrong("--interaction-mask and --drop-text must lie in 0..=1");
         }
-        if !(self.step_unroll.is_finite() && self.step_unroll >= 0.0) {
-            return wrong("--step-unroll must not be negative");
+        let weight = |w: f64| w.is_finite() && w >= 0.0;
+        if !weight(self.step_unroll) || !weight(self.contrast) {
+            return wrong("--step-unroll and --contrast must not be negative");
         }
         Ok(())
     }

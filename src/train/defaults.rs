@@ -61,6 +61,7 @@ impl TransformerTrainConfig {
             parts: 1,
             drop_text: 0.1,
             step_unroll: 1.0,
+            contrast: 0.0,
         }
     }
 }

@@ -6,6 +6,7 @@
 pub mod after_step;
 pub mod checkpoint;
 pub mod config;
+pub mod contrast;
 pub mod cross_entropy;
 mod defaults;
 pub mod dropout;

@@ -7,7 +7,7 @@ use crate::error::Result;
 
 /// What a step found, averaged over its parts.
 pub struct StepScore {
-    /// CE₁ + weight·CE₂.
+    /// CE₁ + weight·CE₂ + weight·contrast.
     pub loss: f64,
     /// Mean of the passes' accuracies.
     pub accuracy: f64,
@@ -15,6 +15,8 @@ pub struct StepScore {
     pub cross_entropy: Vec<f64>,
     /// Accuracy of each pass.
     pub accuracy_of_pass: Vec<f64>,
+    /// Share of the clips whose own caption is likelier than another, where that was looked at.
+    pub told_apart: Option<f64>,
     /// d loss / d variable.
     pub gradients: Gradients,
 }
@@ -63,6 +65,7 @@ pub fn average(passes: Vec<TransformerPass>, rows: &[usize]) -> Result<StepScore
             pass.passes.iter().map(|pass| share * f(&pass.score)).collect()
         };
         let (cross_entropy, accuracy_of_pass) = (each(|s| s.loss), each(|s| s.accuracy));
+        let told_apart = pass.told_apart.map(|told_apart| share * told_apart);
         let mut gradients = pass.gradients;
         if rows as f64 != all {
             scale(&mut gradients, share)?;
@@ -71,11 +74,19 @@ pub fn average(passes: Vec<TransformerPass>, rows: &[usize]) -> Result<StepScore
         match &mut score {
             None => {
                 let (loss, accuracy) = (share * pass.loss, share * pass.accuracy);
-                score = Some(StepScore { loss, accuracy, cross_entropy, accuracy_of_pass, gradients });
+                score = Some(StepScore {
+                    loss,
+                    accuracy,
+                    cross_entropy,
+                    accuracy_of_pass,
+                    told_apart,
+                    gradients,
+                });
             }
             Some(sum) => {
                 sum.loss += share * pass.loss;
                 sum.accuracy += share * pass.accuracy;
+                sum.told_apart = sum.told_apart.zip(told_apart).map(|(a, b)| a + b);
                 add_to(&mut sum.cross_entropy, &cross_entropy);
                 add_to(&mut sum.accuracy_of_pass, &accuracy_of_pass);
                 add(&mut sum.gradients, gradients)?;

@@ -4,6 +4,7 @@ use super::Outcome;
 use super::after_step::{AfterStep, Score, Trainer};
 use super::checkpoint::{Checkpoint, Kind, Meta, model_tensors};
 use super::config::{TextTraining, TransformerTrainConfig, to_toml};
+use super::contrast::others;
 use super::dropout::CounterDropout;
 use super::journal::Journal;
 use super::masking::Draws;
@@ -16,7 +17,7 @@ use super::text_source::{PREFIX, TextSource, taught_tensors};
 use super::token_store::TokenStore;
 use super::tokens::TokenCache;
 use super::transformer_step::{
-    TokenBatch, TransformerObjective, TransformerPass, evaluate, transformer_pass,
+    Texts, TokenBatch, TransformerObjective, TransformerPass, evaluate, transformer_pass,
 };
 use super::vocabulary::{UNKNOWN, Vocabulary};
 use crate::data::{ItemDraws, TextClips};
@@ -110,6 +111,7 @@ impl TransformerTrainer {
             objective: TransformerObjective {
                 interaction_probability: config.interaction_probability,
                 step_unroll: config.step_unroll,
+                contrast: config.contrast,
             },
             adam: AdamW::new(trained(&params, &config.text), config.common.adamw())?
                 .with_scales(|name| rate_of(name, &config.text).unwrap_or(1.0)),
@@ -160,7 +162,15 @@ impl TransformerTrainer {
             self.config.drop_text,
         );
         let text = self.text.features(captions, &self.model, &mut drop)?;
-        transformer_pass(&self.model, self.adam.vars(), batch, &text, &self.objective, &draws, &mut drop)
+        let others = if self.objective.contrast > 0.0 {
+            let captions = others(captions);
+            let captions: Vec<&str> = captions.iter().map(String::as_str).collect();
+            Some(self.text.features(&captions, &self.model, &mut drop)?)
+        } else {
+            None
+        };
+        let texts = Texts { own: &text, others: others.as_ref() };
+        transformer_pass(&self.model, self.adam.vars(), batch, texts, &self.objective, &draws, &mut drop)
     }
 
     /// Score on held-out clips, each seen once, with the same masks every time.
@@ -363,5 +373,7 @@ fn metrics(score: &StepScore, norm: f64, rate: f64, speed: f64) -> Map<String, s
         "loss": score.loss, "accuracy": score.accuracy, "cross_entropy": score.cross_entropy,
         "accuracy_of_pass": score.accuracy_of_pass, "gradient_norm": norm, "lr": rate, "steps_per_second": speed,
     });
-    value.as_object().cloned().unwrap_or_default()
+    let mut metrics = value.as_object().cloned().unwrap_or_default();
+    metrics.extend(score.told_apart.map(|share| ("told_apart".to_owned(), json!(share))));
+    metrics
 }

@@ -1,6 +1,7 @@
 //! One training step of the Inter-M transformer (InterMask spec §4.5): two masked passes over the same token maps, the second
 //! on what the first predicted.
 
+use super::contrast::contrast;
 use super::cross_entropy::{CrossEntropy, cross_entropy, predictions};
 use super::masking::{Draws, Guess, SpecialIds, first_pass, second_pass};
 use super::optim::{Gradients, gradients};
@@ -17,6 +18,17 @@ pub struct TransformerObjective {
     pub interaction_probability: f32,
     /// Weight of the second pass; 0 leaves it out.
     pub step_unroll: f64,
+    /// Weight of telling captions apart ([`contrast`]), ours; without other texts it is left out.
+    pub contrast: f64,
+}
+
+/// What a step is told of its clips, B rows each. Differentiable back to whatever of the text path is trained.
+#[derive(Clone, Copy)]
+pub struct Texts<'a> {
+    /// Of the clips' own captions.
+    pub own: &'a TextFeatures,
+    /// Of captions that are not theirs.
+    pub others: Option<&'a TextFeatures>,
 }
 
 /// Token maps of a batch.
@@ -51,22 +63,24 @@ pub struct Pass {
 pub struct TransformerPass {
     /// One pass, or two when unrolling.
     pub passes: Vec<Pass>,
-    /// CE₁ + weight·CE₂.
+    /// CE₁ + weight·CE₂ + weight·contrast.
     pub loss: f64,
     /// Mean of the passes' accuracies.
     pub accuracy: f64,
+    /// Share of the clips whose own caption is likelier than the other one, where there is another.
+    pub told_apart: Option<f64>,
     /// d loss / d variable.
     pub gradients: Gradients,
 }
 
-/// Forward and backward. `text` (B rows) is differentiable back to whatever of the text path is trained.
+/// Forward and backward.
 ///
 /// The predictions that the second pass sees are ids: no gradient passes through them.
 pub fn transformer_pass(
     model: &InterM,
     vars: &[(String, Var)],
     batch: &TokenBatch,
-    text: &TextFeatures,
+    texts: Texts<'_>,
     objective: &TransformerObjective,
     draws: &Draws,
     drop: &mut dyn Dropout,
@@ -77,6 +91,7 @@ pub fn transformer_pass(
 
     let guess =
         first_pass(&batch.ids, &batch.lengths, width, objective.interaction_probability, special, draws);
+    let text = texts.own;
     let first = forward(model, guess, text, &draws.drop_text[0], &lengths, drop)?;
     let mut passes = vec![first];
     if objective.step_unroll > 0.0 {
@@ -88,7 +103,22 @@ pub fn transformer_pass(
 
     let weights = [1.0, objective.step_unroll];
     let mut total = Tensor::zeros((), DType::F32, text.sentence().device())?;
-    let (mut loss, mut accuracy) = (0.0, 0.0);
+    let (mut loss, mut accuracy, mut told_apart) = (0.0, 0.0, None);
+    if let Some(others) = texts.others {
+        let own = &passes[0];
+        let other = forward(model, own.guess.clone(), others, &draws.drop_text[0], &lengths, drop)?.logits;
+        let values = [own.logits.flatten_all()?.to_vec1::<f32>()?, other.flatten_all()?.to_vec1::<f32>()?];
+        let [own_values, other_values] = &values;
+        let found =
+            contrast([own_values, other_values], codes, &own.guess.labels, width, &draws.drop_text[0]);
+        for (logits, gradient) in [(&own.logits, found.own), (&other, found.other)] {
+            let gradient = Tensor::from_vec(gradient, logits.shape(), logits.device())?;
+            // The value is counted once, below; its slopes go to both.
+            total = (total + (ops::with_slope(logits, 0.0, gradient)? * objective.contrast)?)?;
+        }
+        loss += objective.contrast * found.loss;
+        told_apart = Some(found.told_apart);
+    }
     for (pass, weight) in passes.iter_mut().zip(weights) {
         let gradient = std::mem::take(&mut pass.score.gradient);
         let gradient = Tensor::from_vec(gradient, pass.logits.shape(), pass.logits.device())?;
@@ -102,7 +132,7 @@ pub fn transformer_pass(
     for pass in &mut passes {
         pass.logits = pass.logits.detach();
     }
-    Ok(TransformerPass { passes, loss, accuracy, gradients })
+    Ok(TransformerPass { passes, loss, accuracy, told_apart, gradients })
 }
 
 /// Condition with some texts dropped, forward, score.
@@ -191,11 +221,14 @@ mod tests {
         let all = 2 * batch.width();
         let mut draws = Draws::new(&CounterRng::new(1, "left and right"), 2, batch.width(), CODES, 0.0);
         (draws.time, draws.replace, draws.mask) = (vec![0.0; 2], vec![false; all], vec![true; all]);
-        let objective = TransformerObjective { interaction_probability: 0.0, step_unroll: 0.0 };
+        let objective =
+            TransformerObjective { interaction_probability: 0.0, step_unroll: 0.0, contrast: 0.0 };
         let mut adam = AdamW::new(params.vars().into_iter().collect(), AdamWConfig::intermask(0.0)).unwrap();
         for _ in 0..STEPS {
-            let pass = transformer_pass(&model, adam.vars(), &batch, &text(), &objective, &draws, &mut Keep)
-                .unwrap();
+            let own = text();
+            let texts = Texts { own: &own, others: None };
+            let pass =
+                transformer_pass(&model, adam.vars(), &batch, texts, &objective, &draws, &mut Keep).unwrap();
             adam.step(&pass.gradients, 1e-2, None).unwrap();
         }
         let right = |text: &TextFeatures| {

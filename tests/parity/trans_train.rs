@@ -13,7 +13,9 @@ use duet::nn::params::Params;
 use duet::text::clip::end_positions;
 use duet::train::masking::{Draws, SpecialIds, valid};
 use duet::train::optim::AdamW;
-use duet::train::transformer_step::{TokenBatch, TransformerObjective, TransformerPass, transformer_pass};
+use duet::train::transformer_step::{
+    Texts, TokenBatch, TransformerObjective, TransformerPass, transformer_pass,
+};
 use serde_json::Value;
 
 /// What the model makes itself and never trains.
@@ -89,13 +91,15 @@ pub fn step(inputs: &Inputs<'_>) -> Result<Box<dyn Quantities>> {
     let objective = TransformerObjective {
         interaction_probability: params.f64("interaction_mask_prob")? as f32,
         step_unroll: params.f64("step_unroll")?,
+        contrast: 0.0,
     };
     let (config, rate) = adamw(params)?;
     let clip = clip_norm(params)?;
     let optimised = vars.iter().map(|(name, var)| (name.clone(), var.clone())).collect();
     let mut adam = AdamW::new(optimised, config)?;
     let draws = draws(inputs)?;
-    let pass = transformer_pass(&model, adam.vars(), &batch, &text, &objective, &draws, &mut Keep)?;
+    let texts = Texts { own: &text, others: None };
+    let pass = transformer_pass(&model, adam.vars(), &batch, texts, &objective, &draws, &mut Keep)?;
     let total_norm = adam.step(&pass.gradients, rate, clip)?;
     let stepped = Stepped { vars, buffers, gradients: pass.gradients.clone(), total_norm, clip };
     Ok(Box::new(Step { pass, stepped, shape, unlabelled: i64::from(special.mask) }))

@@ -104,6 +104,10 @@ pub struct TransformerArgs {
     /// Weight of the second, unrolled pass; 0 leaves it out and halves the time [default: 1]
     #[arg(long)]
     step_unroll: Option<f64>,
+    /// Weight of telling captions apart, ours: a clip's tokens are to be likelier under its own caption than under one that is not true
+    /// of it (left for right where it names a side, else another clip's); doubles the time [default: 0]
+    #[arg(long)]
+    contrast: Option<f64>,
 }
 
 impl TransformerArgs {
@@ -196,6 +200,7 @@ impl TransformerArgs {
         set(&mut config.parts, self.parts.map(|parts| usize::from(parts.get())));
         set(&mut config.drop_text, self.drop_text);
         set(&mut config.step_unroll, self.step_unroll);
+        set(&mut config.contrast, self.contrast);
         Ok(())
     }
 }

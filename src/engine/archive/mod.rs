@@ -27,6 +27,7 @@ use super::Finished;
 use super::gallery::{Browse, Entry};
 use super::jobs::{JobLimits, JobState};
 use super::random::MotionId;
+use super::store::Store;
 use crate::error::{Error, ErrorKind, Result};
 pub use figures::Figures;
 use figures::{Counters, Failure, Reason};
@@ -207,9 +208,22 @@ impl Archive {
         Ok(())
     }
 
-    /// A kept result.
-    pub(super) fn find(&self, id: MotionId) -> Option<Finished> {
+    /// A kept result, which memory has from then on. It is read once, however many ask for it at once.
+    pub(super) fn recall(&self, id: MotionId, memory: &Store) -> Option<Arc<Finished>> {
         let _one_at_a_time = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(finished) = memory.get(id) {
+            return Some(finished);
+        }
+        let finished = Arc::new(self.find(id)?);
+        memory.put(finished.clone());
+        // Somebody may have removed it while its file was read: memory must not bring it back.
+        if !self.has(id) {
+            memory.remove(id);
+        }
+        Some(finished)
+    }
+
+    fn find(&self, id: MotionId) -> Option<Finished> {
         let found = self.read(id);
         self.note(Failure::Read, "a kept result could not be read", found).flatten()
     }
