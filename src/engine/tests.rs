@@ -236,25 +236,6 @@ fn stopping_ends_running_and_waiting_requests() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_removed_while_it_is_read_stays_away() {
-    let folder = tempfile::tempdir().unwrap();
-    let control = Arc::new(Control::default());
-    let keeping = Keeping::on_disk(folder.path(), ArchiveLimits::default(), JobLimits::default());
-    let engine = Engine::start(vec![control.spec("one")], None, LIMITS).unwrap().keeping(keeping);
-    let made = engine.generate(request("walk")).await.unwrap();
-    let id = made.id.to_string();
-    // Memory has made room for others, so that a file is read; by somebody who then takes their time.
-    engine.store.remove(made.id);
-    let mut reading = Box::pin(engine.fetch(&id));
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    assert!(reading.as_mut().poll(&mut context).is_pending());
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    engine.remove(&id, None).await.unwrap();
-    drop(reading.await);
-    assert_eq!(engine.fetch(&id).await.unwrap_err().code(), "unknown_motion");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_who_want_one_result_from_disk_get_one_copy() {
     let folder = tempfile::tempdir().unwrap();
     let control = Arc::new(Control::default());

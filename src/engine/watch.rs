@@ -23,7 +23,7 @@ pub(super) fn is_at_its_end(desk: &Desk) -> bool {
 }
 
 fn look(desk: &Weak<Desk>, stall: Duration, every: Duration) {
-    let mut awake = Instant::now();
+    let mut awake = Awake { since: Instant::now() };
     loop {
         let slept = Instant::now();
         thread::sleep(every);
@@ -31,13 +31,30 @@ fn look(desk: &Weak<Desk>, stall: Duration, every: Duration) {
         if desk.queue.is_closed() {
             return;
         }
-        // Where the whole process stood still, the model had no chance to show life either.
-        if slept.elapsed() > every + stall / 2 {
-            awake = Instant::now();
-        }
-        if awake.elapsed() >= stall && !is_at_its_end(&desk) {
+        let now = Instant::now();
+        awake.noticed(slept, now, every + stall / 2);
+        if awake.lasts(now, stall) && !is_at_its_end(&desk) {
             take_over(&desk, stall);
         }
+    }
+}
+
+/// How long the process as a whole has not stood still (a paused machine, a debugger): before, the model had no chance to show life.
+struct Awake {
+    since: Instant,
+}
+
+impl Awake {
+    /// A nap that began at `slept` is over `now`; had the process been awake, it would have taken `longest` at most.
+    fn noticed(&mut self, slept: Instant, now: Instant, longest: Duration) {
+        if now - slept > longest {
+            self.since = now;
+        }
+    }
+
+    /// Whether it has been awake for as long as a thread may show no life.
+    fn lasts(&self, now: Instant, stall: Duration) -> bool {
+        now - self.since >= stall
     }
 }
 
@@ -51,14 +68,14 @@ fn take_over(desk: &Arc<Desk>, stall: Duration) {
 
 #[cfg(test)]
 mod tests {
-    use super::MOST_HUNG;
+    use super::{Awake, MOST_HUNG};
     use crate::engine::fake::{self, Control, LIMITS, eventually};
     use crate::engine::{Engine, Finished, Health, Limits, Phase, ValidRequest};
     use crate::error::Result;
     use std::sync::Arc;
     use std::sync::atomic::Ordering::SeqCst;
     use std::thread::JoinHandle;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     struct House {
         control: Arc<Control>,
@@ -88,6 +105,18 @@ mod tests {
         fn starts(&self, requests: usize) {
             eventually("the request to run", || self.control.started.load(SeqCst) == requests);
         }
+    }
+
+    #[test]
+    fn a_pause_of_the_whole_process_is_no_hang() {
+        let (begun, second) = (Instant::now(), Duration::from_secs(1));
+        let mut awake = Awake { since: begun };
+        awake.noticed(begun, begun + second, 2 * second);
+        assert!(!awake.lasts(begun + second, 4 * second) && awake.lasts(begun + 4 * second, 4 * second));
+        let woken = begun + 60 * second;
+        awake.noticed(begun + second, woken, 2 * second);
+        assert!(!awake.lasts(woken, 4 * second), "after a minute's pause the model has all its time again");
+        assert!(awake.lasts(woken + 4 * second, 4 * second));
     }
 
     #[test]

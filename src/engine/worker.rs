@@ -43,8 +43,8 @@ pub(super) struct Desk {
     in_flight: Mutex<Vec<Overheard>>,
     /// Threads that hang still.
     hung: AtomicUsize,
-    /// How long a step may take before the watch gives a thread up; `None` where nobody watches.
-    stall: Option<Duration>,
+    /// Whether somebody watches for a thread that hangs ([`watch`]).
+    is_watched: bool,
 }
 
 impl Desk {
@@ -101,8 +101,8 @@ impl Worker {
         let (name, queue, status) = (name.to_owned(), Queue::new(limits.queue), Status::new());
         let (batch_tokens, on_batch) = (limits.batch_tokens, OnceLock::new());
         let (in_flight, hung) = (Mutex::default(), AtomicUsize::new(0));
-        let stall = limits.stall;
-        let desk = Desk { name, loader, queue, status, batch_tokens, on_batch, in_flight, hung, stall };
+        let is_watched = limits.stall.is_some();
+        let desk = Desk { name, loader, queue, status, batch_tokens, on_batch, in_flight, hung, is_watched };
         let worker = Self(Arc::new(desk));
         spawn(worker.0.clone(), worker.0.status.life(), Begin::Wait)
             .and_then(|()| limits.stall.map_or(Ok(()), |stall| watch::over(&worker.0, stall)))
@@ -159,7 +159,7 @@ impl Worker {
 
     pub(super) fn health(&self) -> Health {
         let desk = &self.0;
-        let is_watched = desk.stall.is_some() && !watch::is_at_its_end(desk);
+        let is_watched = desk.is_watched && !watch::is_at_its_end(desk);
         Health {
             waiting: desk.queue.len(),
             is_watched,

@@ -1,7 +1,7 @@
 //! The feet of people who go somewhere: which of them bears the body, also where a model lets it glide, and how the other one clears
 //! the floor. Ours, not upstream's.
 
-use super::contact::{ContactRule, Contacts};
+use super::contact::{ContactRule, Contacts, FEET};
 use super::vector::{Vec3d, add, dot, norm, scale, sub, widen};
 use super::{FPS, Pose};
 use std::array::from_fn;
@@ -14,9 +14,12 @@ const SLOWEST: f64 = 0.3;
 const FASTEST: f64 = 3.3;
 /// Frames to either side over which the way of the body is averaged: a step sways less far than that.
 const WAY: usize = 5;
-/// A foot that gets ahead of the body by less than this share of the body's way is not swinging. Measured on decoded clips: with none
-/// of it 15 % more frames skate, with twice as much 5 % fewer.
+/// How far a foot may get ahead of the body, as a share of the body's way, and still not be swinging. Measured on decoded clips: at 0
+/// 15 % more frames skate, at twice this 5 % fewer.
 const AHEAD: f64 = 0.2;
+/// By how much a foot has to fall behind the other one to bear the body, as a share of the body's way: not below the first, surely from the
+/// second of these. Feet that only tremble do not step.
+const BEHIND: [f64; 2] = [0.02, 0.1];
 /// A toe that rises or falls faster than this (m/s) is not standing: people jump on their way, too.
 const LEVEL: f64 = 0.3;
 /// A toe is slow below the first and swings from the second of these, m/s.
@@ -25,21 +28,26 @@ const SWINGING: [f32; 2] = [0.25, 0.6];
 /// feet drag, 7 % of frames skate with nothing of it, 4 % with this much.
 const CLEARANCE: f32 = 0.03;
 
-/// For each frame whether the left and the right foot bear a body that is on its way. A walking body passes over the foot that bears
-/// it: the foot that falls behind the other one does, though a model may let both of them glide along. Where neither falls behind, neither
-/// is held: legs that do not step cannot follow. `poses` stand on a floor at y = 0, metres.
-pub(super) fn bearing(poses: &[Pose]) -> Vec<[bool; 2]> {
-    let way = steps(poses, 0);
+/// For each frame how surely each of [`FEET`] bears a body that is on its way, 0..=1. A walking body passes over the foot that bears it:
+/// the foot that falls behind the other one does, though a model may let both of them glide along, and its ankle with it until the heel
+/// rises. Where neither falls behind, neither is held: legs that do not step cannot follow. `poses` stand on a floor at y = 0, metres.
+pub(super) fn bearing(poses: &[Pose]) -> Vec<[f64; 4]> {
+    let (way, rule) = (steps(poses, 0), ContactRule::default());
     let toes = TOES.map(|toe| steps(poses, toe));
     let bears = |t: usize| {
         let along = mean(&way, t, WAY);
         let pace = norm(along) * f64::from(FPS);
         let walks = (SLOWEST..FASTEST).contains(&pace);
         let ahead = toes.each_ref().map(|toe| dot(sub(mean(toe, t, 1), along), along) / dot(along, along));
-        from_fn(|k| {
-            let low = f64::from(poses[t][TOES[k]][1]) < ContactRule::default().toe_height;
-            let stays = ahead[k] < AHEAD && ahead[k] < ahead[1 - k];
-            walks && stays && low && rise(poses, t, TOES[k]) < LEVEL
+        let low = |joint: usize, height: f64| f64::from(poses[t][joint][1]) < height;
+        let surely: [f64; 2] = from_fn(|k| {
+            let stands = low(TOES[k], rule.toe_height) && rise(poses, t, TOES[k]) < LEVEL;
+            let behind = (ahead[1 - k] - ahead[k] - BEHIND[0]) / (BEHIND[1] - BEHIND[0]);
+            if walks && ahead[k] < AHEAD && stands { behind.clamp(0.0, 1.0) } else { 0.0 }
+        });
+        from_fn(|foot| {
+            let is_toe = TOES.contains(&FEET[foot]);
+            if is_toe || low(FEET[foot], rule.ankle_height) { surely[foot / 2] } else { 0.0 }
         })
     };
     (0..poses.len()).map(bears).collect()
@@ -61,6 +69,7 @@ pub(super) fn lifts(poses: &[Pose], contacts: &[Contacts]) -> Vec<[f32; 2]> {
         swings * (poses[t][TOES[1 - k]][1] + CLEARANCE - poses[t][TOES[k]][1]).max(0.0)
     };
     let abrupt: Vec<[f32; 2]> = (0..poses.len()).map(|t| from_fn(|k| wanted(t, k))).collect();
+    // Softening takes two frames to either side: the heel has left the floor by then, and the toe rolls off it.
     soft(&soft(&abrupt))
 }
 
@@ -105,6 +114,8 @@ mod tests {
         let at = |t: usize| {
             let way = pace * t as f32 / FPS;
             let mut pose = [[0.0, 1.0, way]; JOINTS];
+            pose[FEET[0]][1] = 0.08;
+            pose[FEET[2]][1] = 0.08;
             pose[TOES[0]] = [0.0, 0.01, left * way];
             pose[TOES[1]] = [0.0, 0.01, right * way];
             pose
@@ -115,22 +126,25 @@ mod tests {
     #[test]
     fn the_foot_that_the_body_passes_bears_it() {
         let walk = going(1.2, 0.0, 2.0);
-        assert!(bearing(&walk).iter().all(|&feet| feet == [true, false]));
-        assert!(bearing(&going(1.2, 0.9, 1.1)).iter().all(|&feet| feet == [true, false]), "gliding");
-        assert!(bearing(&going(1.2, 1.0, 1.0)).iter().all(|&feet| feet == [false, false]), "no step at all");
-        assert!(bearing(&going(1.2, 1.5, 2.0)).iter().all(|&feet| feet == [false, false]), "both swing");
-        assert!(
-            bearing(&going(0.1, 0.0, 2.0)).iter().all(|&feet| feet == [false, false]),
-            "as good as standing"
-        );
-        assert!(bearing(&going(5.0, 0.0, 2.0)).iter().all(|&feet| feet == [false, false]), "running");
-        let mut high = walk.clone();
-        high.iter_mut().for_each(|pose| pose[TOES[0]][1] = 0.2);
-        assert!(bearing(&high).iter().all(|&feet| feet == [false, false]), "a foot in the air");
-        let mut rising = walk;
+        let all = |poses: &[Pose], feet: [f64; 4]| bearing(poses).iter().all(|now| *now == feet);
+        let (left, none) = ([1.0, 1.0, 0.0, 0.0], [0.0; 4]);
+        assert!(all(&walk, left));
+        assert!(all(&going(1.2, 0.85, 1.1), left), "gliding");
+        assert!(all(&going(1.2, 0.99, 1.0), none), "no step at all");
+        assert!(all(&going(1.2, 1.5, 2.0), none), "both swing");
+        assert!(all(&going(0.1, 0.0, 2.0), none), "as good as standing");
+        assert!(all(&going(5.0, 0.0, 2.0), none), "running");
+        let lifted = |joint: usize, by: f32| {
+            let mut poses = walk.clone();
+            poses.iter_mut().for_each(|pose| pose[joint][1] = by);
+            poses
+        };
+        assert!(all(&lifted(TOES[0], 0.2), none), "a foot in the air");
+        assert!(all(&lifted(FEET[0], 0.15), [0.0, 1.0, 0.0, 0.0]), "a heel in the air");
+        let mut rising = walk.clone();
         rising.iter_mut().enumerate().for_each(|(t, pose)| pose[TOES[0]][1] = 0.015 * t as f32);
-        assert!(!bearing(&rising)[1][0], "a foot that takes off");
-        assert!(bearing(&[]).is_empty() && bearing(&[[[0.0; 3]; JOINTS]]) == [[false; 2]]);
+        assert_eq!(bearing(&rising)[1], none, "a foot that takes off");
+        assert!(bearing(&[]).is_empty() && bearing(&[[[0.0; 3]; JOINTS]]) == [none]);
     }
 
     #[test]

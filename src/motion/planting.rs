@@ -17,7 +17,7 @@ const STILL: f64 = 20_000.0;
 /// How softly joints are moved: within the fourth root of this, in frames, either way. With a quarter of it some joins leap.
 const SOFT: f64 = 4_000.0;
 
-/// How firmly a foot is held that bears who walks and glides all the same, as a share of that.
+/// How firmly a foot is held that surely bears who walks, and glides all the same, as a share of [`STILL`].
 const GLIDING: f64 = 0.5;
 
 /// A motion whose feet are to be planted, and what of it is planted already.
@@ -52,17 +52,13 @@ impl<'a> Planting<'a> {
         poses.iter_mut().flatten().for_each(|p| p[1] -= self.floor);
         let mut contacts = contact::detect_all(&poses, &ContactRule::default());
         let bearing = gait::bearing(&poses);
-        for (contacts, [left, right]) in contacts.iter_mut().zip(&bearing) {
-            contacts
-                .iter_mut()
-                .zip([left, left, right, right])
-                .for_each(|(contact, bears)| *contact |= bears);
+        for (contacts, bearing) in contacts.iter_mut().zip(&bearing) {
+            contacts.iter_mut().zip(bearing).for_each(|(contact, surely)| *contact |= *surely > 0.0);
         }
         (0..JOINTS).for_each(|joint| self.plant(joint, &mut poses, &contacts, &bearing));
-        for (t, lift) in gait::lifts(&poses, &contacts).into_iter().enumerate() {
-            if self.staying(t).is_none() {
-                FEET.iter().enumerate().for_each(|(k, &joint)| poses[t][joint][1] += lift[k / 2]);
-            }
+        let lifts = gait::lifts(&poses, &contacts);
+        for ((pose, lift), away) in poses.iter_mut().zip(lifts).zip(self.away(RADIUS)) {
+            FEET.iter().enumerate().for_each(|(k, &joint)| pose[joint][1] += away * lift[k / 2]);
         }
         let smoothed = smooth_through(&poses);
         for (t, away) in self.away(RADIUS).into_iter().enumerate() {
@@ -72,13 +68,13 @@ impl<'a> Planting<'a> {
         (poses, contacts)
     }
 
-    fn plant(&self, joint: usize, poses: &mut [Pose], contacts: &[Contacts], bearing: &[[bool; 2]]) {
+    fn plant(&self, joint: usize, poses: &mut [Pose], contacts: &[Contacts], bearing: &[[f64; 4]]) {
         let foot = FEET.iter().position(|&foot| foot == joint);
         // A foot that comes flying out of what stays is not stopped within a frame.
         let held = |t: usize| foot.is_some_and(|k| contacts[t][k]) && self.staying(t).is_none();
         let firm = |t: usize| {
-            let glides = foot.is_some_and(|k| bearing[t - 1][k / 2]);
-            firmness(&poses[t - 1], &poses[t], joint).max(if glides { GLIDING } else { 0.0 })
+            let surely = foot.map_or(0.0, |k| bearing[t - 1][k]);
+            firmness(&poses[t - 1], &poses[t], joint).max(GLIDING * surely)
         };
         let wishes = Wishes {
             known: (0..poses.len()).map(|t| self.staying(t).map_or(0.0, |_| KNOWN)).collect(),

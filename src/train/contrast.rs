@@ -12,15 +12,18 @@ const MARGIN: f64 = 0.2;
 /// How sharply it stops mattering around the margin, per nat.
 const SHARPNESS: f64 = 10.0;
 
-/// For each caption one that is not true of its clip: itself with left and right exchanged where it names a side, else that of the next
-/// row, which may by chance mean the same.
-pub fn others(captions: &[&str]) -> Vec<String> {
-    let next = captions.iter().cycle().skip(1);
-    let other = |(own, next): (&&str, &&str)| {
+/// For each caption one that says something else: itself with left and right exchanged where it names a side, else the next one that reads
+/// differently, which may by chance mean the same. `None` where all are alike.
+pub fn others(captions: &[&str]) -> Vec<Option<String>> {
+    let other = |(row, own): (usize, &&str)| {
         let mirrored = mirror_caption(own, CaptionRule::Words);
-        if mirrored == *own { (*next).to_owned() } else { mirrored }
+        if mirrored != *own {
+            return Some(mirrored);
+        }
+        let next = captions.iter().cycle().skip(row + 1).take(captions.len());
+        next.copied().find(|next| next != own).map(str::to_owned)
     };
-    captions.iter().zip(next).map(other).collect()
+    captions.iter().enumerate().map(other).collect()
 }
 
 /// How well the rows of a pass tell captions apart.
@@ -28,21 +31,21 @@ pub struct Contrast {
     /// Mean over the rows that have a caption of ln(1 + e^(s·(margin − Δ)))/s, Δ = cross entropy under the other caption less that under
     /// its own, nats; 0 without such rows.
     pub loss: f64,
-    /// Share of these rows whose own caption is the likelier one.
-    pub told_apart: f64,
+    /// Rows whose own caption is the likelier one, and rows with both captions.
+    pub told_apart: [usize; 2],
     /// d loss / d logits under the own caption.
     pub own: Vec<f32>,
     /// The same under the other caption.
     pub other: Vec<f32>,
 }
 
-/// Logits of `labels.len() / width` rows, (positions, `codes`) row-major, under both captions; `dropped` rows were told neither.
+/// Logits of `labels.len() / width` rows, (positions, `codes`) row-major, under both captions; `without` rows were not told both.
 pub fn contrast(
     [own, other]: [&[f32]; 2],
     codes: usize,
     labels: &[Option<u32>],
     width: usize,
-    dropped: &[bool],
+    without: &[bool],
 ) -> Contrast {
     let rows = |logits: &[f32]| -> Vec<CrossEntropy> {
         let each = logits.par_chunks(width * codes).zip(labels.par_chunks(width));
@@ -50,9 +53,10 @@ pub fn contrast(
     };
     let (own, other) = (rows(own), rows(other));
     let counts: Vec<bool> =
-        own.iter().zip(dropped).map(|(own, dropped)| !dropped && own.labels > 0).collect();
-    let counted = counts.iter().filter(|counts| **counts).count().max(1) as f64;
-    let mut sum = Contrast { loss: 0.0, told_apart: 0.0, own: Vec::new(), other: Vec::new() };
+        own.iter().zip(without).map(|(own, without)| !without && own.labels > 0).collect();
+    let all = counts.iter().filter(|counts| **counts).count();
+    let counted = all.max(1) as f64;
+    let mut sum = Contrast { loss: 0.0, told_apart: [0, all], own: Vec::new(), other: Vec::new() };
     for (row, (own, other)) in own.into_iter().zip(other).enumerate() {
         let ahead = other.loss - own.loss;
         let short = SHARPNESS * (MARGIN - ahead);
@@ -60,7 +64,7 @@ pub fn contrast(
         let slope = if counts[row] { 1.0 / (1.0 + (-short).exp()) / counted } else { 0.0 };
         if counts[row] {
             sum.loss += (short.max(0.0) + (-short.abs()).exp().ln_1p()) / SHARPNESS / counted;
-            sum.told_apart += f64::from(u8::from(ahead > 0.0)) / counted;
+            sum.told_apart[0] += usize::from(ahead > 0.0);
         }
         sum.own.extend(own.gradient.iter().map(|g| g * slope as f32));
         sum.other.extend(other.gradient.iter().map(|g| g * -slope as f32));
@@ -74,9 +78,19 @@ mod tests {
 
     #[test]
     fn another_caption_is_the_mirrored_one_or_that_of_the_next_row() {
-        let captions = ["they bow", "she waves the left hand", "they sit"];
-        assert_eq!(others(&captions), ["she waves the left hand", "she waves the right hand", "they bow"]);
-        assert_eq!(others(&["they bow"]), ["they bow"]);
+        let said = |captions: &[&str]| -> Vec<Option<String>> { others(captions) };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            said(&["they bow", "she waves the left hand", "they sit", "they sit"]),
+            [
+                some("she waves the left hand"),
+                some("she waves the right hand"),
+                some("they bow"),
+                some("they bow")
+            ]
+        );
+        assert_eq!(said(&["they bow", "they bow"]), [None, None]);
+        assert_eq!(said(&["they bow"]), [None]);
     }
 
     #[test]
@@ -84,8 +98,8 @@ mod tests {
         let own = [0.3f32, -1.0, 2.0, 0.1, 0.2, 0.3, 1.0, 1.5, -0.5, 0.4, 0.2, 0.1];
         let other = [0.1f32, 0.5, 1.5, 0.3, 0.0, 0.3, 1.1, 1.2, -0.2, 0.4, 0.9, 0.3];
         let labels = [Some(2), None, Some(0), Some(1)];
-        let dropped = [false, false];
-        let of = |own: &[f32], other: &[f32]| contrast([own, other], 3, &labels, 2, &dropped);
+        let without = [false, false];
+        let of = |own: &[f32], other: &[f32]| contrast([own, other], 3, &labels, 2, &without);
         let found = of(&own, &other);
         let slope = |up: f64, down: f64| (up - down) / 2e-2;
         for k in 0..12 {
@@ -109,7 +123,7 @@ mod tests {
         let logits = [0.3f32, -1.0, 2.0, 0.1];
         let found = contrast([&logits, &logits], 2, &[Some(0), Some(1)], 1, &[true, false]);
         assert!(found.own[..2].iter().all(|g| *g == 0.0) && found.own[2..].iter().all(|g| *g != 0.0));
-        assert_eq!(found.told_apart, 0.0, "the same is no likelier");
+        assert_eq!(found.told_apart, [0, 1], "the same is no likelier");
         let none = contrast([&logits, &logits], 2, &[Some(0), None], 1, &[true, false]);
         assert!(none.loss == 0.0 && none.own.iter().chain(&none.other).all(|g| *g == 0.0));
     }

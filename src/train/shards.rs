@@ -15,8 +15,8 @@ pub struct StepScore {
     pub cross_entropy: Vec<f64>,
     /// Accuracy of each pass.
     pub accuracy_of_pass: Vec<f64>,
-    /// Share of the clips whose own caption is likelier than another, where that was looked at.
-    pub told_apart: Option<f64>,
+    /// Clips whose own caption is likelier than another one, and clips where that was looked at.
+    pub told_apart: [usize; 2],
     /// d loss / d variable.
     pub gradients: Gradients,
 }
@@ -65,7 +65,7 @@ pub fn average(passes: Vec<TransformerPass>, rows: &[usize]) -> Result<StepScore
             pass.passes.iter().map(|pass| share * f(&pass.score)).collect()
         };
         let (cross_entropy, accuracy_of_pass) = (each(|s| s.loss), each(|s| s.accuracy));
-        let told_apart = pass.told_apart.map(|told_apart| share * told_apart);
+        let told_apart = pass.told_apart;
         let mut gradients = pass.gradients;
         if rows as f64 != all {
             scale(&mut gradients, share)?;
@@ -86,7 +86,7 @@ pub fn average(passes: Vec<TransformerPass>, rows: &[usize]) -> Result<StepScore
             Some(sum) => {
                 sum.loss += share * pass.loss;
                 sum.accuracy += share * pass.accuracy;
-                sum.told_apart = sum.told_apart.zip(told_apart).map(|(a, b)| a + b);
+                sum.told_apart.iter_mut().zip(told_apart).for_each(|(a, b)| *a += b);
                 add_to(&mut sum.cross_entropy, &cross_entropy);
                 add_to(&mut sum.accuracy_of_pass, &accuracy_of_pass);
                 add(&mut sum.gradients, gradients)?;

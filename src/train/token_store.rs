@@ -12,6 +12,7 @@ use candle_core::{Device, Tensor};
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What an entry was made from.
 pub type Digest = [u8; 32];
@@ -24,7 +25,8 @@ const FOLDER: &str = "tokens";
 /// Token maps by what they were made from.
 pub struct TokenStore {
     path: PathBuf,
-    known: BTreeMap<Digest, Maps>,
+    /// Shared with the cache of the training.
+    known: BTreeMap<Digest, Arc<Maps>>,
     /// Whether there are entries that the file lacks.
     fresh: bool,
     /// Whether the file can be written, as far as is known.
@@ -67,12 +69,12 @@ impl TokenStore {
     }
 
     /// The maps of an entry.
-    pub(super) fn get(&self, digest: &Digest) -> Option<&Maps> {
-        self.known.get(digest)
+    pub(super) fn get(&self, digest: &Digest) -> Option<Arc<Maps>> {
+        self.known.get(digest).cloned()
     }
 
     /// One more entry.
-    pub(super) fn put(&mut self, digest: Digest, maps: Maps) {
+    pub(super) fn put(&mut self, digest: Digest, maps: Arc<Maps>) {
         self.known.insert(digest, maps);
         self.fresh = true;
     }
@@ -110,7 +112,7 @@ impl TokenStore {
 }
 
 /// What a file holds; `None` where it is not whole.
-fn read(path: &Path, codes: usize) -> Option<BTreeMap<Digest, Maps>> {
+fn read(path: &Path, codes: usize) -> Option<BTreeMap<Digest, Arc<Maps>>> {
     let tensors = candle_core::safetensors::load(path, &Device::Cpu).ok()?;
     let frames = tensors.get("frames")?.to_vec1::<u32>().ok()?;
     let digests = tensors.get("digests")?.to_vec2::<u8>().ok()?;
@@ -126,7 +128,8 @@ fn read(path: &Path, codes: usize) -> Option<BTreeMap<Digest, Maps>> {
         let frames = frames as usize;
         let (own, after) = rest.split_at(2 * PARTS * frames);
         let (one, two) = own.split_at(PARTS * frames);
-        known.insert(digest.try_into().ok()?, Maps { frames, persons: [one.to_vec(), two.to_vec()] });
+        let maps = Maps { frames, persons: [one.to_vec(), two.to_vec()] };
+        known.insert(digest.try_into().ok()?, Arc::new(maps));
         rest = after;
     }
     Some(known)
@@ -142,8 +145,8 @@ mod tests {
         TokenStore::open(folder, "train", &tensors, 16).unwrap()
     }
 
-    fn maps(frames: usize, id: u32) -> Maps {
-        Maps { frames, persons: [vec![id; PARTS * frames], vec![id + 1; PARTS * frames]] }
+    fn maps(frames: usize, id: u32) -> Arc<Maps> {
+        Arc::new(Maps { frames, persons: [vec![id; PARTS * frames], vec![id + 1; PARTS * frames]] })
     }
 
     #[test]
@@ -155,8 +158,8 @@ mod tests {
         first.keep();
         let again = store(folder.path(), 1.0);
         assert_eq!(again.len(), 2);
-        assert_eq!(again.get(&[7; 32]), Some(&maps(3, 4)));
-        assert_eq!(again.get(&[2; 32]), Some(&maps(1, 9)));
+        assert_eq!(again.get(&[7; 32]), Some(maps(3, 4)));
+        assert_eq!(again.get(&[2; 32]), Some(maps(1, 9)));
         assert_eq!(again.get(&[1; 32]), None);
         assert!(store(folder.path(), 1.5).is_empty());
     }
@@ -185,6 +188,6 @@ mod tests {
         store.put([7; 32], maps(1, 1));
         store.keep();
         assert!(!store.writable);
-        assert_eq!(store.get(&[7; 32]), Some(&maps(1, 1)));
+        assert_eq!(store.get(&[7; 32]), Some(maps(1, 1)));
     }
 }

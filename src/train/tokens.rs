@@ -12,6 +12,7 @@ use crate::motion::FEATURES;
 use candle_core::{Device, Tensor};
 use sha2::Digest as _;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Least frames of silence after a clip, see [`margin`].
 const MARGIN: usize = 48;
@@ -45,7 +46,7 @@ pub struct TokenCache<'a> {
     clips: &'a TextClips,
     vq: &'a VqVae,
     max_tokens: usize,
-    known: HashMap<Key, Maps>,
+    known: HashMap<Key, Arc<Maps>>,
     store: Option<TokenStore>,
     device: Device,
 }
@@ -82,7 +83,8 @@ impl<'a> TokenCache<'a> {
         for some in missing.chunks(TOGETHER) {
             self.encode(some)?;
         }
-        let maps: Vec<&Maps> = items.iter().map(|(index, draws)| &self.known[&key(*index, draws)]).collect();
+        let maps: Vec<&Arc<Maps>> =
+            items.iter().map(|(index, draws)| &self.known[&key(*index, draws)]).collect();
         let pad = SpecialIds::of(self.vq.config().codes).pad;
         let frames = maps.iter().map(|maps| maps.frames).max().unwrap_or(1);
         let mut ids = Vec::with_capacity(items.len() * 2 * PARTS * frames);
@@ -101,7 +103,7 @@ impl<'a> TokenCache<'a> {
         if self.known.contains_key(&key) {
             return true;
         }
-        let kept = self.digest(index, draws).and_then(|digest| self.store.as_ref()?.get(&digest).cloned());
+        let kept = self.digest(index, draws).and_then(|digest| self.store.as_ref()?.get(&digest));
         kept.map(|maps| self.known.insert(key, maps)).is_some()
     }
 
@@ -138,7 +140,7 @@ impl<'a> TokenCache<'a> {
             let cut = |person: usize| -> Vec<u32> {
                 ids[2 * n + person].chunks(encoded).flat_map(|part| &part[..frames]).copied().collect()
             };
-            let maps = Maps { frames, persons: [cut(0), cut(1)] };
+            let maps = Arc::new(Maps { frames, persons: [cut(0), cut(1)] });
             if let (Some(digest), Some(store)) = (self.digest(*index, draws), &mut self.store) {
                 store.put(digest, maps.clone());
             }

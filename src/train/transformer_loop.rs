@@ -163,13 +163,16 @@ impl TransformerTrainer {
         );
         let text = self.text.features(captions, &self.model, &mut drop)?;
         let others = if self.objective.contrast > 0.0 {
-            let captions = others(captions);
-            let captions: Vec<&str> = captions.iter().map(String::as_str).collect();
-            Some(self.text.features(&captions, &self.model, &mut drop)?)
+            let others = others(captions);
+            let none: Vec<bool> = others.iter().map(Option::is_none).collect();
+            let other = others.iter().zip(captions).map(|(other, own)| other.as_deref().unwrap_or(own));
+            let text = self.text.features(&other.collect::<Vec<_>>(), &self.model, &mut drop)?;
+            Some((text, none))
         } else {
             None
         };
-        let texts = Texts { own: &text, others: others.as_ref() };
+        let others = others.as_ref().map(|(text, none)| (text, none.as_slice()));
+        let texts = Texts { own: &text, others };
         transformer_pass(&self.model, self.adam.vars(), batch, texts, &self.objective, &draws, &mut drop)
     }
 
@@ -374,6 +377,9 @@ fn metrics(score: &StepScore, norm: f64, rate: f64, speed: f64) -> Map<String, s
         "accuracy_of_pass": score.accuracy_of_pass, "gradient_norm": norm, "lr": rate, "steps_per_second": speed,
     });
     let mut metrics = value.as_object().cloned().unwrap_or_default();
-    metrics.extend(score.told_apart.map(|share| ("told_apart".to_owned(), json!(share))));
+    let [apart, all] = score.told_apart;
+    if all > 0 {
+        metrics.insert("told_apart".to_owned(), json!(apart as f64 / all as f64));
+    }
     metrics
 }

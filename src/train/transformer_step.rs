@@ -27,8 +27,8 @@ pub struct TransformerObjective {
 pub struct Texts<'a> {
     /// Of the clips' own captions.
     pub own: &'a TextFeatures,
-    /// Of captions that are not theirs.
-    pub others: Option<&'a TextFeatures>,
+    /// Of other captions, and for which rows there is none.
+    pub others: Option<(&'a TextFeatures, &'a [bool])>,
 }
 
 /// Token maps of a batch.
@@ -67,8 +67,8 @@ pub struct TransformerPass {
     pub loss: f64,
     /// Mean of the passes' accuracies.
     pub accuracy: f64,
-    /// Share of the clips whose own caption is likelier than the other one, where there is another.
-    pub told_apart: Option<f64>,
+    /// Clips whose own caption is likelier than the other one, and clips with both.
+    pub told_apart: [usize; 2],
     /// d loss / d variable.
     pub gradients: Gradients,
 }
@@ -103,21 +103,21 @@ pub fn transformer_pass(
 
     let weights = [1.0, objective.step_unroll];
     let mut total = Tensor::zeros((), DType::F32, text.sentence().device())?;
-    let (mut loss, mut accuracy, mut told_apart) = (0.0, 0.0, None);
-    if let Some(others) = texts.others {
+    let (mut loss, mut accuracy, mut told_apart) = (0.0, 0.0, [0; 2]);
+    if let Some((others, none)) = texts.others {
         let own = &passes[0];
         let other = forward(model, own.guess.clone(), others, &draws.drop_text[0], &lengths, drop)?.logits;
         let values = [own.logits.flatten_all()?.to_vec1::<f32>()?, other.flatten_all()?.to_vec1::<f32>()?];
         let [own_values, other_values] = &values;
-        let found =
-            contrast([own_values, other_values], codes, &own.guess.labels, width, &draws.drop_text[0]);
+        let without: Vec<bool> = none.iter().zip(&draws.drop_text[0]).map(|(a, b)| *a || *b).collect();
+        let found = contrast([own_values, other_values], codes, &own.guess.labels, width, &without);
         for (logits, gradient) in [(&own.logits, found.own), (&other, found.other)] {
             let gradient = Tensor::from_vec(gradient, logits.shape(), logits.device())?;
             // The value is counted once, below; its slopes go to both.
             total = (total + (ops::with_slope(logits, 0.0, gradient)? * objective.contrast)?)?;
         }
         loss += objective.contrast * found.loss;
-        told_apart = Some(found.told_apart);
+        told_apart = found.told_apart;
     }
     for (pass, weight) in passes.iter_mut().zip(weights) {
         let gradient = std::mem::take(&mut pass.score.gradient);
@@ -237,6 +237,63 @@ mod tests {
             right / labels as f64
         };
         (right(&text()), right(&text().dropped(&[true, true]).unwrap()))
+    }
+
+    #[test]
+    fn captions_that_are_told_apart_have_the_slopes_of_the_loss() {
+        let device = &Device::Cpu;
+        let params = Params::new(3, device);
+        let config = InterMConfig {
+            codes: CODES,
+            code_dim: 8,
+            latent_dim: 16,
+            heads: 2,
+            layers: 1,
+            ff: 16,
+            text_dim: 16,
+            person_embedding: false,
+            word_attention: WordAttention::Off,
+            text_head: TextHeadConfig { layers: 1, heads: 2, ff: 16 },
+        };
+        let model = InterM::new(&config, params.builder()).unwrap();
+        let batch = TokenBatch { ids: [[1; 20], [2; 20]].concat(), lengths: vec![2, 2], frames: 2 };
+        let draws = Draws::new(&CounterRng::new(1, "apart"), 2, batch.width(), CODES, 0.0);
+        let objective =
+            TransformerObjective { interaction_probability: 0.0, step_unroll: 0.0, contrast: 2.0 };
+        let said = |at: [f32; 2]| -> TextFeatures {
+            let values = at.iter().flat_map(|at| (0..16).map(move |i| (at * i as f32).sin())).collect();
+            TextFeatures::of_sentences(&Tensor::from_vec(values, (2, 16), device).unwrap())
+        };
+        let (own, others) = (said([0.3, 0.9]), said([0.9, 0.3]));
+        let mut adam = AdamW::new(params.vars().into_iter().collect(), AdamWConfig::intermask(0.0)).unwrap();
+        let pass = |vars: &[(String, Var)], none: &[bool]| {
+            let texts = Texts { own: &own, others: Some((&others, none)) };
+            transformer_pass(&model, vars, &batch, texts, &objective, &draws, &mut Keep).unwrap()
+        };
+        // Texts act through gates that are shut at first.
+        for _ in 0..12 {
+            let gradients = pass(adam.vars(), &[false; 2]).gradients;
+            adam.step(&gradients, 3e-3, None).unwrap();
+        }
+        let bias = params.vars()["output_process.poseFinal.bias"].clone();
+        let values = bias.to_vec1::<f32>().unwrap();
+        for none in [[false, false], [true, false]] {
+            let found = pass(adam.vars(), &none);
+            let slopes = found.gradients["output_process.poseFinal.bias"].to_vec1::<f32>().unwrap();
+            let all: f64 = found.passes[0].score.loss;
+            assert!(found.loss > all + 0.01, "{} {all}", found.loss);
+            for (k, slope) in slopes.into_iter().enumerate() {
+                let at = |by: f32| {
+                    let mut values = values.clone();
+                    values[k] += by;
+                    bias.set(&Tensor::from_vec(values, CODES, device).unwrap()).unwrap();
+                    pass(adam.vars(), &none).loss
+                };
+                let measured = (at(1e-2) - at(-1e-2)) / 2e-2;
+                at(0.0);
+                assert!((measured - f64::from(slope)).abs() < 2e-3, "{k}: {measured} {slope}");
+            }
+        }
     }
 
     #[test]

@@ -104,8 +104,8 @@ pub struct TransformerArgs {
     /// Weight of the second, unrolled pass; 0 leaves it out and halves the time [default: 1]
     #[arg(long)]
     step_unroll: Option<f64>,
-    /// Weight of telling captions apart, ours: a clip's tokens are to be likelier under its own caption than under one that is not true
-    /// of it (left for right where it names a side, else another clip's); doubles the time [default: 0]
+    /// Weight of telling captions apart, ours: a clip's tokens are to be likelier under its own caption than under another (left for
+    /// right where it names a side, else another clip's); one more pass, twice the time with --step-unroll 0 [default: 0]
     #[arg(long)]
     contrast: Option<f64>,
 }

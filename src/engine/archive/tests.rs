@@ -296,3 +296,23 @@ fn what_could_not_be_taken_in_is_never_swept() {
     let aside = path(home.path(), &made[0]).with_extension("motion.unread");
     assert_eq!(std::fs::read(aside).unwrap(), later);
 }
+
+#[test]
+fn what_is_removed_while_it_is_read_stays_away() {
+    let home = tempfile::tempdir().unwrap();
+    let made = results(1).remove(0);
+    let archive = open(home.path(), ArchiveLimits::default());
+    keep(&archive, std::slice::from_ref(&made));
+    let memory = Store::new(8, usize::MAX);
+    // Whoever reads it waits for the index when the file is read and memory has it.
+    let index = archive.index();
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(|| archive.recall(made.id, &memory));
+        crate::engine::fake::eventually("the file to be read", || memory.get(made.id).is_some());
+        index.remove(made.id).unwrap();
+        drop(index);
+        assert_eq!(reading.join().unwrap().as_deref(), Some(&made));
+    });
+    assert!(memory.get(made.id).is_none());
+    assert!(archive.recall(MotionId::random().unwrap(), &memory).is_none());
+}
