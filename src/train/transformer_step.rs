@@ -265,7 +265,9 @@ mod tests {
             TextFeatures::of_sentences(&Tensor::from_vec(values, (2, 16), device).unwrap())
         };
         let (own, others) = (said([0.3, 0.9]), said([0.9, 0.3]));
-        let mut adam = AdamW::new(params.vars().into_iter().collect(), AdamWConfig::intermask(0.0)).unwrap();
+        // The head stands before the sentences that are given here.
+        let vars = params.vars().into_iter().filter(|(name, _)| !name.starts_with("clip")).collect();
+        let mut adam = AdamW::new(vars, AdamWConfig::intermask(0.0)).unwrap();
         let pass = |vars: &[(String, Var)], none: &[bool]| {
             let texts = Texts { own: &own, others: Some((&others, none)) };
             transformer_pass(&model, vars, &batch, texts, &objective, &draws, &mut Keep).unwrap()
