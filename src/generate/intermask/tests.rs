@@ -156,26 +156,32 @@ fn rows_stand_for_their_parts() {
     let tokens = source(&mut model).tokens.unwrap();
     let (length, codes) = (tokens.length(), model.model.config().codes as u32);
     let old = model.motion(&tokens).unwrap();
-    // How far each joint moves, pelvis aside, when one row is drawn anew.
-    let moved = |row: usize| -> [f64; JOINTS] {
-        let other = tokens.ids().iter().enumerate().map(|(p, &id)| {
-            let here = canvas::place(p, length);
-            if here.person == 0 && here.part == row { (id + 389) % codes } else { id }
-        });
-        let new = model.motion(&Tokens::new(other.collect()).unwrap()).unwrap();
-        let (old, new) = (old[0].positions(), new[0].positions());
-        std::array::from_fn(|j| {
-            let at = |pose: &crate::motion::Pose, c: usize| f64::from(pose[j][c] - pose[0][c]);
-            let one =
-                |t: usize| (0..3).map(|c| (at(&new[t], c) - at(&old[t], c)).powi(2)).sum::<f64>().sqrt();
+    // How far each wrist moves on its body, wherever that turns, when one row has other codes: by its distances from shoulders, hips and
+    // head. The mean of several codes.
+    let moved = |row: usize, wrist: usize| -> f64 {
+        let each = [101, 233, 389, 577, 823].map(|by| {
+            let other = tokens.ids().iter().enumerate().map(|(p, &id)| {
+                let here = canvas::place(p, length);
+                if here.person == 0 && here.part == row { (id + by) % codes } else { id }
+            });
+            let new = model.motion(&Tokens::new(other.collect()).unwrap()).unwrap();
+            let from = |pose: &crate::motion::Pose| {
+                [1, 2, 15, 16, 17].map(|j: usize| {
+                    (0..3).map(|c| f64::from(pose[wrist][c] - pose[j][c]).powi(2)).sum::<f64>().sqrt()
+                })
+            };
+            let (old, new) = (old[0].positions(), new[0].positions());
+            let one = |t: usize| -> f64 {
+                from(&new[t]).iter().zip(from(&old[t])).map(|(new, old)| (new - old).abs()).sum()
+            };
             (0..FRAMES).map(one).sum::<f64>() / FRAMES as f64
-        })
+        });
+        each.iter().sum()
     };
-    let by_row: Vec<[f64; JOINTS]> = (0..PARTS).map(moved).collect();
     let arms = BodyParts::named(["arms"]).unwrap();
     let places = model.vq.config().places;
     for wrist in [20, 21] {
-        let most = (0..PARTS).max_by(|&a, &b| by_row[a][wrist].total_cmp(&by_row[b][wrist])).unwrap();
+        let most = (0..PARTS).max_by(|&a, &b| moved(a, wrist).total_cmp(&moved(b, wrist))).unwrap();
         assert!(
             canvas::is_of(arms, places, canvas::Place { person: 0, part: most, time: 0 }),
             "{wrist}: {most}"
