@@ -21,7 +21,7 @@ finish() {
 }
 trap finish EXIT
 PYTHONDONTWRITEBYTECODE=1 python3 scripts/small_model.py "$work/models" >"$work/import.log"
-env DUET_MODEL=small DUET_MODELS="$work/models" "${DUET:-target/release/duet}" serve --port 0 --queue 64 \
+env DUET_MODEL=small DUET_MODELS="$work/models" "${DUET:-target/release/duet}" serve --port 0 --queue 64 --data-dir "$work/results" \
     >"$work/said" 2>"$work/log" &
 server=$!
 for _ in $(seq 100); do
