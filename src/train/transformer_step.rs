@@ -186,16 +186,8 @@ mod tests {
     const CODES: usize = 4;
     const STEPS: usize = 40;
 
-    /// Trains a tiny model to say one code for the first caption and another for the second, from wholly masked maps and
-    /// without a sentence vector. Returns how often it is right with the captions, and with the captions dropped.
-    fn taught_left_and_right(place: WordAttention) -> (f64, f64) {
-        let device = &Device::Cpu;
-        let rows = CAPTIONS.map(|caption| Tokenizer::clip().encode(caption).ids);
-        let vocabulary = Vocabulary::of(rows.iter().map(Vec::as_slice));
-        let (vocab, context) = (vocabulary.rows(), CONTEXT);
-        let params = Params::new(3, device);
-        let tower = ClipTextConfig { width: 16, heads: 2, layers: 1, vocab, context };
-        let tower = ClipText::new(&tower, params.builder().pp("text")).unwrap();
+    /// A model of one block.
+    fn tiny(place: WordAttention, params: &Params) -> InterM {
         let config = InterMConfig {
             codes: CODES,
             code_dim: 8,
@@ -208,7 +200,25 @@ mod tests {
             word_attention: place,
             text_head: TextHeadConfig { layers: 1, heads: 2, ff: 16 },
         };
-        let model = InterM::new(&config, params.builder()).unwrap();
+        InterM::new(&config, params.builder()).unwrap()
+    }
+
+    /// Two clips of one code each.
+    fn batch() -> TokenBatch {
+        TokenBatch { ids: [[1; 20], [2; 20]].concat(), lengths: vec![2, 2], frames: 2 }
+    }
+
+    /// Trains a tiny model to say one code for the first caption and another for the second, from wholly masked maps and
+    /// without a sentence vector. Returns how often it is right with the captions, and with the captions dropped.
+    fn taught_left_and_right(place: WordAttention) -> (f64, f64) {
+        let device = &Device::Cpu;
+        let rows = CAPTIONS.map(|caption| Tokenizer::clip().encode(caption).ids);
+        let vocabulary = Vocabulary::of(rows.iter().map(Vec::as_slice));
+        let (vocab, context) = (vocabulary.rows(), CONTEXT);
+        let params = Params::new(3, device);
+        let tower = ClipTextConfig { width: 16, heads: 2, layers: 1, vocab, context };
+        let tower = ClipText::new(&tower, params.builder().pp("text")).unwrap();
+        let model = tiny(place, &params);
         let ids = Tensor::from_vec(vocabulary.map(&rows.concat()), (2, CONTEXT), device).unwrap();
         let ends = end_positions(&ids).unwrap();
         let text = || {
@@ -217,7 +227,7 @@ mod tests {
             TextFeatures::of_sentences(dropped.sentence()).with_words(&hidden, &ends).unwrap()
         };
 
-        let batch = TokenBatch { ids: [[1; 20], [2; 20]].concat(), lengths: vec![2, 2], frames: 2 };
+        let batch = batch();
         let all = 2 * batch.width();
         let mut draws = Draws::new(&CounterRng::new(1, "left and right"), 2, batch.width(), CODES, 0.0);
         (draws.time, draws.replace, draws.mask) = (vec![0.0; 2], vec![false; all], vec![true; all]);
@@ -243,20 +253,8 @@ mod tests {
     fn captions_that_are_told_apart_have_the_slopes_of_the_loss() {
         let device = &Device::Cpu;
         let params = Params::new(3, device);
-        let config = InterMConfig {
-            codes: CODES,
-            code_dim: 8,
-            latent_dim: 16,
-            heads: 2,
-            layers: 1,
-            ff: 16,
-            text_dim: 16,
-            person_embedding: false,
-            word_attention: WordAttention::Off,
-            text_head: TextHeadConfig { layers: 1, heads: 2, ff: 16 },
-        };
-        let model = InterM::new(&config, params.builder()).unwrap();
-        let batch = TokenBatch { ids: [[1; 20], [2; 20]].concat(), lengths: vec![2, 2], frames: 2 };
+        let model = tiny(WordAttention::Off, &params);
+        let batch = batch();
         let draws = Draws::new(&CounterRng::new(1, "apart"), 2, batch.width(), CODES, 0.0);
         let objective =
             TransformerObjective { interaction_probability: 0.0, step_unroll: 0.0, contrast: 2.0 };
