@@ -152,6 +152,29 @@ mod tests {
     }
 
     #[test]
+    fn a_walker_is_borne_by_the_foot_that_falls_behind_and_the_other_one_clears_it() {
+        // At 1.2 m/s; the left foot glides along at nine tenths of that, faster than a contact, the right one drags past it.
+        let stand = gliding(0.0)[0];
+        let going = |pace: [f32; 2]| -> Vec<Pose> {
+            let pose = |t: usize| {
+                let way = 0.04 * t as f32;
+                let mut pose = stand.map(|[x, y, z]| [x, y, z + way]);
+                FEET.iter().enumerate().for_each(|(k, &j)| pose[j][2] = stand[j][2] + pace[k / 2] * way);
+                pose
+            };
+            (0..16).map(pose).collect()
+        };
+        let walk = going([0.9, 1.3]);
+        let (planted, contacts) = Planting::of(&walk).planted();
+        assert!(contacts[8][1..] == [true, false, false], "{:?}", contacts[8]);
+        assert!(step(&walk, 8, 10) > 0.035 && step(&planted, 8, 10) < 0.005, "{}", step(&planted, 8, 10));
+        let above = planted[8][11][1] - planted[8][10][1];
+        assert!(above > 0.025, "{above}");
+        let (planted, contacts) = Planting::of(&going([1.0, 1.0])).planted();
+        assert!(contacts[8] == [false; 4] && step(&planted, 8, 10) > 0.039, "who does not step is not held");
+    }
+
+    #[test]
     fn what_stays_stays_and_what_follows_leaves_it_softly() {
         // Planted half a metre beside where the motion goes on.
         let poses = gliding(0.0);
