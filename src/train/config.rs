@@ -25,6 +25,23 @@ pub enum Curve {
     Cosine,
 }
 
+/// Who moves the matrices of the transformer's blocks and word attention.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Optimizer {
+    /// AdamW, as all else
+    #[default]
+    Adamw,
+    /// Muon
+    Muon,
+}
+
+impl Optimizer {
+    fn is_adamw(&self) -> bool {
+        *self == Self::Adamw
+    }
+}
+
 /// Settings that every training has.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -281,6 +298,9 @@ pub struct TransformerTrainConfig {
     pub model: InterMConfig,
     /// The text tower.
     pub text: TextTraining,
+    /// Who moves the matrices of blocks and word attention; upstream AdamW.
+    #[serde(default, skip_serializing_if = "Optimizer::is_adamw")]
+    pub optimizer: Optimizer,
     /// Longest clip, frames; longer ones are cropped.
     pub max_frames: usize,
     /// Probability that a batch has one person wholly masked.

@@ -1,6 +1,6 @@
 //! What the settings of a new training are where nobody says otherwise.
 
-use super::config::{Common, Curve, TextTraining, TransformerTrainConfig, VqTrainConfig};
+use super::config::{Common, Curve, Optimizer, TextTraining, TransformerTrainConfig, VqTrainConfig};
 use super::losses::{Criterion, LossWeights};
 use super::quantizer::DEAD_BELOW;
 use crate::models::config::{InterMConfig, VqConfig};
@@ -56,6 +56,7 @@ impl TransformerTrainConfig {
             vq,
             model,
             text,
+            optimizer: Optimizer::Adamw,
             max_frames: 300,
             interaction_probability: 0.2,
             parts: 1,

@@ -1,7 +1,9 @@
-//! AdamW with decoupled weight decay as PyTorch computes it, moments that can be saved, and global-norm clipping.
+//! AdamW with decoupled weight decay as PyTorch computes it, moments that can be saved, and global-norm clipping; matrices can be
+//! left to Muon.
 //!
 //! candle_nn's AdamW keeps its moments private, so a training with it cannot be resumed exactly.
 
+use super::muon;
 use crate::error::{Error, Result};
 use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, InplaceOp2, Layout, Tensor, Var};
@@ -37,8 +39,10 @@ impl AdamWConfig {
 pub struct AdamW {
     config: AdamWConfig,
     vars: Vec<(String, Var)>,
-    /// (2, n) for each variable: first and second moment.
+    /// (2, n) for each variable: first and second moment; (1, n) of Muon's: momentum.
     moments: Vec<Tensor>,
+    /// For each variable that is Muon's, how many matrices it holds below one another.
+    muon: Vec<Option<usize>>,
     /// Factor on the learning rate of each variable.
     scales: Vec<f64>,
     step: u64,
@@ -87,7 +91,17 @@ impl AdamW {
             .map(|(_, var)| Tensor::zeros((2, var.elem_count()), var.dtype(), var.device()))
             .collect::<candle_core::Result<_>>()?;
         let scales = vec![1.0; vars.len()];
-        Ok(Self { config, vars, moments, scales, step: 0 })
+        let muon = vec![None; vars.len()];
+        Ok(Self { config, vars, moments, muon, scales, step: 0 })
+    }
+
+    /// Leave variables to Muon ([`muon`]): those of which `matrices` says how many matrices they hold below one another.
+    pub fn with_muon(mut self, matrices: impl Fn(&str, &Var) -> Option<usize>) -> Result<Self> {
+        self.muon = self.vars.iter().map(|(name, var)| matrices(name, var)).collect();
+        for (moments, _) in self.moments.iter_mut().zip(&self.muon).filter(|(_, muon)| muon.is_some()) {
+            *moments = moments.narrow(0, 0, 1)?.copy()?;
+        }
+        Ok(self)
     }
 
     /// Multiply the learning rate of each variable by `scale` of its name.
@@ -133,14 +147,20 @@ impl AdamW {
         let scale = clip.map_or(1.0, |limit| (limit / (norm + 1e-6)).min(1.0));
         self.step += 1;
         let update = Update { config: self.config, scale, lr, step: self.step };
-        let each = self.vars.iter().zip(&mut self.moments).zip(ordered).zip(&self.scales);
-        for ((((_, var), moments), gradient), share) in each {
+        let each = self.vars.iter().zip(&mut self.moments).zip(ordered).zip(&self.scales).zip(&self.muon);
+        let (matrices, others): (Vec<_>, Vec<_>) = each.partition(|(_, muon)| muon.is_some());
+        for ((((_, var), moments), gradient), share) in others.into_iter().map(|(other, _)| other) {
             Update { lr: lr * share, ..update }.apply(var, moments, gradient)?;
         }
+        matrices.into_par_iter().try_for_each(|(((((_, var), moments), gradient), share), stacked)| {
+            let (lr, decay) = (lr * share, update.config.weight_decay);
+            *moments = muon::step(var, moments, &(gradient * scale)?, stacked.unwrap_or(1), lr, decay)?;
+            Ok::<_, Error>(())
+        })?;
         Ok(norm)
     }
 
-    /// Moments and step as tensors, `adam.<variable>` each (2, n).
+    /// Moments and step as tensors, `adam.<variable>` each (2, n), of Muon's (1, n).
     pub fn state(&self) -> Vec<(String, Tensor)> {
         self.vars
             .iter()

@@ -3,9 +3,10 @@
 use super::Outcome;
 use super::after_step::{AfterStep, Score, Trainer};
 use super::checkpoint::{Checkpoint, Kind, Meta, model_tensors};
-use super::config::{TextTraining, TransformerTrainConfig, to_toml};
+use super::config::{Optimizer, TextTraining, TransformerTrainConfig, from_toml, to_toml};
 use super::contrast::others;
 use super::dropout::CounterDropout;
+use super::grow::grow;
 use super::journal::Journal;
 use super::masking::Draws;
 use super::optim::AdamW;
@@ -80,7 +81,8 @@ impl TransformerTrainer {
         Ok(trainer)
     }
 
-    /// A new training that starts with the model of a checkpoint; a text tower of its own keeps that run's vocabulary.
+    /// A new training that starts with the model of a checkpoint, which may have fewer blocks ([`super::grow`]); a text tower of
+    /// its own keeps that run's vocabulary.
     pub fn with_weights(
         config: &TransformerTrainConfig,
         checkpoint: &Checkpoint,
@@ -90,7 +92,8 @@ impl TransformerTrainer {
             TextTraining::Train { .. } => Some(Vocabulary::restore(&checkpoint.tensors)?),
             TextTraining::Frozen { .. } | TextTraining::Taught { .. } => None,
         };
-        Self::build(config, checkpoint.model(), vocabulary, device)
+        let small: TransformerTrainConfig = from_toml(&checkpoint.meta.config)?;
+        Self::build(config, grow(checkpoint.model(), &small.model, &config.model)?, vocabulary, device)
     }
 
     fn build(
@@ -114,7 +117,10 @@ impl TransformerTrainer {
                 contrast: config.contrast,
             },
             adam: AdamW::new(trained(&params, &config.text), config.common.adamw())?
-                .with_scales(|name| rate_of(name, &config.text).unwrap_or(1.0)),
+                .with_scales(|name| rate_of(name, &config.text).unwrap_or(1.0))
+                .with_muon(|name, var| {
+                    (config.optimizer == Optimizer::Muon).then(|| matrices(name, var))?
+                })?,
             rng: CounterRng::new(config.common.seed, "transformer training"),
             config: config.clone(),
             params,
@@ -246,6 +252,14 @@ fn rate_of(name: &str, text: &TextTraining) -> Option<f64> {
         Some(name) => text.rate(name),
         None => Some(1.0),
     }
+}
+
+/// How many matrices a variable holds below one another, if it is one for Muon: of blocks and word attention, but not what
+/// starts at zero and is told by the text.
+fn matrices(name: &str, var: &Var) -> Option<usize> {
+    let hidden = name.starts_with("Transformer.blocks.") || name.starts_with("word_attn.");
+    let packed = if name.ends_with("in_proj_weight") { 3 } else { 1 };
+    (hidden && var.rank() == 2 && !name.contains("adaLN")).then_some(packed)
 }
 
 /// The variables that are trained.

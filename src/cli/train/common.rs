@@ -26,7 +26,8 @@ pub struct CommonArgs {
     /// Go on with the run in --out; only steps and the three intervals may differ from what it was started with
     #[arg(long)]
     pub resume: bool,
-    /// Start a new run with the weights of this one instead of random ones; dimensions must be the same, all else may differ
+    /// Start a new run with the weights of this one instead of random ones; dimensions must be the same (a transformer may have more
+    /// --layers and --word-attention, which start without effect), all else may differ
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
     pub from: Option<PathBuf>,
     /// Which checkpoint of --from: best goes back to before a training went astray [default: latest]

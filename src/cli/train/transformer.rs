@@ -11,7 +11,10 @@ use crate::nn::precision;
 use crate::package::Package;
 use crate::text::tokenizer::{CONTEXT, VOCABULARY};
 use crate::train::checkpoint::{Checkpoint, Kind};
-use crate::train::config::{TextTraining, TransformerTrainConfig, VqTrainConfig, from_toml, to_toml};
+use crate::train::config::{
+    Optimizer, TextTraining, TransformerTrainConfig, VqTrainConfig, from_toml, to_toml,
+};
+use crate::train::grow::fits;
 use crate::train::pack::stats_of;
 use crate::train::run_folder::RunFolder;
 use crate::train::stop::Stop;
@@ -89,6 +92,10 @@ pub struct TransformerArgs {
     /// Where tokens look at the single words of the caption, besides the sentence as a whole [default: off]
     #[arg(long, value_enum, value_name = "PLACE")]
     word_attention: Option<WordAttention>,
+    /// Who moves the matrices of blocks and word attention: AdamW as upstream, or Muon, which learns more in a step and fits the same
+    /// --lr [default: adamw]
+    #[arg(long, value_enum)]
+    optimizer: Option<Optimizer>,
     /// Longest clip, frames; of longer ones the beginning is used [default: 300]
     #[arg(long)]
     max_frames: Option<usize>,
@@ -195,6 +202,7 @@ impl TransformerArgs {
         set(&mut config.model.layers, self.layers);
         set(&mut config.model.ff, self.ff);
         set(&mut config.model.code_dim, self.token_dim);
+        set(&mut config.optimizer, self.optimizer);
         set(&mut config.max_frames, self.max_frames);
         set(&mut config.interaction_probability, self.interaction_mask);
         set(&mut config.parts, self.parts.map(|parts| usize::from(parts.get())));
@@ -225,7 +233,7 @@ pub fn run(args: &TransformerArgs) -> Result<()> {
             let first: TransformerTrainConfig = from_toml(&first.meta.config)?;
             let same_kind = std::mem::discriminant(&first.text) == std::mem::discriminant(&config.text);
             check_first_weights(
-                first.model == config.model && same_kind && first.text.tower() == config.text.tower(),
+                fits(&first.model, &config.model) && same_kind && first.text.tower() == config.text.tower(),
             )?;
         }
         let run = RunFolder::create(out, &to_toml(&config)?)?;

@@ -1,0 +1,125 @@
+//! Starting a larger transformer from the weights of a smaller one, so that it says the same at first.
+
+use crate::models::config::{InterMConfig, WordAttention};
+use candle_core::{Result, Tensor};
+use std::collections::HashMap;
+
+/// Whether a model of `to` can start from the weights of one of `from`: the same, but for blocks and word attention that
+/// are added.
+pub fn fits(from: &InterMConfig, to: &InterMConfig) -> bool {
+    let places = |model: &InterMConfig| match model.word_attention {
+        WordAttention::Off => 0,
+        WordAttention::Pre => 1,
+        WordAttention::Blocks => 2,
+    };
+    let alike = InterMConfig { layers: to.layers, word_attention: to.word_attention, ..from.clone() } == *to;
+    alike && from.layers <= to.layers && places(from) <= places(to)
+}
+
+/// The tensors of a model of `from`, for one of `to` that [`fits`]. What `to` has besides starts afresh, and without effect:
+/// output projections of word attention and modulations of blocks start at zero.
+///
+/// A block without effect doubles its input (the residual counts twice, as upstream has it). All norms but one forget that; the head's
+/// dense layer, which comes before its norm, is halved for each.
+pub fn grow(
+    mut tensors: HashMap<String, Tensor>,
+    from: &InterMConfig,
+    to: &InterMConfig,
+) -> Result<HashMap<String, Tensor>> {
+    if (from.word_attention, to.word_attention) == (WordAttention::Pre, WordAttention::Blocks) {
+        let (old, new) = (from.word_attention.name(0), to.word_attention.name(0));
+        tensors = tensors
+            .into_iter()
+            .map(|(name, tensor)| match name.strip_prefix(&format!("{old}.")) {
+                Some(rest) => (format!("{new}.{rest}"), tensor),
+                None => (name, tensor),
+            })
+            .collect();
+    }
+    let added = to.layers.saturating_sub(from.layers);
+    if let Some(dense) = tensors.get_mut("output_process.dense.weight") {
+        *dense = (&*dense * 0.5f64.powi(added as i32))?;
+    }
+    Ok(tensors)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::config::TextHeadConfig;
+    use crate::models::inter_m::{InterM, Lengths, TextFeatures};
+    use crate::models::vqvae::PARTS;
+    use crate::nn::dropout::Keep;
+    use crate::nn::params::Params;
+    use crate::rng::CounterRng;
+    use candle_core::Device;
+
+    const TEXT_DIM: usize = 8;
+    const FRAMES: usize = 3;
+
+    fn config(layers: usize, word_attention: WordAttention) -> InterMConfig {
+        InterMConfig {
+            codes: 16,
+            code_dim: 8,
+            latent_dim: 16,
+            heads: 2,
+            layers,
+            ff: 32,
+            text_dim: TEXT_DIM,
+            person_embedding: true,
+            word_attention,
+            text_head: TextHeadConfig { layers: 1, heads: 2, ff: 16 },
+        }
+    }
+
+    fn random(shape: &[usize], name: &str) -> Tensor {
+        let rng = CounterRng::new(7, "grow").fork(name);
+        let values: Vec<f32> = (0..shape.iter().product()).map(|i| 0.5 * rng.normal_at(i as u64)).collect();
+        Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+    }
+
+    /// Every tensor of a model, none of them where training starts.
+    fn trained(config: &InterMConfig) -> HashMap<String, Tensor> {
+        let params = Params::new(1, &Device::Cpu);
+        InterM::new(config, params.builder()).unwrap();
+        params.vars().iter().map(|(name, var)| (name.clone(), random(var.dims(), name))).collect()
+    }
+
+    fn logits(config: &InterMConfig, tensors: HashMap<String, Tensor>) -> Vec<f32> {
+        let params = Params::from_tensors(tensors, 2, &Device::Cpu);
+        let model = InterM::new(config, params.builder()).unwrap();
+        let text = TextFeatures::of_sentences(&random(&[1, TEXT_DIM], "sentence"));
+        let text = text.with_words(&random(&[1, 9, TEXT_DIM], "words"), &[4]).unwrap();
+        let modulation = model.modulation(&text, &mut ()).unwrap();
+        let ids: Vec<u32> = (0..(2 * PARTS * FRAMES) as u32).map(|i| i % 16).collect();
+        let ids = Tensor::from_vec(ids, (1, 2 * PARTS * FRAMES), &Device::Cpu).unwrap();
+        let lengths = Lengths::new(&[FRAMES], FRAMES);
+        let logits = model.forward(&ids, &modulation, &lengths, &mut Keep, &mut ()).unwrap();
+        logits.flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    #[test]
+    fn a_larger_model_says_the_same_at_first() {
+        let small = config(2, WordAttention::Pre);
+        let tensors = trained(&small);
+        let before = logits(&small, tensors.clone());
+        for large in [
+            config(4, WordAttention::Pre),
+            config(2, WordAttention::Blocks),
+            config(5, WordAttention::Blocks),
+        ] {
+            assert!(fits(&small, &large));
+            let after = logits(&large, grow(tensors.clone(), &small, &large).unwrap());
+            let worst = before.iter().zip(&after).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(worst < 1e-3, "{} blocks: {worst}", large.layers);
+        }
+    }
+
+    #[test]
+    fn nothing_is_taken_away_or_widened() {
+        let small = config(2, WordAttention::Pre);
+        assert!(!fits(&config(3, WordAttention::Pre), &small));
+        assert!(!fits(&config(2, WordAttention::Blocks), &small));
+        assert!(!fits(&small, &InterMConfig { ff: 64, ..config(3, WordAttention::Pre) }));
+    }
+}
