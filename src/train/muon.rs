@@ -2,6 +2,7 @@
 //! directions are learned as fast as common ones. Rates are scaled as Moonlight's (Liu et al. 2025, §2.2), so that those of
 //! AdamW fit.
 
+use crate::nn::ops::{self, After};
 use candle_core::{Result, Tensor, Var};
 
 /// Decay of the momentum.
@@ -13,20 +14,25 @@ const POLYNOMIAL: [f64; 3] = [3.4445, -4.7750, 2.0315];
 /// Root mean square of AdamW's usual updates.
 const ADAMW_RMS: f64 = 0.2;
 
-/// UVᵀ of the matrices (…, m, n) = USVᵀ, but for singular values of about 0.7 to 1.2 instead of 1.
-fn orthogonal(matrices: &Tensor) -> Result<Tensor> {
-    let (rows, columns) = (matrices.dim(candle_core::D::Minus2)?, matrices.dim(candle_core::D::Minus1)?);
-    let wide = if rows > columns { matrices.t()?.contiguous()? } else { matrices.clone() };
-    let axes = (candle_core::D::Minus2, candle_core::D::Minus1);
-    let norm = (wide.sqr()?.sum_keepdim(axes)?.sqrt()? + 1e-7)?;
-    let mut x = wide.broadcast_div(&norm)?;
+/// UVᵀ of a matrix USVᵀ, but for singular values of about 0.7 to 1.2 instead of 1.
+fn orthogonal(matrix: &Tensor) -> Result<Tensor> {
+    let (rows, columns) = matrix.dims2()?;
+    if rows < columns {
+        return orthogonal(&matrix.t()?.contiguous()?)?.t()?.contiguous();
+    }
+    let nothing = Tensor::zeros(columns, matrix.dtype(), matrix.device())?;
+    let product = |x: &Tensor, transposed: &Tensor| ops::linear(x, transposed, &nothing, After::Nothing);
+    let norm = (matrix.sqr()?.sum_all()?.sqrt()? + 1e-7)?;
+    let mut x = matrix.broadcast_div(&norm)?;
     let [a, b, c] = POLYNOMIAL;
     for _ in 0..STEPS {
-        let square = x.matmul(&x.t()?)?;
-        let factor = ((&square * b)? + (square.matmul(&square)? * c)?)?;
-        x = ((&x * a)? + factor.matmul(&x)?)?;
+        let across = x.t()?.contiguous()?;
+        let square = product(&across, &across)?;
+        // Symmetric, as the square is.
+        let factor = ((&square * b)? + (product(&square, &square)? * c)?)?;
+        x = ((&x * a)? + product(&x, &factor)?)?;
     }
-    if rows > columns { x.t()?.contiguous() } else { Ok(x) }
+    Ok(x)
 }
 
 /// One step of `var`, a matrix (rows, columns) or `stacked` of them below one another, with its gradient. Returns the new
@@ -43,11 +49,14 @@ pub fn step(
     let gradient = gradient.reshape(momentum.shape())?;
     let momentum = ((momentum * MOMENTUM)? + &gradient)?;
     // Nesterov's look ahead.
-    let ahead = (gradient + (&momentum * MOMENTUM)?)?.reshape((stacked, rows / stacked, columns))?;
-    let rate = lr * ADAMW_RMS * ((rows / stacked).max(columns) as f64).sqrt();
-    let change = (orthogonal(&ahead)? * rate)?.reshape(var.shape())?;
+    let ahead = (gradient + (&momentum * MOMENTUM)?)?.reshape(var.shape())?;
+    let height = rows / stacked;
+    let moves: Vec<Tensor> =
+        (0..stacked).map(|n| orthogonal(&ahead.narrow(0, n * height, height)?)).collect::<Result<_>>()?;
+    let rate = lr * ADAMW_RMS * (height.max(columns) as f64).sqrt();
+    let change = (Tensor::cat(&moves, 0)? * rate)?;
     var.set(&((var.as_tensor() * (1.0 - lr * weight_decay))? - change)?)?;
-    Ok(momentum)
+    Ok(momentum.detach())
 }
 
 #[cfg(test)]
