@@ -168,6 +168,7 @@ fn full_size(root: &std::path::Path) -> Result<Package, Box<dyn std::error::Erro
             ff: 1024,
             text_dim: 768,
             person_embedding: false,
+            single_residual: false,
             word_attention: WordAttention::Off,
             text_head: TextHeadConfig { layers: 2, heads: 8, ff: 2048 },
         },

@@ -56,6 +56,7 @@ fn transformer() -> InterMConfig {
         ff: 32,
         text_dim: 64,
         person_embedding: false,
+        single_residual: false,
         word_attention: WordAttention::Off,
         text_head: TextHeadConfig { layers: 1, heads: 8, ff: 32 },
     }

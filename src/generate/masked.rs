@@ -144,6 +144,7 @@ mod tests {
             ff: 32,
             text_dim: 8,
             person_embedding: true,
+            single_residual: false,
             word_attention: WordAttention::Off,
             text_head: TextHeadConfig { layers: 1, heads: 2, ff: 16 },
         };

@@ -141,6 +141,10 @@ pub struct InterMConfig {
     /// it to sampling noise to give them different parts (InterMask spec §4.1).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub person_embedding: bool,
+    /// Count what comes to a block once. Off = official architecture, in which it counts twice after spatio-temporal attention, so
+    /// that the last of six blocks has to speak 32 times as loud as the first to be heard as well (InterMask spec §4.3).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub single_residual: bool,
     /// Where the tokens look at the words. Off = official architecture.
     #[serde(default, skip_serializing_if = "WordAttention::is_off")]
     pub word_attention: WordAttention,

@@ -228,6 +228,7 @@ mod tests {
             ff: 1024,
             text_dim: 768,
             person_embedding: false,
+            single_residual: false,
             word_attention: WordAttention::Off,
             text_head: TextHeadConfig { layers: 2, heads: 8, ff: 2048 },
         };

@@ -336,6 +336,7 @@ pub(crate) mod tests {
                 ff: 16,
                 text_dim: 8,
                 person_embedding: false,
+                single_residual: false,
                 word_attention: WordAttention::Off,
                 text_head: TextHeadConfig { layers: 1, heads: 2, ff: 16 },
             },

@@ -5,22 +5,27 @@ use candle_core::{Result, Tensor};
 use std::collections::HashMap;
 
 /// Whether a model of `to` can start from the weights of one of `from`: the same, but for blocks and word attention that
-/// are added.
+/// are added, and a residual that counts once.
 pub fn fits(from: &InterMConfig, to: &InterMConfig) -> bool {
     let places = |model: &InterMConfig| match model.word_attention {
         WordAttention::Off => 0,
         WordAttention::Pre => 1,
         WordAttention::Blocks => 2,
     };
-    let alike = InterMConfig { layers: to.layers, word_attention: to.word_attention, ..from.clone() } == *to;
-    alike && from.layers <= to.layers && places(from) <= places(to)
+    let grown = InterMConfig {
+        layers: to.layers,
+        word_attention: to.word_attention,
+        single_residual: to.single_residual,
+        ..from.clone()
+    };
+    grown == *to
+        && from.layers <= to.layers
+        && places(from) <= places(to)
+        && from.single_residual <= to.single_residual
 }
 
 /// The tensors of a model of `from`, for one of `to` that [`fits`]. What `to` has besides starts afresh, and without effect:
 /// output projections of word attention and modulations of blocks start at zero.
-///
-/// A block without effect doubles its input (the residual counts twice, as upstream has it). All norms but one forget that; the head's
-/// dense layer, which comes before its norm, is halved for each.
 pub fn grow(
     mut tensors: HashMap<String, Tensor>,
     from: &InterMConfig,
@@ -36,12 +41,45 @@ pub fn grow(
             })
             .collect();
     }
-    let added = to.layers.saturating_sub(from.layers);
+    let halved = |tensor: &Tensor, times: usize| tensor * 0.5f64.powi(times as i32);
+    if from.single_residual != to.single_residual {
+        for block in 0..from.layers {
+            // What is added to a residual of 2ᵏ, for one of 1; the second half of a block comes after the doubling.
+            for (part, chunks, gates, times) in [
+                ("adaLN_mod_combined", 6, &GATES_JOINT[..], block),
+                ("adaLN_mod_split", 14, &GATES_SPLIT[..], block + 1),
+            ] {
+                for end in ["weight", "bias"] {
+                    let name = format!("Transformer.blocks.{block}.{part}.model.1.{end}");
+                    let Some(tensor) = tensors.get_mut(&name) else { continue };
+                    let rows: Vec<Tensor> = tensor.chunk(chunks, 0)?;
+                    let scaled = rows.iter().enumerate().map(|(i, rows)| {
+                        if gates.contains(&i) { halved(rows, times) } else { Ok(rows.clone()) }
+                    });
+                    *tensor = Tensor::cat(&scaled.collect::<Result<Vec<_>>>()?, 0)?;
+                }
+            }
+        }
+        for layer in 0..to.word_attention.layers(from.layers) {
+            for end in ["weight", "bias"] {
+                let name = format!("{}.proj.{end}", to.word_attention.name(layer));
+                if let Some(tensor) = tensors.get_mut(&name) {
+                    *tensor = halved(tensor, layer)?;
+                }
+            }
+        }
+    }
+    // The head's dense layer comes before its norm: it alone sees how large the residual is.
+    let doublings = |model: &InterMConfig| if model.single_residual { 0 } else { model.layers as i32 };
     if let Some(dense) = tensors.get_mut("output_process.dense.weight") {
-        *dense = (&*dense * 0.5f64.powi(added as i32))?;
+        *dense = (&*dense * 2f64.powi(doublings(from) - doublings(to)))?;
     }
     Ok(tensors)
 }
+
+/// Which of a block's modulations are gates, in the order of [`crate::models::inter_m::BlockModulation`].
+const GATES_JOINT: [usize; 2] = [2, 5];
+const GATES_SPLIT: [usize; 4] = [2, 5, 10, 13];
 
 #[cfg(test)]
 mod tests {
@@ -67,6 +105,7 @@ mod tests {
             ff: 32,
             text_dim: TEXT_DIM,
             person_embedding: true,
+            single_residual: false,
             word_attention,
             text_head: TextHeadConfig { layers: 1, heads: 2, ff: 16 },
         }
@@ -103,10 +142,13 @@ mod tests {
         let small = config(2, WordAttention::Pre);
         let tensors = trained(&small);
         let before = logits(&small, tensors.clone());
+        let single = |large: InterMConfig| InterMConfig { single_residual: true, ..large };
         for large in [
             config(4, WordAttention::Pre),
             config(2, WordAttention::Blocks),
             config(5, WordAttention::Blocks),
+            single(config(2, WordAttention::Pre)),
+            single(config(4, WordAttention::Blocks)),
         ] {
             assert!(fits(&small, &large));
             let after = logits(&large, grow(tensors.clone(), &small, &large).unwrap());

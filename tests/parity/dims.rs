@@ -97,6 +97,7 @@ pub fn inter_m(weights: &Tensors, params: &Params<'_>) -> Result<InterMConfig> {
         ff,
         text_dim: condition[1],
         person_embedding: false,
+        single_residual: false,
         word_attention: WordAttention::Off,
         text_head: TextHeadConfig {
             layers: count(weights, "clipTrans.layers."),

@@ -89,6 +89,10 @@ pub struct TransformerArgs {
     /// that two people are never in one place
     #[arg(long)]
     person_embedding: bool,
+    /// Count what comes to a block once; in the official model it counts twice, and the later a block the less it can say. Weights of
+    /// --from that count twice are rescaled and say the same
+    #[arg(long)]
+    single_residual: bool,
     /// Where tokens look at the single words of the caption, besides the sentence as a whole [default: off]
     #[arg(long, value_enum, value_name = "PLACE")]
     word_attention: Option<WordAttention>,
@@ -154,6 +158,7 @@ impl TransformerArgs {
             ff: 512,
             text_dim: text.tower().width,
             person_embedding: false,
+            single_residual: false,
             word_attention: WordAttention::Off,
             text_head: TextHeadConfig { layers: 1, heads: 4, ff: 256 },
         };
@@ -193,6 +198,7 @@ impl TransformerArgs {
             }
         }
         config.model.person_embedding |= self.person_embedding;
+        config.model.single_residual |= self.single_residual;
         set(&mut config.model.word_attention, self.word_attention);
         set(&mut config.model.text_head.layers, self.text_head_layers);
         set(&mut config.model.text_head.heads, self.text_head_heads);

@@ -21,6 +21,7 @@ pub struct Block {
     temporal: MultiHead,
     cross: MultiHead,
     ffn_split: FeedForward,
+    single_residual: bool,
 }
 
 /// Which keys are real.
@@ -72,6 +73,7 @@ impl Block {
             temporal: attention("spa_temp_attn.temporal_attention")?,
             cross: attention("local_inter_attn.interaction_attention")?,
             ffn_split: FeedForward::new(d, config.ff, vb.pp("ffn_split"))?,
+            single_residual: config.single_residual,
         })
     }
 
@@ -123,8 +125,12 @@ impl Block {
         let spatial = self.spatial.to_self(&h, Among::Across(pass.frames), &Mask::None, pass.drop)?;
         let h = norm_modulate(own, shift_t, scale_t, EPS)?;
         let temporal = self.temporal.to_self(&h, Among::Runs(pass.frames), &masks.temporal, pass.drop)?;
-        // Upstream adds two streams that each hold the residual, so it counts twice; weights depend on it.
-        let y = (ops::gated(own, &spatial, gate_s)? + ops::gated(own, &temporal, gate_t)?)?;
+        let y = if self.single_residual {
+            ops::gated(&ops::gated(own, &spatial, gate_s)?, &temporal, gate_t)?
+        } else {
+            // Upstream adds two streams that each hold the residual, so it counts twice; weights depend on it.
+            (ops::gated(own, &spatial, gate_s)? + ops::gated(own, &temporal, gate_t)?)?
+        };
         pass.show_persons(&format!("{name}.spa_temp_attn"), &y)?;
 
         // Keys come from the other person as it was before spatio-temporal attention.

@@ -197,6 +197,7 @@ mod tests {
             ff: 32,
             text_dim: 8,
             person_embedding,
+            single_residual: false,
             word_attention: WordAttention::Off,
             text_head: TextHeadConfig { layers: 1, heads: 2, ff: 16 },
         };

@@ -263,6 +263,7 @@ fn transformer_config(
         ff: options.size("ff_size")?,
         text_dim,
         person_embedding: false,
+        single_residual: false,
         word_attention: WordAttention::Off,
         text_head: TextHeadConfig {
             layers: count_layers(tensors, "clipTrans.layers."),

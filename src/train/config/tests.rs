@@ -34,6 +34,7 @@ fn transformer() -> TransformerTrainConfig {
         ff: 128,
         text_dim: 64,
         person_embedding: true,
+        single_residual: false,
         word_attention: WordAttention::Pre,
         text_head: TextHeadConfig { layers: 1, heads: 4, ff: 128 },
     };
