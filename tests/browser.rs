@@ -10,6 +10,8 @@
 mod access;
 #[path = "browser/editing.rs"]
 mod editing;
+#[path = "browser/markup.rs"]
+mod markup;
 #[path = "support/server.rs"]
 mod server;
 #[path = "support/small_model.rs"]

@@ -3,17 +3,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot set itself up has to stop")]
 
+use duet::data::Recipe;
+use duet::data::compose::ComposeRecipe;
 use duet::engine::{Engine, Limits, ModelSpec, Parent, RawEdit, RawRequest, batch};
+use duet::eval::adherence::prompt;
 use duet::formats::bvh::{BUILTIN_MAPPINGS, Bvh, Mapping};
 use duet::formats::npy;
-use duet::package::Manifest;
 use duet::package::import::options::parse_options;
 use duet::package::import::pickle::Pickle;
 use duet::package::import::torch;
 use duet::package::weights::{self, Precision};
+use duet::package::{Manifest, examples};
 use duet::{ErrorKind, Result};
 use proptest::prelude::*;
 use std::io::{Cursor, Write};
+use std::path::Component;
 use std::sync::{Arc, LazyLock};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
@@ -143,6 +147,86 @@ const GENERATION: &str = r#"{"prompt":"p","seconds":4,"seed":7,"samples":2,"step
 const BATCH: &str = r#"{"requests":[{"prompt":"they bow","frames":90},{"prompt":"they hug"}]}"#;
 const EDIT: &str = r#"{"sample":1,"files":["aGk="],"kind":"window","from":4,"to":8,"persons":[1,2],"parts":["arms"],"blend":3,"prompt":"they bow"}"#;
 
+const PROMPTS: &str = r#"
+[[prompts]]
+id = "raise-1"
+family = "raise"
+prompt = "the first person raises the left hand"
+pair = "side/raise"
+seconds = 2.5
+roles = "listed"
+checks = [
+    { is = "raises", who = "A", hand = "left", above = "chest" },
+    { is = "not", check = { is = "stays", who = "B" } },
+]
+
+[[prompts]]
+id = "raise-2"
+family = "raise"
+prompt = "the first person raises the right hand"
+pair = "side/raise"
+checks = [{ is = "any", checks = [{ is = "raises", who = "A", hand = "right", seconds = 0.4 }] }]
+"#;
+
+const EXAMPLES: &str = r#"
+[[examples]]
+family = "Greet"
+prompt = "both bow"
+seconds = 3
+
+[[examples]]
+family = "Walk"
+prompt = "one person chases the other"
+seconds = 4.5
+"#;
+
+const RECIPE: &str = r#"
+name = "test"
+min_clip = 32
+crops = [{ frames = 64, stride = 32 }]
+paraphrases = 2
+activities.walk = ["two people walk"]
+
+[[takes]]
+id = "a_1"
+person1 = "bvh/a.bvh"
+person2 = "bvh/b.bvh"
+mapping = "daz"
+split = "train"
+activity = { span = [0.0, 1.0], captions = "walk" }
+cuts = [{ frames = [10, 20], reason = "a jump" }]
+repairs = [{ person = 1, frames = [4, 8] }]
+speeds = [0.9]
+copies = 2
+captions = ["two people walk"]
+segments = [{ start = 0.0, end = 1.0, text = "two people start" }]
+shift_person2 = { metres = [0.1, -0.2], reason = "they stand in each other" }
+"#;
+
+const COMPOSITION: &str = r#"
+name = "test"
+acknowledgment = "thanks"
+pairs = "cmu-two-person"
+without = ["18_19_01"]
+pair_copies = 6
+clips = 50
+seconds = [2.2, 8.0]
+captions = [4, 8]
+misspelt = 0.02
+val = 0.03
+test = 0.04
+held = { val = ["08_03"], test = ["07_04", "08_06"] }
+families = { act-watch = 14, unison = 0.5 }
+"#;
+
+#[test]
+fn what_is_damaged_below_is_whole_here() {
+    assert_eq!(prompt::read(PROMPTS).unwrap().len(), 2);
+    assert_eq!(examples::parse(EXAMPLES).unwrap().len(), 2);
+    assert_eq!(Recipe::parse(RECIPE).unwrap().takes.len(), 1);
+    assert_eq!(ComposeRecipe::parse(COMPOSITION).unwrap().families.len(), 2);
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -267,6 +351,54 @@ proptest! {
         let at = seed.index(body.len());
         body.splice(at..(at + new.len()).min(body.len()), new);
         check_requests(&body)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn prompts_with_checks(noise in noise(300), damaged in damaged(PROMPTS.into())) {
+        for bytes in [noise, damaged] {
+            match prompt::read(&text(&bytes)) {
+                Ok(prompts) => prop_assert!(prompts.iter().all(|prompt| !prompt.checks.is_empty())),
+                Err(error) => prop_assert_eq!(error.code(), "prompt_file"),
+            }
+        }
+    }
+
+    #[test]
+    fn examples_of_packages(noise in noise(300), damaged in damaged(EXAMPLES.into())) {
+        for bytes in [noise, damaged] {
+            match examples::parse(&text(&bytes)) {
+                Ok(read) => prop_assert!(read.iter().all(|example| (0.5..=10.0).contains(&example.seconds))),
+                Err(error) => prop_assert_eq!(error.code(), "examples_file"),
+            }
+        }
+    }
+
+    #[test]
+    fn recipes(noise in noise(300), damaged in damaged(RECIPE.into())) {
+        for bytes in [noise, damaged] {
+            match Recipe::parse(&text(&bytes)) {
+                Ok(recipe) => {
+                    let files = recipe.takes.iter().flat_map(|take| [&take.person1, &take.person2]);
+                    let mut parts = files.flat_map(|path| path.components());
+                    prop_assert!(parts.all(|part| matches!(part, Component::Normal(_))), "outside the folder");
+                }
+                Err(error) => prop_assert_eq!(error.code(), "recipe_invalid"),
+            }
+        }
+    }
+
+    #[test]
+    fn recipes_of_composition(noise in noise(300), damaged in damaged(COMPOSITION.into())) {
+        for bytes in [noise, damaged] {
+            match ComposeRecipe::parse(&text(&bytes)) {
+                Ok(recipe) => prop_assert!(recipe.families.values().all(|weight| *weight >= 0.0)),
+                Err(error) => prop_assert_eq!(error.code(), "recipe_invalid"),
+            }
+        }
     }
 }
 

@@ -253,6 +253,7 @@ mod tests {
     use super::*;
     use crate::engine::edit::MAX_STRETCHES;
     use crate::engine::fake;
+    use proptest::prelude::*;
 
     fn generation() -> Made {
         Made::generation("fake", &fake::request("two people walk"))
@@ -312,5 +313,40 @@ mod tests {
         assert!(kept.is_request(&generation()) && !kept.is_told() && kept.made().is_some());
         assert_eq!(kept.motion_by(&Means::without_model()), None);
         assert_eq!(kept.files().collect::<Vec<_>>(), ["a.npy"]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        #[test]
+        fn whatever_a_file_says_its_files_lie_beside_it(
+            noise in prop::collection::vec(any::<u8>(), 0..300),
+            new in prop::collection::vec(any::<u8>(), 0..6),
+            (at, end) in any::<(prop::sample::Index, prop::sample::Index)>(),
+        ) {
+            let files = ["a.npy", "a.glb", "../b.npy"].map(str::to_owned).to_vec();
+            let tokens = STANDARD.encode([7u8, 0, 0, 0].repeat(10));
+            let means = Means::without_model();
+            let (_, whole) = record(&generation(), &means, Some("ab"), files, &[tokens]).unwrap();
+            let mut damaged = whole.clone();
+            let at = at.index(damaged.len());
+            damaged.splice(at..(at + new.len()).min(damaged.len()), new);
+            let folder = tempfile::tempdir().unwrap();
+            for bytes in [&noise[..], &damaged, &whole[..end.index(whole.len())], &whole] {
+                std::fs::write(folder.path().join(SETTINGS), bytes).unwrap();
+                let Some(kept) = Kept::read(folder.path()) else {
+                    prop_assert!(bytes != whole, "what was written can be read");
+                    continue;
+                };
+                let is_plain = |name: &str| Path::new(name).file_name().is_some_and(|own| own == name);
+                prop_assert!(kept.files().all(is_plain));
+                let _ = (kept.made().map(|made| made.base()), kept.is_request(&generation()), kept.is_told());
+                prop_assert!(kept.tokens(0).is_none_or(|tokens| tokens.length() > 0));
+                if let Some((_, text)) = kept.with_files(&["more.bvh".into()]).unwrap() {
+                    let again: Kept = serde_json::from_slice(&text).unwrap();
+                    prop_assert!(again.files().any(|name| name == "more.bvh"));
+                }
+            }
+        }
     }
 }

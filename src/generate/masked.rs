@@ -129,12 +129,19 @@ impl Map {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::generate::confidence::confidence;
     use crate::generate::noise::{Draw, Seeded};
     use crate::models::config::{InterMConfig, TextHeadConfig, WordAttention};
     use crate::nn::params::Params;
     use candle_core::{DType, Device, Tensor};
+    use std::collections::HashMap;
 
     fn model() -> InterM {
+        model_with(HashMap::new())
+    }
+
+    /// The same with these among its weights.
+    fn model_with(weights: HashMap<String, Tensor>) -> InterM {
         let config = InterMConfig {
             codes: 32,
             code_dim: 8,
@@ -148,7 +155,7 @@ mod tests {
             word_attention: WordAttention::Off,
             text_head: TextHeadConfig { layers: 1, heads: 2, ff: 16 },
         };
-        InterM::new(&config, Params::new(5, &Device::Cpu).builder()).unwrap()
+        InterM::new(&config, Params::from_tensors(weights, 5, &Device::Cpu).builder()).unwrap()
     }
 
     fn decoded(known: Option<&[Known]>, seed: u64) -> Vec<Vec<i64>> {
@@ -180,6 +187,33 @@ mod tests {
         let all: Known = whole[0].iter().map(|&id| Some(id as u32)).collect();
         assert_eq!(decoded(Some(&[all]), 7), whole);
         assert_eq!((reaction_steps(20), reaction_steps(1)), (10, 1));
+    }
+
+    #[test]
+    fn one_logit_that_is_no_number_is_a_failure_of_the_model() {
+        let sentence = Tensor::ones((1, 8), DType::F32, &Device::Cpu).unwrap();
+        let text = TextFeatures::of_sentences(&sentence);
+        for number in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut bias = vec![0.0; 32];
+            bias[7] = number;
+            let bias = Tensor::from_vec(bias, 32, &Device::Cpu).unwrap();
+            let model = model_with(HashMap::from([("output_process.poseFinal.bias".to_owned(), bias)]));
+            let refused = |error: Error| {
+                assert_eq!((error.kind(), error.code()), (ErrorKind::Internal, "model_failure"), "{number}");
+                // Not by what a library below has to say of it.
+                assert!(error.to_string().contains("numbers that are not finite"), "{number}: {error}");
+            };
+            for guidance in [1.0, 2.0] {
+                let settings = DecodeSettings { steps: 5, guidance, top_k_ratio: 0.5, temperature: 1.0 };
+                let clips = Clips { text: &text, lengths: &[6], known: None };
+                let mut go_on = |_: &Step<'_>| ControlFlow::Continue(());
+                refused(decode(&model, &clips, &settings, &Greedy, &mut go_on).unwrap_err());
+            }
+            // What is infinitely unlikely has a probability: none.
+            if number != f32::NEG_INFINITY {
+                refused(confidence(&model, &text, &[3; 60]).unwrap_err());
+            }
+        }
     }
 
     /// The largest logit wins: what is drawn does not depend on where a clip's map lies in a wider one.

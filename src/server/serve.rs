@@ -124,6 +124,7 @@ mod tests {
     use super::*;
     use crate::engine::Engine;
     use crate::engine::fake::{Control, LIMITS, eventually};
+    use crate::server::body::MAX_BYTES;
     use crate::server::listening::bind;
     use crate::server::tests::policy;
     use crate::server::{Policy, TimeLimits};
@@ -268,12 +269,14 @@ mod tests {
         let listener = bind("127.0.0.1", 0).unwrap().listen().unwrap();
         let address = listener.local_addr().unwrap();
         let served = tokio::spawn(serve(listener, state.clone(), BOUNDS, std::future::pending()));
+        let many = format!("GET /livez HTTP/1.1\r\nhost: localhost\r\n{}\r\n", "x: 1\r\n".repeat(300));
         // One that does not end, so that nothing of it stays unread.
         let mut long = "GET /livez HTTP/1.1\r\nhost: localhost\r\nx-long: ".to_owned();
         long.push_str(&"x".repeat(HEADER_BYTES - long.len()));
         for (count, (request, status)) in [
             ("NONSENSE\r\n\r\n", "400"),
             ("GET /livez HTTP/1.1\r\nhost: localhost\r\nbad name: 1\r\n\r\n", "400"),
+            (many.as_str(), "431"),
             (long.as_str(), "431"),
         ]
         .into_iter()
@@ -286,7 +289,32 @@ mod tests {
         let answer =
             exchange(address, b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        assert!(has_lost(&state, "unreadable", 3));
+        assert!(has_lost(&state, "unreadable", 4));
+        served.abort();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_body_in_chunks_of_one_byte_is_bounded_as_any_other() {
+        let (_, state) = service(Duration::ZERO);
+        let listener = bind("127.0.0.1", 0).unwrap().listen().unwrap();
+        let address = listener.local_addr().unwrap();
+        let served = tokio::spawn(serve(listener, state, BOUNDS, std::future::pending()));
+        let ask = async |prompt: &str| {
+            let mut asked = "POST /generate HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+                 content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+                .to_owned();
+            for byte in format!("{{\"prompt\":\"{prompt}\"}}").chars() {
+                asked.push_str("1\r\n");
+                asked.push(byte);
+                asked.push_str("\r\n");
+            }
+            asked.push_str("0\r\n\r\n");
+            exchange(address, asked.as_bytes()).await
+        };
+        let answer = ask("walk").await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{}", &answer[..answer.len().min(300)]);
+        let answer = ask(&"x".repeat(MAX_BYTES)).await;
+        assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("payload_too_large"), "{answer}");
         served.abort();
     }
 

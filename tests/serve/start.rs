@@ -4,7 +4,7 @@ use super::server::Server;
 use super::small_model::{duet, models};
 use serde_json::Value;
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, ErrorKind};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{ChildStderr, Stdio};
@@ -75,6 +75,46 @@ fn the_first_clip_is_nobodys() {
     ));
     assert_eq!(status, 200);
     assert!(figures().contains("duet_samples_total{model=\"small\"} 1\n"), "the first that counts");
+}
+
+/// What a server that was started with these flags has said in its log by its first answer.
+fn first_words(models: &Path, flags: &[&str]) -> String {
+    let mut child = duet(models)
+        .args(["serve", "--port", "0"])
+        .args(flags)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let mut line = String::new();
+    BufReader::new(stdout).read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("Duet is ready: http://").expect(&line).to_owned();
+    let server = Server { child, address };
+    assert_eq!(server.get("/livez").0, 200);
+    // The log ends with the server.
+    drop(server);
+    let mut log = String::new();
+    stderr.read_to_string(&mut log).unwrap();
+    log
+}
+
+#[test]
+fn who_lets_everybody_in_is_warned() {
+    let models = models();
+    let file = models.path().join("duet.toml");
+    let digest = "0123456789abcdef".repeat(4);
+    std::fs::write(&file, format!("[[keys]]\nname = \"farm\"\nsha256 = \"{digest}\"\n")).unwrap();
+    let file = file.to_str().unwrap();
+    for (flags, is_warned) in [
+        (&["--host", "0.0.0.0"][..], true),
+        (&["--host", "0.0.0.0", "--config", file][..], false),
+        (&["--host", "127.0.0.1"][..], false),
+    ] {
+        let log = first_words(models.path(), flags);
+        assert!(log.contains("loading the model"), "{log}");
+        assert_eq!(log.contains("it asks for no key"), is_warned, "{flags:?}: {log}");
+    }
 }
 
 #[test]

@@ -15,9 +15,12 @@ mod captured;
 
 const FRAMES: usize = 96;
 
+fn bundled() -> Package {
+    Package::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/duet-mini")).unwrap()
+}
+
 pub(super) fn mini() -> InterMask {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/duet-mini");
-    InterMask::load(&Package::open(&folder).unwrap(), &Device::Cpu).unwrap()
+    InterMask::load(&bundled(), &Device::Cpu).unwrap()
 }
 
 pub(super) fn how(prompt: &str, seed: u64) -> GenerateRequest {
@@ -340,6 +343,45 @@ fn moved_people_are_encoded_where_they_stand() {
             assert!(pelvis < 0.8, "the new frames are where the person is: {pelvis}");
         }
     }
+}
+
+/// The weights of a part, the first number of one of them none: packages hold no such thing, memory that goes bad may.
+fn damaged(part: Part, name: &str) -> VarBuilder<'static> {
+    let mut weights = bundled().tensors(part).unwrap();
+    let shape = weights[name].shape().clone();
+    let mut numbers: Vec<f32> = weights[name].flatten_all().unwrap().to_vec1().unwrap();
+    numbers[0] = f32::NAN;
+    let tensor = Tensor::from_vec(numbers, shape, &Device::Cpu).unwrap();
+    assert!(weights.insert(name.to_owned(), tensor).is_some());
+    VarBuilder::from_tensors(weights, DType::F32, &Device::Cpu)
+}
+
+#[test]
+fn weights_that_went_bad_make_no_motion() {
+    let mut model = mini();
+    let source = source(&mut model);
+    let refused = |model: &mut InterMask| {
+        let how = GenerateRequest { frames: 16, steps: 2, ..how("two people bow to each other", 3) };
+        let mut errors = vec![model.generate(&how, &mut |_, _| ControlFlow::Continue(())).unwrap_err()];
+        for task in [Task::Window(window(40..56)), Task::Vary(0.2)] {
+            let how = GenerateRequest { frames: FRAMES, ..how.clone() };
+            let request = EditRequest { how, source: Arc::new(source.clone()), task };
+            errors.push(model.edit(&request, &mut |_, _| ControlFlow::Continue(())).unwrap_err());
+        }
+        for error in errors {
+            assert_eq!((error.kind(), error.code()), (ErrorKind::Internal, "model_failure"));
+            assert!(error.to_string().contains("numbers that are not finite"), "{error}");
+        }
+    };
+    let config = model.model.config().clone();
+    let transformer =
+        InterM::new(&config, damaged(Part::Transformer, "output_process.poseFinal.bias")).unwrap();
+    let sound = std::mem::replace(&mut model.model, transformer);
+    refused(&mut model);
+    model.model = sound;
+    let config = model.vq.config().clone();
+    model.vq = VqVae::new(&config, damaged(Part::Vq, "decoder.gcn_layer2.lin_l.bias")).unwrap();
+    refused(&mut model);
 }
 
 /// Keeps what it is shown at every other step.

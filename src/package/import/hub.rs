@@ -122,3 +122,58 @@ impl Layout for Hub {
         read_statistics(std::slice::from_ref(&self.statistics)).map(Some)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const GOOD: &str =
+        r#"{"model_type":"intermask","tasks":["text"],"representation":"interhuman_native_262"}"#;
+
+    /// What becomes of a folder whose configuration is this.
+    fn checked(config: &[u8]) -> Result<()> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(CONFIG), config).unwrap();
+        Hub { source: folder.path().to_owned(), statistics: PathBuf::new() }.check_config()
+    }
+
+    #[test]
+    fn other_models_are_refused() {
+        checked(GOOD.as_bytes()).unwrap();
+        checked(b"{}").unwrap();
+        for (from, to, kind) in [
+            ("intermask", "intergen", ErrorKind::Unsupported),
+            ("native_262", "native_263", ErrorKind::Unsupported),
+            ("\"intermask\"", "7", ErrorKind::Corrupt),
+            ("]", "", ErrorKind::Corrupt),
+        ] {
+            let text = GOOD.replace(from, to);
+            assert_ne!(text, GOOD);
+            let error = checked(text.as_bytes()).unwrap_err();
+            assert_eq!((error.kind(), error.code()), (kind, "source_config"), "{text}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        #[test]
+        fn whatever_a_configuration_says_is_taken_or_refused(
+            noise in prop::collection::vec(any::<u8>(), 0..200),
+            new in prop::collection::vec(any::<u8>(), 0..6),
+            (at, end) in any::<(prop::sample::Index, prop::sample::Index)>(),
+        ) {
+            let mut damaged = GOOD.as_bytes().to_vec();
+            let at = at.index(damaged.len());
+            damaged.splice(at..(at + new.len()).min(damaged.len()), new);
+            for bytes in [&noise[..], &damaged, &GOOD.as_bytes()[..end.index(GOOD.len())]] {
+                if let Err(error) = checked(bytes) {
+                    // What is no text is the disk's to refuse.
+                    prop_assert!(matches!(error.code(), "source_config" | "io"), "{error}");
+                    prop_assert!(!error.to_string().contains(char::is_control), "{error:?}");
+                }
+            }
+        }
+    }
+}

@@ -120,6 +120,10 @@ impl Log {
             if as_json { lines.json().boxed() } else { lines.with_ansi(false).with_target(false).boxed() };
         lines.with_filter(LevelFilter::INFO)
     }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
 }
 
 /// Say FORGED in every place where a stranger says something; how many requests that took.
@@ -184,7 +188,7 @@ async fn a_request_is_one_line_in_the_log_whatever_it_says() {
         let told = tracing::subscriber::set_default(tracing_subscriber::registry().with(log.lines(as_json)));
         let asked = forge(&house).await;
         drop(told);
-        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let text = log.text();
         assert!(!text.contains("FORGED"), "{text}");
         assert_eq!(text.lines().filter(|line| line.contains("answered")).count(), asked, "{text}");
         for line in text.lines() {
@@ -196,5 +200,43 @@ async fn a_request_is_one_line_in_the_log_whatever_it_says() {
                 if as_json { serde_json::from_str::<Value>(line).is_ok() } else { line.starts_with("20") };
             assert!(is_ours, "{line:?}");
         }
+    }
+}
+
+/// What answers of several kinds are called by their `x-request-id`, one after the other.
+async fn names(house: &House) -> Vec<String> {
+    let given = request(Method::GET, "/info").header("x-request-id", "trace-0123_abc");
+    let answers = [
+        house.prompt("walk").await,
+        house.prompt("").await,
+        house.prompt("fail").await,
+        house.get("/nothing").await,
+        house.send(given.body(Body::empty()).unwrap()).await,
+    ];
+    answers.iter().map(|answer| answer.header("x-request-id").to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_request_has_the_name_in_the_log_that_its_answer_carries() {
+    let house = House::new();
+    // Once without a log, as above.
+    names(&house).await;
+    for as_json in [false, true] {
+        let log = Log::default();
+        let told = tracing::subscriber::set_default(tracing_subscriber::registry().with(log.lines(as_json)));
+        let answered = names(&house).await;
+        drop(told);
+        let text = log.text();
+        let name = |line: &str| {
+            if as_json {
+                let line: Value = serde_json::from_str(line).unwrap();
+                return line["span"]["id"].as_str().unwrap().to_owned();
+            }
+            let rest = line.split_once(" request{id=").unwrap().1;
+            rest.split_once(' ').unwrap().0.to_owned()
+        };
+        let logged: Vec<_> = text.lines().filter(|line| line.contains("answered")).map(name).collect();
+        assert_eq!(logged, answered, "{text}");
+        assert_eq!(answered[4], "trace-0123_abc");
     }
 }

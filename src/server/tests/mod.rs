@@ -13,6 +13,7 @@ use tower::ServiceExt;
 mod archive;
 mod batch;
 mod damaged;
+mod deployed;
 mod described;
 mod edits;
 mod forms;

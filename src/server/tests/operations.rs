@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::server::keys;
+use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::num::NonZeroU32;
 
 async fn with(house: &House, method: Method, path: &str, headers: &[(&'static str, &str)]) -> Answer {
@@ -183,18 +185,26 @@ async fn keys_are_needed_where_there_are_keys() {
     ];
     let house = House::under(Policy { keys, ..policy() }, LIMITS);
     let bearer = |key: &str| format!("Bearer {key}");
-    for path in [
-        "/generate",
-        "/generate/batch",
-        "/models",
-        "/info",
-        "/metrics",
-        "/",
-        "/jobs/1",
-        "/motions/1",
-        "/motions/1/a",
-    ] {
-        let method = if path.starts_with("/generate") { Method::POST } else { Method::GET };
+    let asked = [
+        (Method::GET, "/"),
+        (Method::POST, "/generate"),
+        (Method::POST, "/generate/batch"),
+        (Method::POST, "/edit"),
+        (Method::GET, "/jobs/1"),
+        (Method::DELETE, "/jobs/1"),
+        (Method::GET, "/jobs/1/events"),
+        (Method::GET, "/motions"),
+        (Method::GET, "/motions/1"),
+        (Method::DELETE, "/motions/1"),
+        (Method::GET, "/motions/1/1"),
+        (Method::GET, "/models"),
+        (Method::GET, "/info"),
+        (Method::GET, "/metrics"),
+    ];
+    let paths: BTreeSet<_> = asked.iter().map(|(_, path)| (*path).to_owned()).collect();
+    let routes = guarded().into_iter().map(|(path, _)| path.replace("{id}", "1").replace("{file}", "1"));
+    assert_eq!(paths, routes.collect::<BTreeSet<_>>(), "every route is asked for here");
+    for (method, path) in asked {
         with(&house, method.clone(), path, &[]).await.is_problem(401, "unauthorized");
         let wrong = [("authorization", "Bearer duet_0")];
         let refused = with(&house, method, path, &wrong).await;
@@ -234,6 +244,26 @@ async fn keys_are_needed_where_there_are_keys() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(again, StatusCode::OK, "the cancelled job gave its place back");
+}
+
+#[tokio::test]
+async fn a_key_is_asked_for_before_the_body() {
+    let (_, digest) = keys::draw().unwrap();
+    let keys = vec![Key::new("farm", &digest, None, None).unwrap()];
+    let house = House::under(Policy { keys, ..policy() }, LIMITS);
+    for path in ["/generate", "/generate/batch", "/edit"] {
+        for key in [None, Some("Bearer duet_0")] {
+            // Whoever read it would wait, and say 408 in the end.
+            let never = futures_util::stream::pending::<std::result::Result<Bytes, Infallible>>();
+            let mut asked = request(Method::POST, path).header("content-type", "application/json");
+            if let Some(key) = key {
+                asked = asked.header("authorization", key);
+            }
+            let refused = house.send(asked.body(Body::from_stream(never)).unwrap()).await;
+            refused.is_problem(401, "unauthorized");
+        }
+    }
+    assert_eq!(house.control.started.load(SeqCst), 0);
 }
 
 #[tokio::test]
