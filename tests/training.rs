@@ -13,7 +13,7 @@ use duet::motion::raw::RawPerson;
 use duet::motion::skeleton::{PARENTS, REST_OFFSETS};
 use duet::motion::{JOINTS, Person};
 use duet::train::checkpoint::{Checkpoint, Kind};
-use duet::train::config::{Common, Curve, TextTraining, TransformerTrainConfig, VqTrainConfig};
+use duet::train::config::{Common, Curve, Optimizer, TextTraining, TransformerTrainConfig, VqTrainConfig};
 use duet::train::transformer_loop::TransformerTrainer;
 use duet::train::vq_loop::{VqTrainer, gather};
 use std::collections::BTreeSet;
@@ -316,12 +316,14 @@ fn transformer_config(data: PathBuf, word_attention: WordAttention) -> Transform
             ff: 16,
             text_dim: 16,
             person_embedding: false,
+            single_residual: word_attention == WordAttention::Blocks,
             word_attention,
             text_head: TextHeadConfig { layers: 1, heads: 2, ff: 16 },
         },
         text: TextTraining::Train {
             tower: ClipTextConfig { width: 16, heads: 2, layers: 1, vocab: 49408, context: 77 },
         },
+        optimizer: Optimizer::Adamw,
         max_frames: 300,
         interaction_probability: 0.2,
         parts: 1,

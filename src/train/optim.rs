@@ -382,6 +382,33 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_to_muon_is_moved_by_it_and_continues_bit_for_bit() {
+        let start = || Var::new(&[[1.0f32, -2.0], [0.5, 3.0]], &Device::Cpu).unwrap();
+        let optimiser = |var: &Var| {
+            let vars = vec![("w".to_owned(), var.clone())];
+            let adam = AdamW::new(vars, AdamWConfig::intermask(0.0)).unwrap();
+            adam.with_muon(|name, _| (name == "w").then_some(1)).unwrap()
+        };
+        let gradient = |k: f32| {
+            let values = Tensor::new(&[[0.3 * k, -0.2], [0.01, k]], &Device::Cpu).unwrap();
+            HashMap::from([("w".to_owned(), values)])
+        };
+        let (through, first, second) = (start(), start(), start());
+        let (mut adam, mut before, mut after) = (optimiser(&through), optimiser(&first), optimiser(&second));
+        (1..=4).for_each(|k| drop(adam.step(&gradient(k as f32), 0.1, None).unwrap()));
+        (1..=2).for_each(|k| drop(before.step(&gradient(k as f32), 0.1, None).unwrap()));
+        second.set(first.as_tensor()).unwrap();
+        after.restore(&before.state().into_iter().collect(), 2).unwrap();
+        (3..=4).for_each(|k| drop(after.step(&gradient(k as f32), 0.1, None).unwrap()));
+        let values = |var: &Var| var.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(values(&through), values(&second));
+        // AdamW moves each number by the rate; a rotation of that gradient moves some by less.
+        let moved: Vec<f32> =
+            values(&start()).iter().zip(values(&first)).map(|(a, b)| (a - b).abs()).collect();
+        assert!(moved.iter().any(|by| *by < 0.05), "{moved:?}");
+    }
+
+    #[test]
     fn scales_slow_down_the_variables_they_name() {
         let (plain, mut fast) = setup(0.0);
         let (slow_var, slow) = setup(0.0);

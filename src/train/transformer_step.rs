@@ -197,6 +197,7 @@ mod tests {
             ff: 16,
             text_dim: 16,
             person_embedding: false,
+            single_residual: false,
             word_attention: place,
             text_head: TextHeadConfig { layers: 1, heads: 2, ff: 16 },
         };

@@ -129,6 +129,7 @@ mod tests {
             ff: 32,
             text_dim: TEXT_DIM,
             person_embedding: true,
+            single_residual: false,
             word_attention: place,
             text_head: TextHeadConfig { layers: 1, heads: 2, ff: 16 },
         };

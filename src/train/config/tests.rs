@@ -1,7 +1,7 @@
 //! Files of settings: any text, damaged ones, and what comes back of what was written.
 
 use super::*;
-use crate::models::config::{Activation, Places, TextHeadConfig, WordAttention};
+use crate::models::config::{Activation, InterMConfig, Places, TextHeadConfig, WordAttention};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::TestCaseResult;
