@@ -192,6 +192,8 @@ def main() -> int:
                 print(f"  PROBE {line}")
             memory = [seen["rss"] for at, seen in watch.seen if at >= args.seconds / 3]
             fifth = max(1, len(memory) // 5)
+            tenths = [[seen["rss"] for at, seen in watch.seen if n <= 10 * at / args.seconds < n + 1] for n in range(10)]
+            print("  rss by tenths of the time: " + ", ".join(f"{sum(t) / len(t) / 1024:.0f}" for t in tenths if t) + " MiB")
             # Over a minute and less, caches that still fill up are all that is seen.
             grown = args.seconds >= 300 and sum(memory[-fifth:]) > 1.05 * sum(memory[:fifth])
             if tally.failures() or tally.wrong or watch.wrong or grown:

@@ -395,11 +395,17 @@ mod tests {
         };
         let (through, first, second) = (start(), start(), start());
         let (mut adam, mut before, mut after) = (optimiser(&through), optimiser(&first), optimiser(&second));
-        (1..=4).for_each(|k| drop(adam.step(&gradient(k as f32), 0.1, None).unwrap()));
-        (1..=2).for_each(|k| drop(before.step(&gradient(k as f32), 0.1, None).unwrap()));
+        (1..=4).for_each(|k| {
+            adam.step(&gradient(k as f32), 0.1, None).unwrap();
+        });
+        (1..=2).for_each(|k| {
+            before.step(&gradient(k as f32), 0.1, None).unwrap();
+        });
         second.set(first.as_tensor()).unwrap();
         after.restore(&before.state().into_iter().collect(), 2).unwrap();
-        (3..=4).for_each(|k| drop(after.step(&gradient(k as f32), 0.1, None).unwrap()));
+        (3..=4).for_each(|k| {
+            after.step(&gradient(k as f32), 0.1, None).unwrap();
+        });
         let values = |var: &Var| var.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         assert_eq!(values(&through), values(&second));
         // AdamW moves each number by the rate; a rotation of that gradient moves some by less.
