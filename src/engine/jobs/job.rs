@@ -76,22 +76,30 @@ pub struct Job {
 }
 
 impl Job {
-    /// A job that stands in the queue at `place`.
-    pub(super) fn pending(record: &JobRecord, place: Place, drafts: Arc<Drafts>, track: Track) -> Self {
+    /// A job that stands in the queue at `place` and was asked for at `created`; the calendar does not tell, which may be set meanwhile.
+    pub(super) fn pending(
+        record: &JobRecord,
+        created: Instant,
+        place: Place,
+        drafts: Arc<Drafts>,
+        track: Track,
+    ) -> Self {
         // Where there is nothing to be written down, nothing is waited for.
         let saved = if record.is_new() { Saved::Nothing } else { Saved::Begun };
-        Self::new(record, Some(place), drafts, track, saved)
+        Self::new(record, created, Some(place), drafts, track, saved)
     }
 
     /// A job that ended before.
     pub(super) fn past(record: &JobRecord, state: JobState, at: SystemTime) -> Self {
         let drafts = Arc::new(Drafts::new(record.how.samples * record.how.steps));
         let ended = Inner::Ended { state, at: clock::instant(at) };
-        Self::new(record, None, drafts, Track(watch::channel(ended).0), Saved::Settled)
+        let created = clock::instant(record.created);
+        Self::new(record, created, None, drafts, Track(watch::channel(ended).0), Saved::Settled)
     }
 
     fn new(
         record: &JobRecord,
+        created: Instant,
         place: Option<Place>,
         drafts: Arc<Drafts>,
         inner: Track,
@@ -105,7 +113,7 @@ impl Job {
             model: record.model.clone(),
             request: record.how.clone(),
             place,
-            created: clock::instant(record.created),
+            created,
             inner,
             saved: watch::channel(saved).0,
             drafts,

@@ -2,6 +2,7 @@
 
 use super::job::{Job, Saved, Track};
 use super::{JobState, Order};
+use crate::engine::archive::clock;
 use crate::engine::archive::ledger::{Fate, JobRecord};
 use crate::engine::archive::{Archive, on_disk};
 use crate::engine::drafts::Drafts;
@@ -11,7 +12,7 @@ use crate::engine::{Admitted, Asked, Engine, Entrance, Finished};
 use crate::error::{Error, ErrorKind, Result};
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 use tokio::sync::Notify;
 use tracing::Instrument;
 
@@ -54,7 +55,8 @@ pub(super) fn start<E: From<Error>>(
     };
     // Dropping what was let in takes it out of the queue again.
     count()?;
-    let job = Arc::new(Job::pending(&record, pending.place, drafts, track));
+    let created = again.map_or_else(Instant::now, |record| clock::instant(record.created));
+    let job = Arc::new(Job::pending(&record, created, pending.place, drafts, track));
     let task = Task { job: job.clone(), engine: engine.clone() };
     tokio::spawn(task.run(admitted, record, order, begun).in_current_span());
     Ok(job)
