@@ -128,7 +128,7 @@ pub fn high_five(stage: &mut Stage) -> Scene {
             ],
             [
                 &["a person high-fives with both hands", "{1} raises both hands to meet two palms"],
-                &["a person high-fives with both hands", "{1} claps both raised palms forward"],
+                &["a person high-fives with both hands", "{1} holds both raised palms forward"],
             ],
         );
     }
