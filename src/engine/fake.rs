@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 pub(crate) struct Control {
     /// Requests whose prompt starts with "wait" end when this is set, and so do those with "hang", which show no progress.
     pub open: AtomicBool,
+    /// The request whose prompt is "hang apart" ends when this is set; it hangs on while others go on.
+    pub apart: AtomicBool,
     /// Loading fails while this is set.
     pub broken: AtomicBool,
     /// Loading takes as long as this is set.
@@ -35,6 +37,12 @@ pub(crate) struct Control {
 }
 
 impl Control {
+    /// Whether a request shows no sign of life now.
+    fn hangs(&self, prompt: &str) -> bool {
+        let until = if prompt == "hang apart" { &self.apart } else { &self.open };
+        prompt.starts_with("hang") && !until.load(SeqCst)
+    }
+
     pub fn loader(self: &Arc<Self>) -> Loader {
         let control = self.clone();
         Arc::new(move || {
@@ -107,7 +115,7 @@ impl Fake {
                 return Err(cancelled());
             }
         }
-        while request.prompt.starts_with("hang") && !self.0.open.load(SeqCst) {
+        while self.0.hangs(&request.prompt) {
             std::thread::sleep(Duration::from_millis(2));
         }
         for step in 1..=request.steps {
@@ -199,7 +207,7 @@ impl Underway for Walk {
         if self.turns == 1 {
             self.control.started.fetch_add(1, SeqCst);
         }
-        while self.request.prompt.starts_with("hang") && !self.control.open.load(SeqCst) {
+        while self.control.hangs(&self.request.prompt) {
             std::thread::sleep(Duration::from_millis(2));
         }
         let draft = show.then(|| {

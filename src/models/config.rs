@@ -84,7 +84,9 @@ pub struct TextHeadConfig {
 
 /// Where the two people's tokens look at the single words of the text (InterMask spec §9.2), besides the sentence vector
 /// that modulates every layer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum WordAttention {
     /// Nowhere: the official architecture

@@ -7,11 +7,6 @@ use std::collections::HashMap;
 /// Whether a model of `to` can start from the weights of one of `from`: the same, but for blocks and word attention that
 /// are added, and a residual that counts once.
 pub fn fits(from: &InterMConfig, to: &InterMConfig) -> bool {
-    let places = |model: &InterMConfig| match model.word_attention {
-        WordAttention::Off => 0,
-        WordAttention::Pre => 1,
-        WordAttention::Blocks => 2,
-    };
     let grown = InterMConfig {
         layers: to.layers,
         word_attention: to.word_attention,
@@ -20,7 +15,7 @@ pub fn fits(from: &InterMConfig, to: &InterMConfig) -> bool {
     };
     grown == *to
         && from.layers <= to.layers
-        && places(from) <= places(to)
+        && from.word_attention <= to.word_attention
         && from.single_residual <= to.single_residual
 }
 
@@ -41,33 +36,8 @@ pub fn grow(
             })
             .collect();
     }
-    let halved = |tensor: &Tensor, times: usize| tensor * 0.5f64.powi(times as i32);
     if from.single_residual != to.single_residual {
-        for block in 0..from.layers {
-            // What is added to a residual of 2ᵏ, for one of 1; the second half of a block comes after the doubling.
-            for (part, chunks, gates, times) in [
-                ("adaLN_mod_combined", 6, &GATES_JOINT[..], block),
-                ("adaLN_mod_split", 14, &GATES_SPLIT[..], block + 1),
-            ] {
-                for end in ["weight", "bias"] {
-                    let name = format!("Transformer.blocks.{block}.{part}.model.1.{end}");
-                    let Some(tensor) = tensors.get_mut(&name) else { continue };
-                    let rows: Vec<Tensor> = tensor.chunk(chunks, 0)?;
-                    let scaled = rows.iter().enumerate().map(|(i, rows)| {
-                        if gates.contains(&i) { halved(rows, times) } else { Ok(rows.clone()) }
-                    });
-                    *tensor = Tensor::cat(&scaled.collect::<Result<Vec<_>>>()?, 0)?;
-                }
-            }
-        }
-        for layer in 0..to.word_attention.layers(from.layers) {
-            for end in ["weight", "bias"] {
-                let name = format!("{}.proj.{end}", to.word_attention.name(layer));
-                if let Some(tensor) = tensors.get_mut(&name) {
-                    *tensor = halved(tensor, layer)?;
-                }
-            }
-        }
+        count_once(&mut tensors, from.layers, to.word_attention)?;
     }
     // The head's dense layer comes before its norm: it alone sees how large the residual is.
     let doublings = |model: &InterMConfig| if model.single_residual { 0 } else { model.layers as i32 };
@@ -80,6 +50,37 @@ pub fn grow(
 /// Which of a block's modulations are gates, in the order of [`crate::models::inter_m::BlockModulation`].
 const GATES_JOINT: [usize; 2] = [2, 5];
 const GATES_SPLIT: [usize; 4] = [2, 5, 10, 13];
+
+/// What blocks and word attention add to a residual of 2ᵏ, for one of 1.
+fn count_once(tensors: &mut HashMap<String, Tensor>, blocks: usize, words: WordAttention) -> Result<()> {
+    let mut rescale = |name: &str, by: &dyn Fn(&Tensor) -> Result<Tensor>| {
+        for end in ["weight", "bias"] {
+            if let Some(tensor) = tensors.get_mut(&format!("{name}.{end}")) {
+                *tensor = by(tensor)?;
+            }
+        }
+        Ok::<_, candle_core::Error>(())
+    };
+    let halved = |tensor: &Tensor, times: usize| tensor * 0.5f64.powi(times as i32);
+    for block in 0..blocks {
+        // The second half of a block comes after the doubling.
+        for (part, chunks, gates, times) in [
+            ("adaLN_mod_combined", 6, &GATES_JOINT[..], block),
+            ("adaLN_mod_split", 14, &GATES_SPLIT[..], block + 1),
+        ] {
+            rescale(&format!("Transformer.blocks.{block}.{part}.model.1"), &|tensor| {
+                let rows = tensor.chunk(chunks, 0)?.into_iter().enumerate();
+                let scaled =
+                    rows.map(|(i, rows)| if gates.contains(&i) { halved(&rows, times) } else { Ok(rows) });
+                Tensor::cat(&scaled.collect::<Result<Vec<_>>>()?, 0)
+            })?;
+        }
+    }
+    for layer in 0..words.layers(blocks) {
+        rescale(&format!("{}.proj", words.name(layer)), &|tensor| halved(tensor, layer))?;
+    }
+    Ok(())
+}
 
 #[cfg(test)]
 mod tests {
@@ -137,24 +138,32 @@ mod tests {
         logits.flatten_all().unwrap().to_vec1().unwrap()
     }
 
+    fn apart(a: &[f32], b: &[f32]) -> f32 {
+        a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    }
+
     #[test]
     fn a_larger_model_says_the_same_at_first() {
-        let small = config(2, WordAttention::Pre);
-        let tensors = trained(&small);
-        let before = logits(&small, tensors.clone());
+        use WordAttention::{Blocks, Pre};
         let single = |large: InterMConfig| InterMConfig { single_residual: true, ..large };
-        for large in [
-            config(4, WordAttention::Pre),
-            config(2, WordAttention::Blocks),
-            config(5, WordAttention::Blocks),
-            single(config(2, WordAttention::Pre)),
-            single(config(4, WordAttention::Blocks)),
+        for (small, large) in [
+            (config(2, Pre), config(4, Pre)),
+            (config(2, Pre), config(2, Blocks)),
+            (config(2, Pre), config(5, Blocks)),
+            (config(2, Pre), single(config(2, Pre))),
+            (config(3, Blocks), single(config(3, Blocks))),
+            (config(2, Pre), single(config(4, Blocks))),
+            (single(config(2, Pre)), single(config(4, Blocks))),
         ] {
             assert!(fits(&small, &large));
-            let after = logits(&large, grow(tensors.clone(), &small, &large).unwrap());
-            let worst = before.iter().zip(&after).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(worst < 1e-3, "{} blocks: {worst}", large.layers);
+            let tensors = trained(&small);
+            let before = logits(&small, tensors.clone());
+            let after = logits(&large, grow(tensors, &small, &large).unwrap());
+            assert!(apart(&before, &after) < 1e-3, "{small:?} {large:?}: {}", apart(&before, &after));
         }
+        let tensors = trained(&config(2, Pre));
+        let otherwise = logits(&single(config(2, Pre)), tensors.clone());
+        assert!(apart(&logits(&config(2, Pre), tensors), &otherwise) > 0.1, "it matters how often it counts");
     }
 
     #[test]
@@ -163,5 +172,6 @@ mod tests {
         assert!(!fits(&config(3, WordAttention::Pre), &small));
         assert!(!fits(&config(2, WordAttention::Blocks), &small));
         assert!(!fits(&small, &InterMConfig { ff: 64, ..config(3, WordAttention::Pre) }));
+        assert!(!fits(&InterMConfig { single_residual: true, ..small.clone() }, &small));
     }
 }

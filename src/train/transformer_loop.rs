@@ -9,6 +9,7 @@ use super::dropout::CounterDropout;
 use super::grow::grow;
 use super::journal::Journal;
 use super::masking::Draws;
+use super::muon;
 use super::optim::AdamW;
 use super::order::Order;
 use super::run_folder::RunFolder;
@@ -119,7 +120,7 @@ impl TransformerTrainer {
             adam: AdamW::new(trained(&params, &config.text), config.common.adamw())?
                 .with_scales(|name| rate_of(name, &config.text).unwrap_or(1.0))
                 .with_muon(|name, var| {
-                    (config.optimizer == Optimizer::Muon).then(|| matrices(name, var))?
+                    (config.optimizer == Optimizer::Muon).then(|| muon::matrices(name, var))?
                 })?,
             rng: CounterRng::new(config.common.seed, "transformer training"),
             config: config.clone(),
@@ -252,14 +253,6 @@ fn rate_of(name: &str, text: &TextTraining) -> Option<f64> {
         Some(name) => text.rate(name),
         None => Some(1.0),
     }
-}
-
-/// How many matrices a variable holds below one another, if it is one for Muon: of blocks and word attention, but not what
-/// starts at zero and is told by the text.
-fn matrices(name: &str, var: &Var) -> Option<usize> {
-    let hidden = name.starts_with("Transformer.blocks.") || name.starts_with("word_attn.");
-    let packed = if name.ends_with("in_proj_weight") { 3 } else { 1 };
-    (hidden && var.rank() == 2 && !name.contains("adaLN")).then_some(packed)
 }
 
 /// The variables that are trained.
