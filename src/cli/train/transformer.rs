@@ -90,7 +90,7 @@ pub struct TransformerArgs {
     #[arg(long)]
     person_embedding: bool,
     /// Count what comes to a block once; in the official model it counts twice, and the later a block the less it can say. Weights of
-    /// --from that count twice are rescaled and say the same
+    /// --from that count twice are rescaled and say nearly the same
     #[arg(long)]
     single_residual: bool,
     /// Where tokens look at the single words of the caption, besides the sentence as a whole [default: off]
