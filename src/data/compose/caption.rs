@@ -7,6 +7,7 @@
 use super::draws::Draws;
 use super::inflect::{Form, inflect};
 use super::names::{self, Mentions, Names};
+use super::thesaurus;
 use std::collections::BTreeSet;
 
 /// Parts of the body that may be called theirs.
@@ -58,7 +59,8 @@ pub fn alone(does: &[String], draws: &mut Draws) -> Vec<String> {
     let mut seen = BTreeSet::new();
     for _ in 0..3 {
         let name = draws.choice(&names);
-        let phrase = owned(draws.choice::<String>(does), draws).replace(OWN, "their");
+        let phrase = thesaurus::vary(draws.choice::<String>(does), draws);
+        let phrase = owned(&phrase, draws).replace(OWN, "their");
         let sentence = if draws.chance(0.3) {
             format!("{name} is {}", inflect(&phrase, Form::Ing))
         } else {
@@ -71,12 +73,12 @@ pub fn alone(does: &[String], draws: &mut Draws) -> Vec<String> {
 
 /// One sentence about someone.
 pub fn read(template: &str, draws: &mut Draws) -> String {
-    let text = choose(template, draws).replace("{1}", "someone");
+    let text = thesaurus::vary(&choose(template, draws), draws).replace("{1}", "someone");
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace(" ,", ",")
 }
 
 fn fill(template: &str, does: [&[String]; 2], draws: &mut Draws) -> String {
-    let text = choose(template, draws);
+    let text = thesaurus::vary(&choose(template, draws), draws);
     // Only a subject that is named once may be called "he" or "she".
     let subject =
         ["{1} ", "{2} "].iter().any(|slot| text.starts_with(slot) && text.matches(slot.trim()).count() == 1);
@@ -102,7 +104,7 @@ fn fill(template: &str, does: [&[String]; 2], draws: &mut Draws) -> String {
     });
     let phrase = |list: &[String], draws: &mut Draws| match list {
         [] => String::new(),
-        list => owned(draws.choice::<String>(list), draws),
+        list => owned(&thesaurus::vary(draws.choice::<String>(list), draws), draws),
     };
     let phrases = [phrase(does[0], draws), phrase(does[1], draws)];
     let mut said = [false; 2];

@@ -16,9 +16,13 @@ pub enum Form {
 /// Verbs whose past is not regular.
 const PAST: &[(&str, &str)] = &[
     ("be", "was"),
+    ("beat", "beat"),
     ("begin", "began"),
     ("bend", "bent"),
+    ("bid", "bade"),
     ("bring", "brought"),
+    ("burst", "burst"),
+    ("catch", "caught"),
     ("come", "came"),
     ("cut", "cut"),
     ("do", "did"),
@@ -37,9 +41,9 @@ const PAST: &[(&str, &str)] = &[
     ("kneel", "knelt"),
     ("lay", "laid"),
     ("lead", "led"),
-    ("let", "let"),
     ("leap", "leapt"),
     ("leave", "left"),
+    ("let", "let"),
     ("lift", "lifted"),
     ("make", "made"),
     ("meet", "met"),
@@ -51,23 +55,28 @@ const PAST: &[(&str, &str)] = &[
     ("set", "set"),
     ("shake", "shook"),
     ("shoot", "shot"),
+    ("sink", "sank"),
     ("sit", "sat"),
+    ("speak", "spoke"),
     ("spin", "spun"),
+    ("split", "split"),
+    ("spring", "sprang"),
     ("stand", "stood"),
+    ("stick", "stuck"),
     ("stride", "strode"),
     ("strike", "struck"),
     ("swing", "swung"),
     ("take", "took"),
     ("tell", "told"),
     ("throw", "threw"),
+    ("thrust", "thrust"),
+    ("withdraw", "withdrew"),
     ("wring", "wrung"),
 ];
 
 /// Verbs that double their last letter.
 const DOUBLED: &[&str] = &[
-    "begin", "bob", "chop", "clap", "cut", "dip", "drag", "get", "grab", "hit", "hop", "hug", "jab", "jog",
-    "let", "nod", "pat", "put", "rub", "run", "set", "sit", "slap", "spin", "squat", "step", "stop", "tap",
-    "trot", "tug", "wrap",
+    "begin", "bid", "bob", "chop", "clap", "control", "cut", "dip", "drag", "drop", "get", "grab", "hit", "hop", "hug", "jab", "jog", "let", "nod", "pat", "pop", "put", "rub", "run", "scan", "set", "sip", "sit", "slap", "spar", "spin", "split", "squat", "step", "stop", "swap", "tap", "trot", "tug", "wrap",
 ];
 
 /// A phrase with every marked verb in a form and the marks gone.

@@ -19,6 +19,7 @@ pub mod recipe;
 mod run;
 pub mod scene;
 pub mod stage;
+mod thesaurus;
 pub mod track;
 
 pub use recipe::ComposeRecipe;

@@ -29,6 +29,17 @@ pub const WATCH: &[&str] = &[
     "{1} {as}",
     "{1} is {aing}",
     "{aing}, [someone|the other|somebody] watches",
+    "{1} {as}, {2} [just|only|simply] [stands|watches|waits]",
+    "{1} {as} and {2} [remains standing|keeps standing there|stands by]",
+    "{1} is the one who {as}; {2} {bs}",
+    "{2} {bs}, {1} {as}",
+    "only {1} {as}",
+    "{1} [starts|begins] {aing} [while|as] {2} {bs}",
+    "{1} {as} for {2}[ to see|], who {bs}",
+    "{2} is [there|nearby|close by][ and {bs}|], {1} {as}",
+    "[here|now|in this scene] {1} {as}",
+    "{1} {as} [before {2}'s eyes|in front of {2}'s eyes]",
+    "{a}",
 ];
 
 /// Both do the same.
@@ -44,6 +55,12 @@ pub const UNISON: &[&str] = &[
     "{they} {aed}[| together| in unison]",
     "{1} {as} while {2} also {as}",
     "together {they} {a}",
+    "{they} [start|begin] {aing}[| together]",
+    "{they} {a}, [the one|each] just like the other",
+    "{1} and {2} {a}[| together]",
+    "each of the two {as}",
+    "both of them {a}",
+    "[here|now] {they} {a}",
 ];
 
 /// Both do the same, facing each other.
@@ -70,6 +87,11 @@ pub const DIFFERENT: &[&str] = &[
     "{1} {aed}[ while| and] {2} {bed}",
     "{1} {as}; at the same time {2} {bs}",
     "while {1} is {aing}, {2} {bs}",
+    "{1} {as}; {2} {bs}",
+    "{2} {bs} and {1} {as}",
+    "{1} {as}, [while|whereas|but] {2} {bs}",
+    "{2} is {bing} [while|as] {1} is {aing}",
+    "{1} [starts|begins] {aing} and {2} [starts|begins] {bing}",
 ];
 
 /// One does one thing and then another; the other watches.

@@ -61,7 +61,7 @@ fn span(sign: &Sign, from: f64, stage: &mut Stage) -> (Span, f64) {
 pub fn scene(signs: &[&Sign], all: &[Sign], stage: &mut Stage) -> Scene {
     let sign = *signs[stage.draws.below(signs.len())];
     let walk = if sign.walking { 0.12 } else { 0.0 };
-    match stage.draws.weighted(&[0.34, 0.22, 0.08, 0.14, 0.08, 0.14, walk]) {
+    match stage.draws.weighted(&[0.34, 0.2, 0.06, 0.2, 0.08, 0.12, walk]) {
         0 => shown(&sign, stage),
         1 => both(&sign, 0.0, stage),
         2 => {
