@@ -58,6 +58,7 @@ pub struct Build {
     splits: BTreeMap<Split, Vec<String>>,
     text_only: Vec<String>,
     untold: Vec<String>,
+    held_out: BTreeSet<String>,
     words: BTreeSet<String>,
     counted: BTreeMap<Split, SplitSummary>,
     fitted: Fit,
@@ -110,6 +111,12 @@ pub struct Built {
     pub floored_channels: usize,
 }
 
+/// The words of a sentence alone, in lower case.
+fn wording(text: &str) -> String {
+    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(str::to_lowercase).collect::<Vec<_>>().join(" ")
+}
+
 impl Build {
     /// Begin a folder that is to be at `out`.
     ///
@@ -132,6 +139,7 @@ impl Build {
             splits: Split::ALL.iter().map(|&split| (split, Vec::new())).collect(),
             text_only: Vec::new(),
             untold: Vec::new(),
+            held_out: BTreeSet::new(),
             words: BTreeSet::new(),
             counted: BTreeMap::new(),
             fitted: Fit::default(),
@@ -142,11 +150,19 @@ impl Build {
         Ok(build)
     }
 
+    /// Leave out captions that say what one of these says, capitals and punctuation aside: what is to be asked of a model later.
+    pub fn hold_out<'s>(&mut self, wordings: impl IntoIterator<Item = &'s str>) {
+        self.held_out.extend(wordings.into_iter().map(wording));
+    }
+
     /// Write a clip.
     ///
     /// # Errors
     /// From the disk.
     pub fn clip(&mut self, clip: &NewClip<'_>) -> Result<()> {
+        let held_out = |caption: &&String| self.held_out.contains(&wording(caption));
+        let told: Vec<String> = clip.captions.iter().filter(|caption| !held_out(caption)).cloned().collect();
+        let clip = &NewClip { captions: &told, ..clip.clone() };
         for (person, raw) in clip.persons.iter().enumerate() {
             let file = format!("motions_processed/person{}/{}.npy", person + 1, clip.id);
             self.write(&file, &npy::write_f32(&[raw.frames(), FILE_WIDTH], &raw.to_file_rows())?)?;
@@ -371,12 +387,13 @@ mod tests {
     use crate::motion::kinematics::tests::walk;
 
     #[test]
-    fn a_clip_of_which_nothing_is_told_is_for_motion_only() {
+    fn a_clip_of_which_nothing_is_told_is_for_motion_only_and_wordings_are_held_out() {
         let root = tempfile::tempdir().unwrap();
         let mut build = Build::begin(&root.path().join("data"), false).unwrap();
         let person = RawPerson::from_y_up(&walk(70));
         let persons = [person.clone(), person];
-        let told = ["two people walk.".to_owned()];
+        build.hold_out(["Two people stroll"]);
+        let told = ["two people walk.".to_owned(), "two people stroll.".to_owned()];
         for (id, captions) in [("told", &told[..]), ("untold", &[])] {
             let clip = NewClip {
                 id,
@@ -393,5 +410,7 @@ mod tests {
         let folder = Folder::open(build.building.path()).unwrap();
         assert_eq!(folder.ids(Split::Train, Reader::Motion).unwrap(), ["told", "untold"]);
         assert_eq!(folder.ids(Split::Train, Reader::Text).unwrap(), ["told"]);
+        let captions = std::fs::read_to_string(build.building.path().join("annots/told.txt")).unwrap();
+        assert_eq!(captions, "two people walk.\n", "what is held out is not told");
     }
 }

@@ -3,6 +3,7 @@
 use crate::cli::say::{json, say};
 use crate::data::compose::{ComposeRecipe, Inputs, Step, Summary, compose};
 use crate::error::{Error, Result};
+use crate::eval::adherence::prompt::everyday;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::{Path, PathBuf};
@@ -42,6 +43,8 @@ pub(super) fn run(args: &ComposeArgs) -> Result<()> {
     let recipe = ComposeRecipe::load(&args.recipe)?;
     check_folder(&args.pairs, "--pairs", "two people")?;
     check_folder(&args.solo, "--solo", "single persons")?;
+    // The everyday prompts are split from the grammar by wording.
+    let held_out: Vec<String> = everyday()?.into_iter().map(|prompt| prompt.prompt).collect();
     let inputs = Inputs {
         recipe: &recipe,
         pairs: &args.pairs,
@@ -50,6 +53,7 @@ pub(super) fn run(args: &ComposeArgs) -> Result<()> {
         replace: args.replace,
         seed: args.seed,
         clips: args.clips.map_or(recipe.clips, |clips| clips as usize),
+        held_out: &held_out,
     };
     let bar = ProgressBar::new(inputs.clips as u64).with_style(
         ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}, {eta} left")

@@ -38,6 +38,8 @@ pub struct Inputs<'a> {
     pub seed: u64,
     /// Composed clips.
     pub clips: usize,
+    /// Sentences that no caption may be: those that a model is to be measured with.
+    pub held_out: &'a [String],
 }
 
 /// How far a composition is.
@@ -102,6 +104,7 @@ struct Made {
 pub fn compose(inputs: &Inputs<'_>, progress: &mut dyn FnMut(Step)) -> Result<Summary> {
     let recipe = inputs.recipe;
     let mut build = Build::begin(inputs.out, inputs.replace)?;
+    build.hold_out(inputs.held_out.iter().map(String::as_str));
     let mut pairs = Recipe::load(&recipe.pairs)?;
     if let Some(unknown) = recipe.without.iter().find(|id| pairs.takes.iter().all(|take| take.id != **id)) {
         return Err(Error::invalid(
