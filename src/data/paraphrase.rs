@@ -82,10 +82,12 @@ fn occurrences(text: &str) -> Vec<Occurrence> {
             .iter()
             .enumerate()
             .flat_map(|(row, phrases)| phrases.iter().map(move |phrase| (row, phrase.len(), phrase)))
-            .filter(|(_, length, phrase)| {
+            .filter(|(row, length, phrase)| {
                 text[start..].starts_with(**phrase)
                     && ends_word(text, start)
                     && ends_word(text, start + length)
+                    // "the two dancers" are not "the a dancing pair".
+                    && !(text[..start].ends_with("the ") && SYNONYMS[*row].iter().any(|p| p.starts_with("a ")))
             })
             .max_by_key(|(_, length, _)| *length);
         let next = text[start..].chars().next().map_or(1, char::len_utf8);
@@ -176,6 +178,7 @@ mod tests {
         assert_eq!(reword("deep dip", 9), ["low dip"]);
         assert!(reword("salsa", 3).is_empty());
         assert_eq!(reword("salsa.", 3), ["salsa"]);
+        assert!(reword("the two dancers wait", 3).is_empty(), "not \"the a dancing pair\"");
     }
 
     proptest! {
