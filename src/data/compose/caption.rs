@@ -257,12 +257,13 @@ mod tests {
 
     #[test]
     fn whoever_is_named_first_is_one_person_and_then_the_first() {
-        let does = [vec!["~walk".to_owned()], vec!["~wait".to_owned()]];
+        // Verbs that the thesaurus leaves alone.
+        let does = [vec!["~wander".to_owned()], vec!["~wail".to_owned()]];
         for seed in 0..40 {
             let text = fill("{2} {bs}, {1} {as}, and {2} {bs}", [&does[0], &does[1]], &mut draws(seed));
             assert!(
                 names::all().any(|Names { earlier, later, again, .. }| {
-                    text == format!("{earlier} waits, {later} walks, and {again} waits")
+                    text == format!("{earlier} wails, {later} wanders, and {again} wails")
                 }),
                 "{text}"
             );
@@ -271,13 +272,14 @@ mod tests {
 
     #[test]
     fn a_number_names_one_person_in_any_order() {
-        let does = [vec!["~walk".to_owned()], vec!["~wait".to_owned()]];
+        // Verbs that the thesaurus leaves alone.
+        let does = [vec!["~wander".to_owned()], vec!["~wail".to_owned()]];
         let templates = [
             "{1} {as} while {2} {bs}",
             "{2} {bs}, {1} {as}, and {2} {bs}",
             "{1} {as}, {2} {bs}, and {1} {as}",
             "{2} {bs}",
-            "{they} meet, {2} {bs}, {1} {as}, and {2} {bs}",
+            "{they} argue, {2} {bs}, {1} {as}, and {2} {bs}",
         ];
         let labels = [
             ["first", "person one", "person 1", "person A"],
@@ -287,16 +289,16 @@ mod tests {
         for seed in 0..400 {
             for template in templates {
                 let text = fill(template, [&does[0], &does[1]], &mut draws(seed));
-                // "person 1 and person 2 meet" names both at once.
-                let text = text.replace("person 1 and person 2 meet", "they meet");
-                for (labels, verb) in labels.iter().zip(["walks", "waits"]) {
+                // "person 1 and person 2 argue" names both at once.
+                let text = text.replace("person 1 and person 2 argue", "they argue");
+                for (labels, verb) in labels.iter().zip(["wanders", "wails"]) {
                     for (at, _) in labels.iter().flat_map(|label| text.match_indices(label)) {
                         let done = text[at..].split(' ').find(|word| word.starts_with("wa"));
                         assert_eq!(done.map(|word| word.trim_end_matches(',')), Some(verb), "{text}");
                         numbered += 1;
                     }
                 }
-                backward += usize::from(text.starts_with("the second person waits, the first person walks"));
+                backward += usize::from(text.starts_with("the second person wails, the first person wanders"));
             }
         }
         assert!(numbered > 400 && backward > 5, "{numbered} {backward}");

@@ -201,13 +201,17 @@ mod tests {
     fn phrases_are_exchanged_in_their_form_with_their_side_and_person() {
         let said = all("{1} raises the left hand while {2} stands still");
         assert!(said.len() > 40, "{}", said.len());
-        assert!(said.contains("{1} puts up the left hand while {2} stays put"), "{said:?}");
+        for part in ["{1} puts up the left hand ", "{1} stretches the left arm up ", "while {2} stays put"] {
+            assert!(said.iter().any(|text| text.contains(part)), "{part}: {said:?}");
+        }
         for text in said {
             assert!(text.starts_with("{1} ") && text.contains("left") && text.contains(" {2} "), "{text}");
             assert!(!text.contains("right") && !text.contains('~'), "{text}");
         }
         let said = all("~pat the other on the back and ~walk away");
-        assert!(said.contains("~clap the other on the back and ~head off"), "{said:?}");
+        for part in ["~clap the other on the back ", " and ~head off"] {
+            assert!(said.iter().any(|text| text.contains(part)), "{part}: {said:?}");
+        }
         assert!(said.iter().all(|text| text.contains("the other") && text.starts_with('~')), "{said:?}");
     }
 
