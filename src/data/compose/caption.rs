@@ -53,14 +53,13 @@ pub fn captions(material: &Material<'_>, draws: &mut Draws) -> Vec<String> {
     list
 }
 
-/// Sentences about one person.
+/// Sentences about one person, in the grammar's own words: rules go by them that say what a clip shows.
 pub fn alone(does: &[String], draws: &mut Draws) -> Vec<String> {
     let names = ["a person", "someone", "one person", "a person", "the person"];
     let mut seen = BTreeSet::new();
     for _ in 0..3 {
         let name = draws.choice(&names);
-        let phrase = thesaurus::vary(draws.choice::<String>(does), draws);
-        let phrase = owned(&phrase, draws).replace(OWN, "their");
+        let phrase = owned(draws.choice::<String>(does), draws).replace(OWN, "their");
         let sentence = if draws.chance(0.3) {
             format!("{name} is {}", inflect(&phrase, Form::Ing))
         } else {
@@ -73,7 +72,7 @@ pub fn alone(does: &[String], draws: &mut Draws) -> Vec<String> {
 
 /// One sentence about someone.
 pub fn read(template: &str, draws: &mut Draws) -> String {
-    let text = thesaurus::vary(&choose(template, draws), draws).replace("{1}", "someone");
+    let text = choose(template, draws).replace("{1}", "someone");
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace(" ,", ",")
 }
 
