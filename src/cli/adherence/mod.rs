@@ -8,7 +8,7 @@ use super::models_at_hand::ModelsAtHand;
 use crate::engine::{Engine, Finished, Limits, MAX_SAMPLES, RawRequest, ValidRequest};
 use crate::error::{Error, Result};
 use crate::eval::adherence::Scene;
-use crate::eval::adherence::prompt::{Prompt, everyday, read};
+use crate::eval::adherence::prompt::{Prompt, everyday, read, reworded};
 use crate::eval::adherence::quality::Quality;
 use crate::eval::adherence::report::{Report, Run, Setting, fingerprint};
 use crate::motion::Motion;
@@ -36,6 +36,7 @@ Written to --out: report.md to read, report.json to compute with, sheets/ID-pass
 Examples:
   duet eval adherence
   duet eval adherence --model duet-mini --seeds 1 --only wave
+  duet eval adherence --reworded --out report/             # the same, asked by somebody else
   duet eval adherence --out report/ --data data/cmu --sheets 40
   duet eval adherence --composed data/everyday --vq duet-mini --no-model   # what are the checks worth?";
 
@@ -49,6 +50,9 @@ pub struct AdherenceArgs {
     /// Prompt file [default: the set that comes with the program]
     #[arg(long, value_name = "FILE")]
     prompts: Option<PathBuf>,
+    /// Ask in other words: with the second sentence that the file has for each prompt
+    #[arg(long)]
+    reworded: bool,
     /// Only prompts whose id or family begins with this
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
@@ -173,6 +177,9 @@ fn prompts(args: &AdherenceArgs) -> Result<Vec<Prompt>> {
         Some(path) => read(&read_text(path, "prompt_file")?)?,
         None => everyday()?,
     };
+    if args.reworded {
+        prompts = reworded(prompts)?;
+    }
     if let Some(only) = &args.only {
         prompts.retain(|prompt| prompt.id.starts_with(only) || prompt.family.starts_with(only));
         if prompts.is_empty() {
@@ -237,6 +244,7 @@ fn setting(args: &AdherenceArgs, finished: &Arc<Finished>) -> Setting {
         temperature: request.temperature,
         seed: args.seed,
         seeds: args.seeds,
+        reworded: args.reworded,
     }
 }
 

@@ -44,7 +44,9 @@ pub(super) fn run(args: &ComposeArgs) -> Result<()> {
     check_folder(&args.pairs, "--pairs", "two people")?;
     check_folder(&args.solo, "--solo", "single persons")?;
     // The everyday prompts are split from the grammar by wording.
-    let held_out: Vec<String> = everyday()?.into_iter().map(|prompt| prompt.prompt).collect();
+    let asked = everyday()?.into_iter();
+    let held_out: Vec<String> =
+        asked.flat_map(|prompt| std::iter::once(prompt.prompt).chain(prompt.reworded)).collect();
     let inputs = Inputs {
         recipe: &recipe,
         pairs: &args.pairs,

@@ -22,6 +22,8 @@ pub struct Prompt {
     pub family: String,
     /// The sentence.
     pub prompt: String,
+    /// The same asked in other words, by somebody else.
+    pub reworded: Option<String>,
     /// Two prompts of the same pair, `KIND/NAME`, differ in one thing: `side` (left or right), `who` (who does it), `way`
     /// (toward or away).
     pub pair: Option<String>,
@@ -135,6 +137,21 @@ pub fn everyday() -> Result<Vec<Prompt>> {
     read(EVERYDAY)
 }
 
+/// The same prompts asked in their other words.
+///
+/// # Errors
+/// `no_rewording` where a prompt has none.
+pub fn reworded(prompts: Vec<Prompt>) -> Result<Vec<Prompt>> {
+    let other = |prompt: Prompt| match prompt.reworded {
+        Some(words) => Ok(Prompt { prompt: words, reworded: Some(prompt.prompt), ..prompt }),
+        None => {
+            let message = format!("{} is asked in one way only: the file says nothing as `reworded`", prompt.id);
+            Err(Error::invalid("no_rewording", message))
+        }
+    };
+    prompts.into_iter().map(other).collect()
+}
+
 /// Read a prompt file.
 ///
 /// # Errors
@@ -239,15 +256,27 @@ mod tests {
     }
 
     #[test]
+    fn a_prompt_is_asked_in_its_other_words_where_it_has_some() {
+        let prompt = |more: &str| {
+            let text = format!(r#"{{ id = "a", family = "f", prompt = "p", {more} checks = [{A_RAISES}] }}"#);
+            file(&text).unwrap()
+        };
+        assert_eq!(reworded(prompt("reworded = \"q\",")).unwrap()[0].prompt, "q");
+        assert_eq!(reworded(prompt("")).unwrap_err().code(), "no_rewording");
+    }
+
+    #[test]
     fn the_set_that_comes_along_is_as_large_as_promised() {
         let prompts = everyday().unwrap();
         let families: BTreeSet<_> = prompts.iter().map(|prompt| &prompt.family).collect();
         let paired = prompts.iter().filter(|prompt| prompt.pair.is_some()).count();
-        let texts: BTreeSet<_> = prompts.iter().map(|prompt| prompt.prompt.to_lowercase()).collect();
+        let again = reworded(prompts.clone()).unwrap();
+        let texts: BTreeSet<_> =
+            prompts.iter().chain(&again).map(|prompt| prompt.prompt.to_lowercase()).collect();
         assert!(prompts.len() >= 150, "{}", prompts.len());
         assert!(families.len() >= 40, "{}", families.len());
         assert!(3 * paired >= prompts.len(), "{paired} of {}", prompts.len());
-        assert_eq!(texts.len(), prompts.len(), "a wording is there twice");
+        assert_eq!(texts.len(), 2 * prompts.len(), "a wording is there twice");
         for prompt in &prompts {
             assert!((2.0..=6.0).contains(&prompt.seconds), "{}", prompt.id);
         }

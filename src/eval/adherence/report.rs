@@ -46,6 +46,8 @@ pub struct Setting {
     pub seed: u64,
     /// Seeds of each prompt.
     pub seeds: usize,
+    /// Whether the prompts were asked in their other words.
+    pub reworded: bool,
 }
 
 /// Everything.
@@ -213,7 +215,15 @@ mod tests {
         ];
         let results: Vec<_> = read(text).unwrap().into_iter().zip(runs).collect();
         let setting =
-            Setting { model: "m".into(), guidance: 2.0, steps: 20, temperature: 1.0, seed: 0, seeds: 2 };
+            Setting {
+                model: "m".into(),
+                guidance: 2.0,
+                steps: 20,
+                temperature: 1.0,
+                seed: 0,
+                seeds: 2,
+                reworded: false,
+            };
         let figures = Quality::default().figures();
         Report::new(setting, &results, figures, Some(figures))
     }

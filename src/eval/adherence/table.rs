@@ -21,9 +21,10 @@ fn page(report: &Report, out: &mut String) -> std::fmt::Result {
     writeln!(out, "# Does the motion do what the words say?\n")?;
     writeln!(
         out,
-        "Model {}, {} prompts, seeds {} to {}, guidance {}, {} steps, temperature {}. Intervals are 95 % (Wilson).\n",
+        "Model {}, {} prompts{}, seeds {} to {}, guidance {}, {} steps, temperature {}. Intervals are 95 % (Wilson).\n",
         set.model,
         report.prompts.len(),
+        if set.reworded { " in other words" } else { "" },
         set.seed,
         set.seed + set.seeds.saturating_sub(1) as u64,
         set.guidance,
