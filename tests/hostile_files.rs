@@ -8,7 +8,7 @@ use duet::data::compose::ComposeRecipe;
 use duet::engine::{Engine, Limits, ModelSpec, Parent, RawEdit, RawRequest, batch};
 use duet::eval::adherence::prompt;
 use duet::formats::bvh::{BUILTIN_MAPPINGS, Bvh, Mapping};
-use duet::formats::npy;
+use duet::formats::{npy, read_person};
 use duet::package::import::options::parse_options;
 use duet::package::import::pickle::Pickle;
 use duet::package::import::torch;
@@ -227,6 +227,12 @@ fn what_is_damaged_below_is_whole_here() {
     assert_eq!(ComposeRecipe::parse(COMPOSITION).unwrap().families.len(), 2);
 }
 
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut file = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    file.write_all(bytes).unwrap();
+    file.finish().unwrap()
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -295,6 +301,15 @@ proptest! {
             let Ok(bvh) = Bvh::from_bytes(&bytes) else { continue };
             let places = bvh.world_positions(time);
             prop_assert!(places.len() == bvh.nodes().len() && places.iter().flatten().all(|x| x.is_finite()));
+        }
+    }
+
+    #[test]
+    fn compressed_recordings(noise in noise(300), damaged in damaged(gzip(ARM.as_bytes())), inside in damaged(ARM.into())) {
+        for bytes in [[&[0x1f, 0x8b][..], &noise].concat(), damaged, gzip(&inside)] {
+            if let Ok(person) = read_person(&bytes, 1803) {
+                prop_assert!((1..=1803).contains(&person.frames()));
+            }
         }
     }
 

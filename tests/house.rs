@@ -49,6 +49,19 @@ fn every_unsafe_block_says_why_it_is_sound() {
     assert!(blocks > 0);
 }
 
+/// Keys are compared in constant time: all of them, whichever fits.
+#[test]
+fn keys_are_compared_without_an_early_end() {
+    let text = read("src/server/keys.rs");
+    let from = text.find("pub fn holder(").unwrap();
+    let body = &text[from..from + text[from..].find("\n    }\n").unwrap()];
+    assert!(body.contains(".ct_eq("));
+    for early in ["==", "return", "break", ".find(", ".position(", ".any(", "?;"] {
+        assert!(!body.contains(early), "{early}: {body}");
+    }
+    assert_eq!(text.matches(".digest").count(), 1, "nobody else looks at a digest");
+}
+
 /// Whole names of variables in a text.
 fn variables(text: &str) -> BTreeSet<&str> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));

@@ -1,4 +1,4 @@
-//! Motion capture: the text of a BVH file, and of a mapping where a NUL divides the two.
+//! Motion capture: the text of a BVH file, plain or gzip, and of a mapping where a NUL divides the two.
 #![no_main]
 
 use duet::formats::bvh::{BUILTIN_MAPPINGS, Bvh, Mapping};
@@ -8,9 +8,12 @@ use libfuzzer_sys::fuzz_target;
 static ALLOCATOR: cap::Cap<std::alloc::System> = cap::Cap::new(std::alloc::System, 256 << 20);
 
 fuzz_target!(|data: &[u8]| {
-    let mut parts = data.splitn(2, |byte| *byte == 0);
-    let file = parts.next().unwrap_or_default();
-    let mapping = parts.next().and_then(|text| Mapping::parse(&String::from_utf8_lossy(text)).ok());
+    // A gzip file has NULs of its own.
+    let divided = if data.starts_with(&[0x1f, 0x8b]) { None } else { data.iter().position(|byte| *byte == 0) };
+    let (file, mapping) = match divided {
+        Some(at) => (&data[..at], Mapping::parse(&String::from_utf8_lossy(&data[at + 1..])).ok()),
+        None => (data, None),
+    };
     // As an edit takes it: a minute at most.
     let _ =
         duet::formats::read_person(file, 1803).map(|person| assert!((1..=1803).contains(&person.frames())));

@@ -58,3 +58,34 @@ pub fn is_known(request: &HeaderMap, etag: &str) -> bool {
         .flat_map(|value| value.split(','))
         .any(|tag| tag.trim() == "*" || opaque(tag) == opaque(etag))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn asked(value: &[u8]) -> Option<HeaderMap> {
+        let mut headers = HeaderMap::new();
+        headers.insert(IF_NONE_MATCH, HeaderValue::from_bytes(value).ok()?);
+        Some(headers)
+    }
+
+    #[test]
+    fn a_tag_among_others_is_known() {
+        let tag = etag(&[7; 32]);
+        let known = |value: &str| is_known(&asked(value.as_bytes()).unwrap(), &tag);
+        assert!(known(&tag) && known("*") && known(&format!("W/{tag}")) && known(&format!("\"a\", {tag}")));
+        assert!(!known("") && !known("\"a\"") && !known(&tag[1..]) && !known(&tag.to_uppercase()));
+        assert!(!is_known(&HeaderMap::new(), &tag));
+    }
+
+    proptest! {
+        #[test]
+        fn what_does_not_hold_the_tag_is_not_known(value in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let Some(headers) = asked(&value) else { return Ok(()) };
+            let tag = etag(&[7; 32]);
+            let holds = value.contains(&b'*') || value.windows(tag.len()).any(|part| part == tag.as_bytes());
+            prop_assert!(holds || !is_known(&headers, &tag));
+        }
+    }
+}

@@ -79,6 +79,18 @@ mod tests {
                 }
             }
         }
+
+        #[test]
+        fn keys_of_orders_are_bounded_and_plain(bytes in proptest::collection::vec(any::<u8>(), 0..240), body: Vec<u8>) {
+            let Ok(value) = axum::http::HeaderValue::from_bytes(&bytes) else { return Ok(()) };
+            let mut headers = HeaderMap::new();
+            headers.insert("idempotency-key", value);
+            if let Ok(order) = idempotency(&headers, &body) {
+                let key = order.unwrap().key;
+                prop_assert!((1..=MAX_KEY).contains(&key.len()) && key.as_bytes() == bytes);
+                prop_assert!(key.bytes().all(|b| b.is_ascii_graphic()));
+            }
+        }
     }
 
     fn headers(name: &'static str, value: &str) -> HeaderMap {

@@ -78,7 +78,7 @@ impl Fetcher {
         let mut failures = 0;
         loop {
             match self.head(repo, revision, file).await {
-                Ok(response) => return self.remote(&response, repo, revision, file),
+                Ok(response) => return stated(response.headers(), repo, revision, file),
                 Err(failure) if failure.again && failures + 1 < ATTEMPTS => {
                     failures += 1;
                     tokio::time::sleep(pause(failures)).await;
@@ -110,32 +110,6 @@ impl Fetcher {
             }
         }
         Err(malformed("redirects without end").into())
-    }
-
-    fn remote(&self, response: &Response, repo: &str, revision: &str, file: &str) -> Result<Remote> {
-        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
-        let etag = header("x-linked-etag").or_else(|| header(ETAG.as_str())).unwrap_or_default();
-        let etag = etag.strip_prefix("W/").unwrap_or(etag).trim_matches('"').to_owned();
-        let commit = header("x-repo-commit").unwrap_or_default().to_owned();
-        let size =
-            header("x-linked-size").or_else(|| header(CONTENT_LENGTH.as_str())).and_then(|v| v.parse().ok());
-        // Both become names in the cache folder.
-        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
-        if !(1..=128).contains(&etag.len()) || !etag.bytes().all(plain) {
-            return Err(malformed("no usable ETag"));
-        }
-        if commit.len() != 40 || !commit.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(malformed("no X-Repo-Commit"));
-        }
-        let bytes: u64 = size.ok_or_else(|| malformed("no size"))?;
-        let most = if file.ends_with(".safetensors") { 16 << 30 } else { 1 << 20 };
-        if bytes == 0 || bytes > most {
-            return Err(Error::corrupt(
-                "hub_file_size",
-                format!("{file} of {repo} at {revision} has {bytes} bytes; 1 to {most} are fetched"),
-            ));
-        }
-        Ok(Remote { etag, commit, bytes })
     }
 
     /// Make sure that the blob of `file` is in the cache, whole and right.
@@ -322,6 +296,33 @@ impl Fetcher {
     }
 }
 
+/// What the headers of a hub's answer say of a file.
+fn stated(headers: &HeaderMap, repo: &str, revision: &str, file: &str) -> Result<Remote> {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let etag = header("x-linked-etag").or_else(|| header(ETAG.as_str())).unwrap_or_default();
+    let etag = etag.strip_prefix("W/").unwrap_or(etag).trim_matches('"').to_owned();
+    let commit = header("x-repo-commit").unwrap_or_default().to_owned();
+    let size =
+        header("x-linked-size").or_else(|| header(CONTENT_LENGTH.as_str())).and_then(|v| v.parse().ok());
+    // Both become names in the cache folder.
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    if !(1..=128).contains(&etag.len()) || !etag.bytes().all(plain) {
+        return Err(malformed("no usable ETag"));
+    }
+    if commit.len() != 40 || !commit.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(malformed("no X-Repo-Commit"));
+    }
+    let bytes: u64 = size.ok_or_else(|| malformed("no size"))?;
+    let most = if file.ends_with(".safetensors") { 16 << 30 } else { 1 << 20 };
+    if bytes == 0 || bytes > most {
+        return Err(Error::corrupt(
+            "hub_file_size",
+            format!("{file} of {repo} at {revision} has {bytes} bytes; 1 to {most} are fetched"),
+        ));
+    }
+    Ok(Remote { etag, commit, bytes })
+}
+
 /// A failure, and whether trying again may help.
 struct Failure {
     error: Error,
@@ -397,4 +398,64 @@ pub fn is_whole(path: &Path, remote: &Remote) -> Result<bool> {
         return Ok(true);
     }
     Ok(sha256(file).map_err(|e| Error::io("read", path, e))? == remote.etag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A large file as the hub states it, with some of the headers put in place of its own.
+    fn answer(other: &[(&'static str, Vec<u8>)]) -> Option<HeaderMap> {
+        let mut headers = HeaderMap::new();
+        headers.insert(ETAG, HeaderValue::from_static("W/\"0123abcd\""));
+        headers.insert("x-repo-commit", HeaderValue::from_static("0123456789012345678901234567890123456789"));
+        headers.insert("x-linked-size", HeaderValue::from_static("7000"));
+        for (name, value) in other {
+            headers.insert(*name, HeaderValue::from_bytes(value).ok()?);
+        }
+        Some(headers)
+    }
+
+    fn read(headers: &HeaderMap) -> Result<Remote> {
+        stated(headers, "owner/name", "main", "model.safetensors")
+    }
+
+    #[test]
+    fn size_fingerprint_and_commit_are_read() {
+        let remote = read(&answer(&[]).unwrap()).unwrap();
+        assert_eq!((remote.etag.as_str(), remote.bytes, remote.commit.len()), ("0123abcd", 7000, 40));
+        let linked = answer(&[("x-linked-etag", b"\"feed\"".to_vec())]).unwrap();
+        assert_eq!(read(&linked).unwrap().etag, "feed");
+        for (name, value) in [
+            ("etag", "../../x"),
+            ("etag", ""),
+            ("x-repo-commit", "main"),
+            ("x-linked-size", "0"),
+            ("x-linked-size", "-1"),
+            ("x-linked-size", "99999999999999999999"),
+        ] {
+            assert!(read(&answer(&[(name, value.into())]).unwrap()).is_err(), "{name}: {value}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn names_in_the_cache_are_plain_whatever_a_hub_says(
+            which in proptest::sample::select(vec!["etag", "x-linked-etag", "x-repo-commit", "x-linked-size", "content-length"]),
+            value in prop_oneof![
+                proptest::collection::vec(any::<u8>(), 0..140),
+                "[\"W/.a-f0-9-]{0,140}".prop_map(String::into_bytes),
+                "[0-9]{0,22}".prop_map(String::into_bytes),
+            ],
+        ) {
+            let Some(headers) = answer(&[(which, value)]) else { return Ok(()) };
+            if let Ok(remote) = read(&headers) {
+                let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+                prop_assert!(plain(&remote.etag) && (1..=128).contains(&remote.etag.len()));
+                prop_assert!(plain(&remote.commit) && remote.commit.len() == 40);
+                prop_assert!((1..=16 << 30).contains(&remote.bytes));
+            }
+        }
+    }
 }

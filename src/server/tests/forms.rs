@@ -137,7 +137,7 @@ async fn what_is_compressed_and_what_its_tag_says() {
             flate2::read::GzDecoder::new(&small.body[..]).read_to_end(&mut bytes).unwrap();
             assert_eq!(bytes, plain.body);
         } else {
-            assert!(small.body.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]), "a zstd frame");
+            assert_eq!(zstd::decode_all(&small.body[..]).unwrap(), plain.body);
         }
         let weak = small.header("etag").to_owned();
         let known = get_with(&house, &address, &[("if-none-match", &weak)]).await;

@@ -178,6 +178,58 @@ async fn forge(house: &House) -> usize {
     count
 }
 
+/// Every kind of end that a request with this key can come to: all bodies, one after the other.
+async fn used(house: &House, key: &str) -> String {
+    let with_key = |request: Request<Body>, header: &'static str, value: String| {
+        let mut request = request;
+        request.headers_mut().insert(header, HeaderValue::from_str(&value).unwrap());
+        request
+    };
+    let bearer = |request: Request<Body>| with_key(request, "authorization", format!("Bearer {key}"));
+    let get = |path: &str| request(Method::GET, path).body(Body::empty()).unwrap();
+    let mut asked: Vec<_> =
+        ["/info", "/models", "/metrics", "/motions", "/", "/jobs/1", "/livez", "/openapi.json"]
+            .map(|path| bearer(get(path)))
+            .into();
+    for prompt in ["walk", "panic", "fail", "nan", "two\nlines"] {
+        asked.push(bearer(generate_request(json!({ "prompt": prompt }).to_string())));
+    }
+    asked.push(bearer(generate_request("{")));
+    // In the wrong place, or nearly right.
+    asked.push(with_key(get("/info"), "authorization", format!("Bearer {key}0")));
+    asked.push(with_key(get("/info"), "authorization", key.to_owned()));
+    asked.push(with_key(get("/info"), "user-agent", key.to_owned()));
+    asked.push(with_key(get("/info"), "cookie", key.to_owned()));
+    let mut bodies = String::new();
+    for request in asked {
+        let answer = house.send(request).await;
+        answer.headers.values().for_each(|value| bodies += &String::from_utf8_lossy(value.as_bytes()));
+        bodies += &String::from_utf8_lossy(&answer.body);
+    }
+    bodies
+}
+
+#[tokio::test]
+async fn neither_a_key_nor_its_digest_is_told() {
+    let (key, digest) = keys::draw().unwrap();
+    let holder = Key::new("farm", &digest, None, None).unwrap();
+    let printed = format!("{holder:?}");
+    let house = House::under(Policy { keys: vec![holder], ..policy() }, LIMITS);
+    used(&house, &key).await;
+    for as_json in [false, true] {
+        let log = Log::default();
+        let told = tracing::subscriber::set_default(tracing_subscriber::registry().with(log.lines(as_json)));
+        let bodies = used(&house, &key).await;
+        drop(told);
+        assert!(bodies.contains("model_failure") && bodies.contains("unauthorized"), "every end");
+        let text = log.text();
+        assert!(text.contains("answered") && bodies.contains("duet_requests_total"), "{text}");
+        for said in [&text, &bodies, &printed] {
+            assert!(!said.contains(&key[5..]) && !said.contains(&digest), "{said}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_request_is_one_line_in_the_log_whatever_it_says() {
     let house = House::new();

@@ -118,6 +118,8 @@ async fn results_and_their_files_stay() {
         "00_motion.fbx",
         "",
         "..%2f..%2fCargo.toml",
+        "%2fetc%2fpasswd",
+        "%2e%2e%2f00_0.npy",
         "%00",
         "%ff",
         "00_0.npy/",
@@ -127,7 +129,8 @@ async fn results_and_their_files_stay() {
         house.get(&format!("{address}/{wrong}")).await.is_problem(404, "not_found");
     }
     let absent = "0".repeat(32);
-    for wrong in [absent.as_str(), "1", "..%2f..%2fetc%2fpasswd", "%2e%2e"] {
+    for wrong in [absent.as_str(), "1", "..%2f..%2fetc%2fpasswd", "%2e%2e", "%2fetc%2fpasswd", "%00", "CON"] {
+        house.get(&format!("/jobs/{wrong}")).await.is_problem(404, "unknown_job");
         house.get(&format!("/motions/{wrong}")).await.is_problem(404, "unknown_motion");
         house.get(&format!("/motions/{wrong}/00_0.npy")).await.is_problem(404, "unknown_motion");
     }

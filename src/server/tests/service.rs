@@ -80,9 +80,9 @@ async fn a_storm_is_refused_and_survived() {
     let running = tokio::spawn(prompt("wait"));
     eventually("the first request to run", || house.control.started.load(SeqCst) == 1);
     let mut storm = tokio::task::JoinSet::new();
-    (0..200).for_each(|_| drop(storm.spawn(prompt("walk"))));
+    (0..10_000).for_each(|_| drop(storm.spawn(prompt("walk"))));
     // Two wait for the model; everybody else is told at once.
-    for _ in 0..198 {
+    for _ in 0..9_998 {
         let refused = tokio::time::timeout(Duration::from_secs(5), storm.join_next()).await;
         let refused = refused.expect("an answer at once").unwrap().unwrap();
         refused.is_problem(429, "queue_full");
