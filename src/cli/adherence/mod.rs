@@ -177,9 +177,6 @@ fn prompts(args: &AdherenceArgs) -> Result<Vec<Prompt>> {
         Some(path) => read(&read_text(path, "prompt_file")?)?,
         None => everyday()?,
     };
-    if args.reworded {
-        prompts = reworded(prompts)?;
-    }
     if let Some(only) = &args.only {
         prompts.retain(|prompt| prompt.id.starts_with(only) || prompt.family.starts_with(only));
         if prompts.is_empty() {
@@ -187,7 +184,7 @@ fn prompts(args: &AdherenceArgs) -> Result<Vec<Prompt>> {
             return Err(Error::invalid("no_prompts", message));
         }
     }
-    Ok(prompts)
+    if args.reworded { reworded(prompts) } else { Ok(prompts) }
 }
 
 /// A file that people write, refused with `code` where it is too large to be one.

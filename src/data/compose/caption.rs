@@ -77,7 +77,9 @@ pub fn read(template: &str, draws: &mut Draws) -> String {
 }
 
 fn fill(template: &str, does: [&[String]; 2], draws: &mut Draws) -> String {
-    let text = thesaurus::vary(&choose(template, draws), draws);
+    // Alternatives may have been empty; the thesaurus looks for words between single blanks.
+    let chosen = choose(template, draws);
+    let text = thesaurus::vary(&chosen.split_whitespace().collect::<Vec<_>>().join(" "), draws);
     // Only a subject that is named once may be called "he" or "she".
     let subject =
         ["{1} ", "{2} "].iter().any(|slot| text.starts_with(slot) && text.matches(slot.trim()).count() == 1);
@@ -297,7 +299,8 @@ mod tests {
                         numbered += 1;
                     }
                 }
-                backward += usize::from(text.starts_with("the second person wails, the first person wanders"));
+                backward +=
+                    usize::from(text.starts_with("the second person wails, the first person wanders"));
             }
         }
         assert!(numbered > 400 && backward > 5, "{numbered} {backward}");

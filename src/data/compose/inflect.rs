@@ -76,7 +76,9 @@ const PAST: &[(&str, &str)] = &[
 
 /// Verbs that double their last letter.
 const DOUBLED: &[&str] = &[
-    "begin", "bid", "bob", "chop", "clap", "control", "cut", "dip", "drag", "drop", "get", "grab", "hit", "hop", "hug", "jab", "jog", "let", "nod", "pat", "pop", "put", "rub", "run", "scan", "set", "sip", "sit", "slap", "spar", "spin", "split", "squat", "step", "stop", "swap", "tap", "trot", "tug", "wrap",
+    "begin", "bid", "bob", "chop", "clap", "control", "cut", "dip", "drag", "drop", "get", "grab", "hit",
+    "hop", "hug", "jab", "jog", "let", "nod", "pat", "pop", "put", "rub", "run", "scan", "set", "sip", "sit",
+    "slap", "spar", "spin", "split", "squat", "step", "stop", "swap", "tap", "trot", "tug", "wrap",
 ];
 
 /// A phrase with every marked verb in a form and the marks gone.

@@ -145,7 +145,8 @@ pub fn reworded(prompts: Vec<Prompt>) -> Result<Vec<Prompt>> {
     let other = |prompt: Prompt| match prompt.reworded {
         Some(words) => Ok(Prompt { prompt: words, reworded: Some(prompt.prompt), ..prompt }),
         None => {
-            let message = format!("{} is asked in one way only: the file says nothing as `reworded`", prompt.id);
+            let message =
+                format!("{} is asked in one way only: the file says nothing as `reworded`", prompt.id);
             Err(Error::invalid("no_rewording", message))
         }
     };

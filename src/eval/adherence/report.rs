@@ -214,16 +214,15 @@ mod tests {
             vec![run(0, false, 5), run(1, false, 5)],
         ];
         let results: Vec<_> = read(text).unwrap().into_iter().zip(runs).collect();
-        let setting =
-            Setting {
-                model: "m".into(),
-                guidance: 2.0,
-                steps: 20,
-                temperature: 1.0,
-                seed: 0,
-                seeds: 2,
-                reworded: false,
-            };
+        let setting = Setting {
+            model: "m".into(),
+            guidance: 2.0,
+            steps: 20,
+            temperature: 1.0,
+            seed: 0,
+            seeds: 2,
+            reworded: false,
+        };
         let figures = Quality::default().figures();
         Report::new(setting, &results, figures, Some(figures))
     }

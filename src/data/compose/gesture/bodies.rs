@@ -266,7 +266,8 @@ pub fn get_up(stage: &mut Stage) -> Scene {
     };
     let templates = if other == 2 { UNISON } else { WATCH };
     let does = [&rises[..], stays].map(|list| list.iter().map(|&phrase| phrase.to_owned()).collect());
-    let skips = ["does nothing", "{1} faces {2} and {as}", "{they} stand"];
+    let skips =
+        ["does nothing", "{1} faces {2} and {as}", "{they} stand", "[stands|watches", "remains standing"];
     let templates: Vec<&str> =
         templates.iter().copied().filter(|text| skips.iter().all(|skip| !text.contains(skip))).collect();
     stage.told_by("sit", &parts, &templates, does)

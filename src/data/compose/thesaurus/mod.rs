@@ -33,6 +33,8 @@ enum Stands {
 struct Place {
     row: usize,
     stands: Stands,
+    /// Whether the phrase has to end what is said of somebody.
+    ends: bool,
     /// What stands for each slot.
     slots: Vec<(&'static str, &'static str)>,
 }
@@ -47,7 +49,20 @@ struct Table {
 const SLOTS: [(&str, &[&str]); 3] = [
     ("{h}", &["left", "right"]),
     ("{d}", &["the", "their", "his", "her"]),
-    ("{x}", &["{1}", "{2}", "the other person", "the other", "them"]),
+    (
+        "{x}",
+        &[
+            "{1}",
+            "{2}",
+            "the other person",
+            "the other",
+            "them",
+            "someone else",
+            "someone",
+            "somebody",
+            "another person",
+        ],
+    ),
 ];
 
 impl Table {
@@ -55,9 +70,10 @@ impl Table {
         let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
         let mut table = Self { rows: Vec::new(), places: HashMap::new() };
         for (row, line) in lines.enumerate() {
+            let (ends, line) = line.strip_prefix(". ").map_or((false, line), |line| (true, line));
             let phrases = line.split('|').map(str::trim);
             for phrase in phrases.clone().filter(|phrase| !phrase.starts_with('+')) {
-                table.place(row, phrase);
+                table.place(row, ends, phrase);
             }
             table.rows.push(phrases.map(|phrase| phrase.trim_start_matches('+').to_owned()).collect());
         }
@@ -65,7 +81,7 @@ impl Table {
     }
 
     /// Every way in which a phrase may stand in a text.
-    fn place(&mut self, row: usize, phrase: &str) {
+    fn place(&mut self, row: usize, ends: bool, phrase: &str) {
         let mut ways = vec![(phrase.to_owned(), Vec::new())];
         for (slot, values) in SLOTS.iter().filter(|(slot, _)| phrase.contains(slot)) {
             ways = ways
@@ -79,11 +95,14 @@ impl Table {
         }
         for (text, slots) in ways {
             let mut add = |text: String, stands| {
-                self.places.entry(text).or_insert(Place { row, stands, slots: slots.clone() });
+                self.places.entry(text).or_insert(Place { row, stands, ends, slots: slots.clone() });
             };
             if text.contains('~') {
-                for form in [Form::Base, Form::Third, Form::Ing, Form::Past] {
-                    add(inflect(&text, form), Stands::In(form));
+                // "They put" may be now or then: left alone.
+                let is_clear = inflect(&text, Form::Base) != inflect(&text, Form::Past);
+                let forms = [Form::Third, Form::Ing, Form::Base, Form::Past];
+                for form in &forms[..if is_clear { 4 } else { 2 }] {
+                    add(inflect(&text, *form), Stands::In(*form));
                 }
             }
             add(text, Stands::AsWritten);
@@ -94,24 +113,20 @@ impl Table {
         let mut out = String::with_capacity(text.len() + 24);
         let mut at = 0;
         while at < text.len() {
-            let found = self.longest(text, at);
-            match found.filter(|_| draws.chance(EXCHANGED)) {
-                Some((end, place)) => {
+            let end = match self.longest(text, at) {
+                Some((end, place)) if draws.chance(EXCHANGED) => {
                     out.push_str(&place.other(&self.rows[place.row], draws));
-                    at = end;
+                    end
                 }
                 // What stays as it is stays whole.
-                None => {
+                found => {
                     let end = found.map_or_else(|| word_end(text, at), |(end, _)| end);
-                    let next = text[end..].find(|c: char| c != ' ').map_or(text.len(), |gap| end + gap);
-                    out.push_str(&text[at..next]);
-                    at = next;
-                    continue;
+                    out.push_str(&text[at..end]);
+                    end
                 }
-            }
-            let next = text[at..].find(|c: char| c != ' ').map_or(text.len(), |gap| at + gap);
-            out.push_str(&text[at..next]);
-            at = next;
+            };
+            at = text[end..].find(|c: char| c != ' ').map_or(text.len(), |gap| end + gap);
+            out.push_str(&text[end..at]);
         }
         out
     }
@@ -122,7 +137,8 @@ impl Table {
         let mut end = at;
         for _ in 0..LONGEST {
             end = word_end(text, end);
-            if let Some(place) = self.places.get(&text[at..end]).filter(|place| place.fits(&text[..at])) {
+            let place = self.places.get(&text[at..end]);
+            if let Some(place) = place.filter(|place| place.fits(&text[..at], &text[end..])) {
                 best = Some((end, place));
             }
             let Some(gap) = text[end..].strip_prefix(' ') else { break };
@@ -133,8 +149,16 @@ impl Table {
 }
 
 impl Place {
-    /// Whether what comes before lets the phrase be a verb: "a salute" is none, "throws punches" has only one.
-    fn fits(&self, before: &str) -> bool {
+    /// Whether what comes before lets the phrase be a verb ("a salute" is none, "throws punches" has only one), and what comes after lets it
+    /// end.
+    fn fits(&self, before: &str, after: &str) -> bool {
+        let goes_on = [" while ", " as {", " and ", " then "];
+        let over = after.is_empty()
+            || after.starts_with([',', ';', '.', ':'])
+            || goes_on.iter().any(|word| after.starts_with(word));
+        if self.ends && !over {
+            return false;
+        }
         let Stands::In(form) = self.stands else { return true };
         let before = before.trim_end();
         let last = before.rsplit(' ').next().unwrap_or_default();
@@ -192,8 +216,24 @@ mod tests {
             }
             let verbs = row.iter().map(|phrase| phrase.contains('~')).collect::<BTreeSet<_>>();
             assert_eq!(verbs.len(), 1, "{row:?}");
-            let words: Vec<&str> = row.iter().flat_map(|phrase| phrase.split([' ', '-'])).collect();
-            assert!(!words.contains(&"left") && !words.contains(&"right"), "{row:?}");
+            for phrase in row {
+                for form in [Form::Base, Form::Third, Form::Ing, Form::Past] {
+                    let said = inflect(phrase, form);
+                    let mut words = said.split([' ', '-']);
+                    assert!(!words.any(|word| ["left", "right"].contains(&word)), "{said}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_phrase_is_of_two_rows() {
+        let mut seen = BTreeSet::new();
+        for line in include_str!("rows.txt").lines().filter(|line| !line.starts_with('#')) {
+            let phrases = line.strip_prefix(". ").unwrap_or(line).split('|').map(str::trim);
+            for phrase in phrases.filter(|phrase| !phrase.is_empty() && !phrase.starts_with('+')) {
+                assert!(seen.insert(phrase), "{phrase}");
+            }
         }
     }
 
@@ -224,6 +264,12 @@ mod tests {
         for text in all("{they} clap their palms together") {
             assert!(text.ends_with("palms together"), "{text}");
         }
+        // What follows belongs to the phrase, or does not.
+        assert_eq!(all("{1} dances an arabesque"), BTreeSet::from(["{1} dances an arabesque".to_owned()]));
+        assert!(all("{1} dances while {2} watches").len() > 4);
+        // "Put" may be now or then.
+        let put = "they met, put their arms around each other and talked";
+        assert!(all(put).iter().all(|said| said.contains("put their arms")), "{:?}", all(put));
     }
 
     #[test]
