@@ -331,6 +331,86 @@ mod tests {
         end.recv_timeout(Duration::from_secs(60)).expect("no thread waits for ever");
     }
 
+    /// What a thread does in one hold of the lock.
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        /// Of a lane.
+        Push(&'static str, usize),
+        Take,
+        Close,
+    }
+
+    /// All orders in which threads that do these steps can have the lock.
+    fn orders(threads: &[Vec<Step>]) -> Vec<Vec<Step>> {
+        if threads.iter().all(Vec::is_empty) {
+            return vec![Vec::new()];
+        }
+        let mut all = Vec::new();
+        for (at, _) in threads.iter().enumerate().filter(|(_, steps)| !steps.is_empty()) {
+            let mut rest = threads.to_vec();
+            let first = rest[at].remove(0);
+            all.extend(orders(&rest).into_iter().map(|order| [vec![first], order].concat()));
+        }
+        all
+    }
+
+    /// Everything happens under one lock, and who waits looks again once woken: an order of holds is all that threads can do to each other.
+    #[test]
+    fn in_every_order_of_a_few_threads_the_promises_hold() {
+        use Step::{Close, Push, Take};
+        let threads = [
+            vec![Push("a", 1), Push("a", 2)],
+            vec![Push("b", 11), Push("b", 12)],
+            vec![Take, Take, Take],
+            vec![Close],
+        ];
+        let all = orders(&threads);
+        assert_eq!(all.len(), 1680, "8! / (2! 2! 3! 1!)");
+        let mut refused = [0, 0];
+        for (order, capacity) in all.iter().flat_map(|order| [(order, 1), (order, 3)]) {
+            let queue = Queue::new(capacity);
+            let (mut admitted, mut served, mut closed) = (Vec::new(), Vec::new(), false);
+            for step in order {
+                match *step {
+                    Push(lane, item) => {
+                        let turn = Turn { lane: Some(lane.to_owned()), work: 1 };
+                        let waiting = admitted.len() - served.len();
+                        match queue.push(turn, item, nobody) {
+                            Ok(_) => admitted.push(item),
+                            Err(Refused::Closed) => {
+                                assert!(closed, "{order:?}");
+                                refused[0] += 1;
+                            }
+                            Err(Refused::Full) => {
+                                assert!(!closed && waiting >= capacity, "{order:?}");
+                                refused[1] += 1;
+                            }
+                        }
+                    }
+                    Take => {
+                        let next = queue.next_if(nobody, |_| true);
+                        let expected = !closed && admitted.len() > served.len();
+                        assert_eq!(next.is_some(), expected, "{order:?}");
+                        served.extend(next);
+                    }
+                    Close => {
+                        queue.close();
+                        closed = true;
+                    }
+                }
+                let waiting = if closed { 0 } else { admitted.len() - served.len() };
+                assert_eq!(queue.len(), waiting, "{order:?}");
+            }
+            for lane in [0..10, 10..20] {
+                let of = |items: &[usize]| -> Vec<usize> {
+                    items.iter().copied().filter(|item| lane.contains(item)).collect()
+                };
+                assert!(of(&admitted).starts_with(&of(&served)), "first in, first out: {order:?}");
+            }
+        }
+        assert!(refused.iter().all(|count| *count > 100), "{refused:?}");
+    }
+
     #[test]
     fn closing_wakes_and_refuses() {
         let queue = Arc::new(Queue::<i32>::new(1));
