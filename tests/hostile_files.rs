@@ -3,8 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot set itself up has to stop")]
 
-use duet::data::Recipe;
 use duet::data::compose::ComposeRecipe;
+use duet::data::folder::Reader;
+use duet::data::{Folder, Recipe, Split};
 use duet::engine::{Engine, Limits, ModelSpec, Parent, RawEdit, RawRequest, batch};
 use duet::eval::adherence::prompt;
 use duet::formats::bvh::{BUILTIN_MAPPINGS, Bvh, Mapping};
@@ -227,6 +228,11 @@ fn what_is_damaged_below_is_whole_here() {
     assert_eq!(ComposeRecipe::parse(COMPOSITION).unwrap().families.len(), 2);
 }
 
+/// A person of four frames as a training folder has it.
+fn rows() -> Vec<u8> {
+    npy::write_f32(&[4, 492], &[0.5; 4 * 492]).unwrap()
+}
+
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut file = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     file.write_all(bytes).unwrap();
@@ -311,6 +317,38 @@ proptest! {
                 prop_assert!((1..=1803).contains(&person.frames()));
             }
         }
+    }
+
+    #[test]
+    fn training_folders(
+        list in noise(200), names in "[ -~\n]{0,80}", captions in noise(200), motion in damaged(rows()), stats in damaged(array()),
+    ) {
+        let root = tempfile::tempdir().unwrap();
+        let put = |name: &str, bytes: &[u8]| {
+            let path = root.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        };
+        put("motions_processed/person1/a.npy", &rows());
+        put("motions_processed/person2/a.npy", &motion);
+        put("annots/a.txt", &captions);
+        put("stats/global_mean.npy", &stats);
+        put("stats/global_std.npy", &stats);
+        put("split/train.txt", &list);
+        put("split/val.txt", names.as_bytes());
+        let Ok(folder) = Folder::open(root.path()) else { return Ok(()) };
+        for split in [Split::Train, Split::Val] {
+            for id in folder.ids(split, Reader::Text).unwrap_or_default() {
+                prop_assert!(!id.starts_with('.') && !id.contains(['/', '\\', '\0']), "{id}");
+            }
+        }
+        if let Ok(captions) = folder.captions("a") {
+            prop_assert!(!captions.is_empty() && captions.iter().all(|caption| !caption.trim().is_empty()));
+        }
+        if let Ok(pair) = folder.pair("a") {
+            prop_assert_eq!(pair.persons[0].frames(), pair.persons[1].frames());
+        }
+        let _ = folder.stats();
     }
 
     #[test]

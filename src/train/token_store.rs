@@ -119,7 +119,8 @@ fn read(path: &Path, codes: usize) -> Option<BTreeMap<Digest, Arc<Maps>>> {
     let ids = tensors.get("ids")?.to_vec1::<u32>().ok()?;
     let wanted =
         frames.iter().try_fold(0usize, |sum, &n| sum.checked_add((n as usize).checked_mul(2 * PARTS)?))?;
-    if digests.len() != frames.len() || wanted != ids.len() || ids.iter().any(|&id| id as usize >= codes) {
+    let are_maps = frames.iter().all(|&n| n > 0) && ids.iter().all(|&id| (id as usize) < codes);
+    if digests.len() != frames.len() || wanted != ids.len() || !are_maps {
         return None;
     }
     let mut rest = ids.as_slice();
@@ -138,6 +139,32 @@ fn read(path: &Path, codes: usize) -> Option<BTreeMap<Digest, Arc<Maps>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn whatever_the_file_holds_is_whole_maps_or_nothing(
+            at: prop::sample::Index, bytes in prop::collection::vec(any::<u8>(), 0..12), end: prop::sample::Index,
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let mut first = store(folder.path(), 1.0);
+            first.put([7; 32], maps(3, 4));
+            first.put([2; 32], maps(1, 9));
+            first.keep();
+            let whole = std::fs::read(&first.path).unwrap();
+            let at = at.index(whole.len());
+            let mut damaged = whole.clone();
+            damaged.splice(at..(at + bytes.len()).min(whole.len()), bytes);
+            for file in [&damaged[..], &whole[..end.index(whole.len())]] {
+                std::fs::write(&first.path, file).unwrap();
+                for maps in store(folder.path(), 1.0).known.values() {
+                    prop_assert!(maps.frames > 0);
+                    prop_assert!(maps.persons.iter().all(|ids| ids.len() == PARTS * maps.frames));
+                    prop_assert!(maps.persons.iter().flatten().all(|&id| id < 16));
+                }
+            }
+        }
+    }
 
     fn store(folder: &Path, scale: f32) -> TokenStore {
         let weight = Tensor::from_vec(vec![scale, 2.0], 2, &Device::Cpu).unwrap();
