@@ -73,6 +73,13 @@ impl Made {
         self
     }
 
+    /// Whether all numbers are some: JSON has no others, but 1e39 is none in an f32.
+    fn is_finite(&self) -> bool {
+        let Settings { guidance, temperature, top_k_ratio, .. } = self.settings;
+        let own = guidance.is_finite() && temperature.is_finite() && top_k_ratio.is_finite();
+        own && self.parent.as_deref().is_none_or(Self::is_finite)
+    }
+
     fn forget_beyond(&mut self, ancestors: usize) {
         let mut oldest = self;
         for _ in 0..ancestors {
@@ -145,7 +152,7 @@ impl Kept {
 
     /// What made the result; `None` where another version of this program wrote it in other words.
     pub fn made(&self) -> Option<Made> {
-        serde_json::from_value(self.request.clone()).ok()
+        serde_json::from_value(self.request.clone()).ok().filter(Made::is_finite)
     }
 
     /// Whether it was asked for in the same words.
@@ -303,6 +310,22 @@ mod tests {
         let (name, text) = kept.with_files(&["a.glb".into()]).unwrap().unwrap();
         std::fs::write(folder.path().join(name), text).unwrap();
         assert_eq!(Kept::read(folder.path()).unwrap().motion_by(&means), Some("ab"));
+    }
+
+    #[test]
+    fn a_number_that_is_none_here_made_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = generation().after(Some(generation()));
+        let (name, text) = record(&made, &Means::without_model(), None, vec![], &[]).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        let guidance = format!("\"guidance\":{}", serde_json::to_string(&made.settings.guidance).unwrap());
+        let plain: String = text.split_whitespace().collect();
+        assert_eq!(plain.matches(&guidance).count(), 2, "{plain}");
+        for (at, _) in plain.match_indices(&guidance) {
+            let huge = format!("{}\"guidance\":1e39{}", &plain[..at], &plain[at + guidance.len()..]);
+            std::fs::write(folder.path().join(&name), huge).unwrap();
+            assert!(Kept::read(folder.path()).unwrap().made().is_none());
+        }
     }
 
     #[test]
