@@ -97,6 +97,9 @@ async fn what_is_no_text_is_refused() {
     assert_eq!((whole.status, &whole.json()["prompt"]), (StatusCode::OK, &"dance \u{1f600}".into()));
 }
 
+/// One log at a time: what a place in the program says, tracing remembers for all logs there are.
+static ONE_LOG: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// What a log would say, in memory.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -211,6 +214,7 @@ async fn used(house: &House, key: &str) -> String {
 
 #[tokio::test]
 async fn neither_a_key_nor_its_digest_is_told() {
+    let _alone = ONE_LOG.lock().await;
     let (key, digest) = keys::draw().unwrap();
     let holder = Key::new("farm", &digest, None, None).unwrap();
     let printed = format!("{holder:?}");
@@ -232,6 +236,7 @@ async fn neither_a_key_nor_its_digest_is_told() {
 
 #[tokio::test]
 async fn a_request_is_one_line_in_the_log_whatever_it_says() {
+    let _alone = ONE_LOG.lock().await;
     let house = House::new();
     // Once without a log, so that every place in the program that speaks is known before a log asks for it.
     forge(&house).await;
@@ -270,6 +275,7 @@ async fn names(house: &House) -> Vec<String> {
 
 #[tokio::test]
 async fn a_request_has_the_name_in_the_log_that_its_answer_carries() {
+    let _alone = ONE_LOG.lock().await;
     let house = House::new();
     // Once without a log, as above.
     names(&house).await;
