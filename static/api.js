@@ -18,14 +18,14 @@ async function refusal(response) {
 
 /** An ApiError of problem+json. */
 export function problemError(problem, status, retry = NaN) {
-  const said = typeof problem.detail === "string" && problem.detail !== "" ? problem.detail : problem.title;
+  const said = typeof problem?.detail === "string" && problem.detail !== "" ? problem.detail : problem?.title;
   const fallback = status >= 500
     ? "The server failed to make this motion. Try again; if it keeps failing, its log has the cause"
     : "The server refused this request";
   let message = typeof said === "string" && said !== "" ? said : fallback;
   if (!/[.!?]$/.test(message)) message += ".";
   return new ApiError(message[0].toUpperCase() + message.slice(1), {
-    code: typeof problem.code === "string" ? problem.code : "",
+    code: typeof problem?.code === "string" ? problem.code : "",
     retryAfter: status === 429 ? (Number.isFinite(retry) ? Math.min(Math.max(retry, 1), 60) : 4) : null,
   });
 }

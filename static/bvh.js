@@ -7,6 +7,10 @@ import { LEG, MAPPINGS, RATES, SAME, UNITS } from "./mappings.js";
 const FPS = 30;
 /** Longest motion that is shown, frames. */
 const MOST_FRAMES = 10000;
+/** Most nodes, longest name (an end has its joint's, too) and largest number of a file, as the server has them. */
+const MOST_NODES = 1024;
+const MOST_NAME = 256;
+const MOST_MAGNITUDE = 1e6;
 const END = "end of ";
 
 // The file ------------------------------------------------------------------------------------------------------------
@@ -31,12 +35,21 @@ class Words {
   }
 
   name() {
-    return this.take(/([^\n\r{}]*)/y).trim();
+    const name = this.take(/([^\n\r{}]*)/y).trim();
+    if (name.length > MOST_NAME) throw new Error("it has a name that is too long");
+    return name;
   }
 
   number() {
     const value = Number(this.next());
-    if (!Number.isFinite(value)) throw new Error("it holds something else where a number should be");
+    if (!isUsable(value)) throw new Error("it holds something else where a number should be");
+    return value;
+  }
+
+  /** How many of something there are. */
+  count(most) {
+    const value = this.number();
+    if (!Number.isInteger(value) || value < 0 || value > most) throw new Error("it counts what cannot be counted");
     return value;
   }
 
@@ -44,6 +57,9 @@ class Words {
     if (this.next().toLowerCase() !== word) throw new Error("it is not a BVH file");
   }
 }
+
+/** Numbers so far away that what is computed of them would no longer be numbers are none. */
+const isUsable = (value) => Math.abs(value) <= MOST_MAGNITUDE;
 
 function readNodes(words) {
   const nodes = [];
@@ -53,6 +69,7 @@ function readNodes(words) {
     const word = words.next().toLowerCase();
     if (word === "motion" && open.length === 0) return nodes;
     if (["root", "joint", "end"].includes(word)) {
+      if (nodes.length === MOST_NODES) throw new Error(`it has more than ${MOST_NODES} joints`);
       const parent = open.at(-1) ?? -1;
       const given = words.name();
       words.expect("{");
@@ -61,7 +78,7 @@ function readNodes(words) {
     } else if (word === "offset" && open.length > 0) {
       nodes[open.at(-1)].offset = [words.number(), words.number(), words.number()];
     } else if (word === "channels" && open.length > 0) {
-      const channels = Array.from({ length: words.number() }, () => words.next().toLowerCase());
+      const channels = Array.from({ length: words.count(6) }, () => words.next().toLowerCase());
       if (!channels.every((name) => /^[xyz](position|rotation)$/.test(name))) throw new Error("it has channels of an unknown kind");
       nodes[open.at(-1)].channels = channels.map((name) => ({ axis: "xyz".indexOf(name[0]), turns: name.endsWith("rotation") }));
     } else if (word === "}" && open.length > 0) open.pop();
@@ -73,14 +90,14 @@ function parse(text) {
   const words = new Words(text);
   const nodes = readNodes(words);
   words.expect("frames:");
-  const frames = words.number();
+  const frames = words.count(MOST_MAGNITUDE);
   words.expect("frame");
   words.expect("time:");
   const written = words.next();
   const rest = words.text.slice(words.at).trim();
   const values = rest === "" ? [] : rest.split(/\s+/).map(Number);
   const width = nodes.reduce((sum, node) => sum + node.channels.length, 0);
-  if (!(frames > 0) || width === 0 || values.length !== frames * width || !values.every(Number.isFinite)) {
+  if (frames === 0 || width === 0 || values.length !== frames * width || !values.every(isUsable)) {
     throw new Error("it is not a complete BVH file");
   }
   return { nodes, frames, fps: rate(written), values, width };

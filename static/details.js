@@ -32,8 +32,8 @@ function facts(clip) {
 
 /** An edit in words. */
 function editWords(edit) {
-  const people = (edit.persons ?? [1, 2]).map((person) => `person ${person}`).join(" and ");
-  const parts = (edit.parts ?? []).join(", ");
+  const people = [edit.persons ?? [1, 2]].flat().map((person) => `person ${person}`).join(" and ");
+  const parts = [edit.parts ?? []].flat().join(", ");
   const frames = Number.isFinite(edit.from) ? `, frames ${edit.from + 1} to ${edit.to}` : "";
   switch (edit.kind) {
     case "window": return `Made anew: ${people}${parts ? ` (${parts})` : ""}${frames}`;

@@ -76,7 +76,7 @@ export async function readDropped(files) {
       throw new DropError(`${sorted[0].name} is not JSON. Drop a file that Duet's download menu calls "positions".`);
     }
     // What the file says of the server's own files may be long gone.
-    const samples = reply?.samples?.map?.((sample) => ({ ...sample, files: {} }));
+    const samples = Array.isArray(reply?.samples) ? reply.samples.map((sample) => ({ ...sample, files: {} })) : null;
     return { ...readReply({ ...reply, id: "", samples }), dropped: true, sources: [] };
   }
   if (sorted.length > 2) throw new DropError(`These are ${sorted.length} files. Drop one or two npy or BVH files, one for each person.`);

@@ -50,6 +50,14 @@ function pack(positions, frames) {
 
 const text = (value) => (typeof value === "string" ? value : "");
 
+const isPlain = (value) => ["string", "number", "boolean"].includes(typeof value);
+
+/** What an object tells in words and numbers, or lists of them; the rest could not be shown. Null where it is no object. */
+function told(value) {
+  if (value === null || typeof value !== "object") return null;
+  return Object.fromEntries(Object.entries(value).filter(([, inner]) => [inner].flat().every(isPlain)));
+}
+
 /** Only links into this server are followed. */
 function ownLinks(files) {
   const links = [];
@@ -60,7 +68,8 @@ function ownLinks(files) {
     } catch {
       continue;
     }
-    if (url.origin === location.origin) links.push({ name, href: url.pathname + url.search });
+    // A path of two slashes would be taken for another server's name.
+    if (url.origin === location.origin && /^\/(?!\/)/.test(url.pathname)) links.push({ name, href: url.pathname + url.search });
   }
   return links;
 }
@@ -77,12 +86,13 @@ export function readReply(reply, people = 2) {
   const samples = reply.samples.map((sample, index) => {
     if (!Array.isArray(sample?.persons) || sample.persons.length !== people) refuse("it does not hold two people");
     const persons = sample.persons.map((person) => pack(person?.positions, frames));
-    return { index, seed: sample.seed, persons, files: ownLinks(sample.files), ...measure(persons, frames, fps) };
+    const seed = Number.isFinite(sample.seed) ? sample.seed : undefined;
+    return { index, seed, persons, files: ownLinks(sample.files), ...measure(persons, frames, fps) };
   });
   return {
     id: text(reply.id),
     parent: text(reply.parent),
-    edit: reply.edit && typeof reply.edit === "object" ? reply.edit : null,
+    edit: told(reply.edit),
     model: text(reply.model),
     prompt: text(reply.prompt),
     promptTruncated: reply.prompt_truncated === true,
@@ -90,8 +100,8 @@ export function readReply(reply, people = 2) {
     fps,
     frames,
     seconds: frames / fps,
-    settings: reply.settings && typeof reply.settings === "object" ? reply.settings : {},
-    timings: reply.timings_ms && typeof reply.timings_ms === "object" ? reply.timings_ms : null,
+    settings: told(reply.settings) ?? {},
+    timings: told(reply.timings_ms),
     samples,
   };
 }
@@ -100,8 +110,11 @@ export function readReply(reply, people = 2) {
 const DRAFT_FPS = 30;
 
 /** A draft, which has few frames, as a clip with all of them, in straight lines between. Throws UnreadableMotion. */
-export function readDraft({ fps, persons }) {
-  if (!Number.isFinite(fps) || fps < 1 || !Array.isArray(persons)) refuse("it is no draft");
+export function readDraft(draft) {
+  const { fps, persons } = draft ?? {};
+  if (!Number.isFinite(fps) || fps < 1 || !Array.isArray(persons) || persons.length === 0) refuse("it is no draft");
+  // What is between two frames is computed of them, so that they are looked at first.
+  for (const person of persons) pack(person?.positions, person?.positions?.length || -1);
   const between = DRAFT_FPS / fps;
   const filled = persons.map(({ positions }) => {
     const last = positions.length - 1;

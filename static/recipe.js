@@ -32,41 +32,59 @@ export function addressOf({ request, edits = [], files = [] }, id) {
   return `#${fields}`;
 }
 
+/** The first so many characters of a text, none of them cut in half. */
+const first = (text, most) => [...text.slice(0, 2 * most)].slice(0, most).join("");
+
+/** Whether nothing lies deeper than in a timeline of an edit; what is endlessly nested could not be written again. */
+const isShallow = (value, depth = 0) =>
+  value === null || typeof value !== "object" || (depth < 4 && Object.values(value).every((inner) => isShallow(inner, depth + 1)));
+
+const isEdit = (edit) => edit !== null && typeof edit === "object" && !Array.isArray(edit) && isShallow(edit);
+
+/** Numbers as JavaScript writes them, 1e-7 too. */
+const NUMBER = /^\d{1,16}(\.\d{1,24})?(e-\d{1,3})?$/;
+
 /** The recipe in an address, {request, edits, files, id}; what makes no sense is left out, and the server judges the rest. */
 export function fromAddress(hash) {
   const fields = new URLSearchParams(hash.slice(1));
   const request = {};
   const prompt = fields.get("prompt");
-  if (prompt) request.prompt = prompt.slice(0, 1000);
+  if (prompt) request.prompt = first(prompt, 1000);
   for (const key of ["frames", "seconds", "seed", "samples", "steps", "guidance", "top_k_ratio", "temperature"]) {
-    if (/^\d{1,16}(\.\d{1,16})?$/.test(fields.get(key) ?? "")) request[key] = Number(fields.get(key));
+    if (NUMBER.test(fields.get(key) ?? "")) request[key] = Number(fields.get(key));
   }
   for (const key of ["foot_fix", "rigid"]) {
     if (/^(true|false)$/.test(fields.get(key) ?? "")) request[key] = fields.get(key) === "true";
   }
-  if (fields.get("model")) request.model = fields.get("model").slice(0, 200);
+  if (fields.get("model")) request.model = first(fields.get("model"), 200);
   let edits = [];
   try {
     const told = JSON.parse(fields.get("edits") ?? "[]");
-    if (Array.isArray(told)) edits = told.filter((edit) => edit !== null && typeof edit === "object").slice(0, 100);
+    if (Array.isArray(told)) edits = told.filter(isEdit).slice(0, 100);
   } catch {
     // A link that was cut short still names the motion it began with.
   }
-  const files = fields.getAll("file").slice(0, 2).map((name) => name.slice(0, 200));
+  const files = fields.getAll("file").slice(0, 2).map((name) => first(name, 200));
   return { request, edits, files, id: fields.get("id") ?? "" };
 }
 
 /** Frames that a stretch of so many seconds comes to: whole tokens of 4, 30 a second. */
-const framesOf = ({ frames, seconds }) => Math.floor((frames ?? Math.round(seconds * 30)) / 4) * 4;
+function framesOf(stretch) {
+  const { frames, seconds } = stretch ?? {};
+  if (!Number.isFinite(frames ?? seconds)) return NaN;
+  return Math.floor((frames ?? Math.round(seconds * 30)) / 4) * 4;
+}
+
+const words = (told) => (typeof told === "string" ? told : "");
 
 /** What happens when in a clip of a recipe: [{from, to, prompt}], a stretch for the beginning and one for each continuation. */
 export function stretchesOf({ request, edits = [], files = [] }, frames) {
   const added = edits.flatMap((edit) => (edit.kind === "extend" ? edit.timeline : []));
   let from = frames - added.reduce((sum, stretch) => sum + framesOf(stretch), 0);
   // A link may tell what its result is not.
-  if (from <= 0) return [];
-  const begin = { from: 0, to: from, prompt: files.length > 0 ? edits[0]?.prompt ?? files.join(" and ") : request.prompt };
-  return [begin, ...added.map((stretch) => ({ from, to: (from += framesOf(stretch)), prompt: stretch.prompt }))];
+  if (!(from > 0) || !added.every((stretch) => framesOf(stretch) > 0)) return [];
+  const begin = { from: 0, to: from, prompt: files.length > 0 ? words(edits[0]?.prompt ?? files.join(" and ")) : request.prompt };
+  return [begin, ...added.map((stretch) => ({ from, to: (from += framesOf(stretch)), prompt: words(stretch.prompt) }))];
 }
 
 /** Requests as the server takes them one after another: [path, body]; an edit's parent is the answer before it, or files. */

@@ -12,6 +12,8 @@ mod access;
 mod editing;
 #[path = "browser/markup.rs"]
 mod markup;
+#[path = "browser/readers.rs"]
+mod readers;
 #[path = "support/server.rs"]
 mod server;
 #[path = "support/small_model.rs"]

@@ -128,3 +128,133 @@ fn too_many_large() -> Problem {
     let message = "too many requests with files are being read already; try again in a few seconds";
     Problem::new(StatusCode::TOO_MANY_REQUESTS, "queue_full", message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::problem::ProblemCode;
+    use super::*;
+    use axum::body::Bytes;
+    use axum::http::{HeaderName, HeaderValue};
+    use axum::response::IntoResponse;
+    use futures_util::stream;
+    use proptest::prelude::*;
+    use std::convert::Infallible;
+
+    type Sent = axum::body::Body;
+
+    fn typed(value: &[u8]) -> Option<HeaderMap> {
+        Some(HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_bytes(value).ok()?)]))
+    }
+
+    /// A request with JSON's content type and one header that may be there several times.
+    fn request(body: Sent, name: HeaderName, values: &[&str]) -> Request {
+        let mut request = Request::new(body);
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        for value in values {
+            request.headers_mut().append(&name, value.parse().unwrap());
+        }
+        request
+    }
+
+    /// The body, or the code of what is said instead.
+    fn received(
+        request: Request,
+        limit: usize,
+        patience: Duration,
+        large: &Arc<Semaphore>,
+    ) -> Result<Body, &'static str> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(read_json(request, limit, patience, large)).map_err(|problem| {
+            let response = problem.into_response();
+            response.extensions().get::<ProblemCode>().map_or("", |code| code.0)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_has_another_name_is_no_json(
+            noise in prop::collection::vec(any::<u8>(), 0..40),
+            nearly in "(?i)[ \t]?(application|text)/ ?(json|json5|x-json|[*])[ -~]{0,12}",
+        ) {
+            for value in [noise, nearly.into_bytes()] {
+                if typed(&value).is_some_and(|headers| is_json(&headers)) {
+                    let text = String::from_utf8(value).unwrap().to_ascii_lowercase();
+                    let rest = text.trim_start().strip_prefix("application/json");
+                    let is_over = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([';', ' ', '\t']));
+                    prop_assert!(is_over, "{:?}", text);
+                }
+            }
+        }
+
+        #[test]
+        fn json_is_json_whatever_else_is_said_of_it(
+            capitals in any::<u16>(), space in "[ \t]{0,2}", parameters in "(;[ -~]{0,20})?",
+        ) {
+            let letters = "application/json".chars().enumerate();
+            let name: String = letters
+                .map(|(at, c)| if (capitals >> at) & 1 == 1 { c.to_ascii_uppercase() } else { c })
+                .collect();
+            let value = format!("{space}{name}{space}{parameters}");
+            prop_assert!(typed(value.as_bytes()).is_some_and(|headers| is_json(&headers)), "{:?}", value);
+        }
+
+        /// The body never comes: who is refused for its coding is refused unread.
+        #[test]
+        fn no_coding_but_none_is_waited_for(
+            codings in prop::collection::vec("identity|IDENTITY|Identity|gzip|[!-~]{0,8}", 0..4),
+        ) {
+            let never = Sent::from_stream(stream::pending::<Result<Bytes, Infallible>>());
+            let values: Vec<&str> = codings.iter().map(String::as_str).collect();
+            let is_plain = values.iter().all(|coding| coding.eq_ignore_ascii_case("identity"));
+            let told = if is_plain { "body_timeout" } else { "unsupported_media_type" };
+            let (asked, large) = (request(never, CONTENT_ENCODING, &values), Arc::new(Semaphore::new(1)));
+            prop_assert_eq!(received(asked, MAX_BYTES, Duration::ZERO, &large).err(), Some(told));
+        }
+
+        #[test]
+        fn a_body_is_what_came_whatever_length_was_declared(
+            declared in "[ -~]{0,30}|[+-]?[0-9]{1,24}",
+            lengths in prop::collection::vec(0..40_000usize, 0..6),
+            limit in prop::sample::select(vec![MAX_BYTES, 100_000, MAX_BATCH_BYTES]),
+            room in 0..2usize,
+        ) {
+            let pieces: Vec<Vec<u8>> =
+                lengths.iter().zip(1u8..).map(|(length, mark)| vec![mark; *length]).collect();
+            let sent = pieces.concat();
+            let pieces = pieces.into_iter().map(|piece| Ok::<_, Infallible>(Bytes::from(piece)));
+            let asked = request(Sent::from_stream(stream::iter(pieces)), CONTENT_LENGTH, &[&declared]);
+            let large = Arc::new(Semaphore::new(room));
+            let read = received(asked, limit, Duration::from_secs(60), &large);
+
+            let is_told_too_long = declared.parse::<usize>().is_ok_and(|length| length > MAX_DISCARDED);
+            let is_large = sent.len() > MAX_BYTES;
+            let refusal = if is_told_too_long || sent.len() > limit {
+                Some("payload_too_large")
+            } else {
+                (is_large && room == 0).then_some("queue_full")
+            };
+            prop_assert_eq!(read.as_ref().err().copied(), refusal);
+            if let Ok(body) = &read {
+                prop_assert!(body.bytes == sent, "other bytes than came");
+                // Declaring costs nothing, and gets no more than a small body.
+                prop_assert!(body.bytes.capacity() <= MAX_BYTES.max(2 * sent.len()));
+                prop_assert_eq!(large.available_permits(), room - usize::from(is_large));
+            }
+            drop(read);
+            prop_assert_eq!(large.available_permits(), room);
+        }
+    }
+
+    #[test]
+    fn who_never_stops_sending_is_refused() {
+        let lengths: [&[&str]; 5] = [&[], &["5"], &["16777216"], &["none"], &["5", "7"]];
+        for declared in lengths {
+            let piece = Bytes::from(vec![b' '; MAX_BYTES]);
+            let body = Sent::from_stream(stream::repeat(Ok::<_, Infallible>(piece)));
+            let asked = request(body, CONTENT_LENGTH, declared);
+            let large = Arc::new(Semaphore::new(1));
+            let refused = received(asked, MAX_EDIT_BYTES, Duration::from_secs(60), &large).err();
+            assert_eq!((refused, large.available_permits()), (Some("payload_too_large"), 1), "{declared:?}");
+        }
+    }
+}

@@ -215,3 +215,25 @@ async fn shown(viewer: Option<&mut Viewer>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn previews_come_after_so_many_steps_or_are_refused(
+            query in "[a-z0-9=&%+;.,/?!~-]{0,24}|preview=[+-]?[0-9]{0,22}", every in 1..=MAX_PREVIEW_STEPS,
+        ) {
+            let asked = |query: &str| format!("/jobs/0/events?{query}").parse::<Uri>();
+            if let Ok(uri) = asked(&query)
+                && let Ok(Some(every)) = preview_every(&uri)
+            {
+                prop_assert!((1..=MAX_PREVIEW_STEPS).contains(&every));
+            }
+            let uri = asked(&format!("preview={every}")).unwrap();
+            prop_assert_eq!(preview_every(&uri).unwrap(), Some(every));
+        }
+    }
+}

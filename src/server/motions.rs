@@ -187,3 +187,35 @@ pub async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Se
         Error::internal("internal", "the answer could not be written").with_source(source)
     })?
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::MotionFile;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn only_films_have_a_camera_and_their_tags_say_which(
+            noise in "(camera=)?[ -~]{0,24}",
+            numbers in "camera=[-+]?[0-9.e]{1,4}(,|%2C|%2c)[-+]?[0-9.e]{1,4}((,|%2C|%2c)[0-9.]{1,3})?",
+            shown in prop::sample::select(MotionFile::ALL.to_vec()),
+        ) {
+            let file = ResultFile { sample: 0, content: Content::Shown(shown) };
+            for query in [noise, numbers] {
+                let Ok((seen, seen_from)) = views(file, Some(&query)) else { continue };
+                match seen {
+                    Views::Two => prop_assert!(query.is_empty() && seen_from.is_empty()),
+                    Views::One(camera) => {
+                        let told = format!("@{camera}");
+                        prop_assert!(shown.has_camera());
+                        prop_assert_eq!(&seen_from, &told);
+                    }
+                }
+                // It is part of a header, and no quote may end it early.
+                let is_plain = seen_from.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
+                prop_assert!(is_plain, "{:?}", seen_from);
+            }
+        }
+    }
+}

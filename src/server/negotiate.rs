@@ -101,6 +101,7 @@ pub fn liking(headers: &HeaderMap, media: &str) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::HeaderValue;
     use proptest::prelude::*;
 
     proptest! {
@@ -114,6 +115,21 @@ mod tests {
                 headers.insert(ACCEPT, accept.parse().unwrap());
                 prop_assert!(FORMS.iter().all(|(_, media, _)| liking(&headers, media) <= 1000));
             }
+        }
+
+        #[test]
+        fn what_is_no_text_is_passed_over(noise in prop::collection::vec(0x80u8.., 1..40)) {
+            let mut headers = HeaderMap::new();
+            headers.append(ACCEPT, HeaderValue::from_bytes(&noise).unwrap());
+            prop_assert_eq!(accepted(&headers), Form::Json);
+            headers.append(ACCEPT, HeaderValue::from_static("model/gltf-binary"));
+            prop_assert_eq!(accepted(&headers), GLB);
+        }
+
+        #[test]
+        fn a_format_is_one_of_the_three_or_refused(name in "json|npz|glb|npy|bvh|[a-zA-Z0-9.]{0,5}") {
+            let known = FORMS.iter().find(|(known, ..)| *known == name).map(|(.., form)| *form);
+            prop_assert_eq!(of(&format!("?format={name}"), "").ok(), known);
         }
     }
 

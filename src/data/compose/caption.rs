@@ -105,7 +105,11 @@ fn fill(template: &str, does: [&[String]; 2], draws: &mut Draws) -> String {
     });
     let phrase = |list: &[String], draws: &mut Draws| match list {
         [] => String::new(),
-        list => owned(&thesaurus::vary(draws.choice::<String>(list), draws), draws),
+        list => {
+            let chosen = choose(draws.choice::<String>(list), draws);
+            let plain = chosen.split_whitespace().collect::<Vec<_>>().join(" ");
+            owned(&thesaurus::vary(&plain, draws), draws)
+        }
     };
     let phrases = [phrase(does[0], draws), phrase(does[1], draws)];
     let mut said = [false; 2];

@@ -21,6 +21,7 @@ pub mod scene;
 pub mod stage;
 mod thesaurus;
 pub mod track;
+mod wordings;
 
 pub use recipe::ComposeRecipe;
 pub use run::{Inputs, Step, Summary, compose};

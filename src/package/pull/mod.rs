@@ -371,6 +371,27 @@ fn adopt_failed(error: HFError, what: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// They become part of an address and of a folder's name.
+        #[test]
+        fn no_name_leads_elsewhere(
+            noise in "\\PC{0,30}", repo in "[a-z./@?#%_-]{0,12}", revision in "[a-z./@?#%_-]{0,12}",
+        ) {
+            for (repo, revision) in [(&noise, &revision), (&repo, &noise), (&repo, &revision)] {
+                let request = Request { revision: revision.clone(), ..Request::from_repo(repo, "x") };
+                if request.validate().is_err() {
+                    continue;
+                }
+                let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+                prop_assert!(repo.chars().chain(revision.chars()).all(is_plain), "{}, {}", repo, revision);
+                prop_assert_eq!(repo.split('/').count(), 2);
+                let is_named = |part: &str| !part.is_empty() && !part.starts_with('.');
+                prop_assert!(repo.split('/').chain(revision.split('/')).all(is_named), "{}, {}", repo, revision);
+            }
+        }
+    }
 
     #[test]
     fn names_from_outside_stay_inside() {

@@ -16,6 +16,7 @@ use super::place::apart;
 use super::recipe::ComposeRecipe;
 use super::scene::{Facts, Scene, Source};
 use super::stage::{Part, Stage};
+use super::wordings;
 use crate::data::recipe::Split;
 use crate::error::{Error, Result};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -109,9 +110,11 @@ impl FamilySource<'_> {
         if !fits {
             return None;
         }
+        let templates = wordings::more(&templates);
+        let does = [&first.phrases, &second.phrases].map(|list| wordings::more(list));
         let material = Material {
-            templates: &templates,
-            does: [&first.phrases, &second.phrases],
+            templates: &templates.iter().map(String::as_str).collect::<Vec<_>>(),
+            does: [&does[0], &does[1]],
             count: self.stage.recipe.captions,
             misspelt: self.stage.recipe.misspelt,
         };

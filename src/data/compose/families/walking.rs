@@ -42,7 +42,7 @@ const STANDING: &[&str] =
     &["~stand still", "~stand and ~wait", "~wait", "~stand", "~stay where they are", "~do not move"];
 
 fn standing() -> Vec<String> {
-    phrases(&STANDING[..4])
+    phrases(&STANDING[..5])
 }
 
 fn answer_leave(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {

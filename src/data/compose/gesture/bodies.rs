@@ -35,7 +35,7 @@ pub const SIGNS: &[Sign] = &[
     Sign {
         family: "bow",
         phrases: &["~bow slightly", "~nod with a slight bow", "~make a small bow", "~bow a little"],
-        short: &["[a slight bow|a small bow]"],
+        short: &["[a slight bow|a small bow]", "{1} bows a little to {2}"],
         lay: |part, _, when| {
             part.bend(when, Torso { bend: 0.5, nod: 0.25, shift: [0.0, 0.0, -0.05], ..Torso::default() });
         },
@@ -52,7 +52,10 @@ pub const SIGNS: &[Sign] = &[
             "~sit on a chair",
             "~lower the body onto a seat",
         ],
-        short: &["[sit down|sitting down|sitting|take a seat|sitting on a chair]"],
+        short: &[
+            "[sit down|sitting down|sitting|take a seat|sitting on a chair]",
+            "{1} sits down on a chair",
+        ],
         lay: |part, _, when| {
             let down = when;
             part.sway(down, |_| Torso { shift: [0.0, -0.4, -0.3], bend: 0.08, ..Torso::default() });
@@ -107,7 +110,7 @@ pub const SIGNS: &[Sign] = &[
             "~bend the knees and ~squat",
             "~do a squat",
         ],
-        short: &["[squat|squatting|squats|crouching down]"],
+        short: &["[squat|squatting|squats|crouching down]", "{1} squats down"],
         lay: |part, _, when| {
             part.bend(when, Torso { shift: [0.0, -0.4, -0.1], bend: 0.5, nod: -0.2, ..Torso::default() });
             for hand in Hand::BOTH {
@@ -131,7 +134,7 @@ pub const SIGNS: &[Sign] = &[
             "~look over both shoulders",
             "~search all around with the eyes",
         ],
-        short: &["[looking around|look around|look left and right|glancing around]"],
+        short: &["[looking around|look around|look left and right|glancing around]", "{1} looks around"],
         lay: |part, side, when| {
             let rate = 1.0 / (0.5 * when.hold + 0.8);
             let wide = Span { hold: when.hold + 0.3, ..when };
@@ -155,7 +158,7 @@ pub const SIGNS: &[Sign] = &[
             "~perform tai chi",
             "~do slow flowing arm movements with bent knees",
         ],
-        short: &["[tai chi|doing tai chi|practicing tai chi|slow tai chi]"],
+        short: &["[tai chi|doing tai chi|practicing tai chi|slow tai chi]", "{1} does tai chi"],
         lay: |part, side, when| {
             let sign = side.sign();
             part.sway(when, move |t| {
@@ -189,7 +192,7 @@ pub const SIGNS: &[Sign] = &[
             "~stretch upward with both arms",
             "~stretch",
         ],
-        short: &["[stretching|stretch|stretching the arms up|a good stretch]"],
+        short: &["[stretching|stretch|stretching the arms up|a good stretch]", "{1} stretches the arms up"],
         lay: |part, side, when| {
             part.bend(when, Torso { bend: -0.12, lean: 0.05 * side.sign(), nod: -0.2, ..Torso::default() });
             for hand in Hand::BOTH {
@@ -210,7 +213,7 @@ pub const SIGNS: &[Sign] = &[
             "~stretch by touching the toes",
             "~reach down to the feet with both hands",
         ],
-        short: &["[touch the toes|touching the toes|toe touch]"],
+        short: &["[touch the toes|touching the toes|toe touch]", "{1} touches the toes"],
         lay: |part, _, when| {
             part.bend(when, Torso { bend: 1.9, nod: 0.1, shift: [0.0, -0.03, -0.14], ..Torso::default() });
             for hand in Hand::BOTH {

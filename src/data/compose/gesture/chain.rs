@@ -3,6 +3,7 @@
 
 use crate::data::compose::draws::Draws;
 use crate::data::compose::inflect::{Form, inflect};
+use crate::data::compose::wordings;
 
 /// Who does something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub struct Clause {
 impl Clause {
     /// Of phrases.
     pub fn new(who: Subject, phrases: &[&str]) -> Self {
-        Self { who, phrases: phrases.iter().map(|&phrase| phrase.to_owned()).collect() }
+        Self { who, phrases: wordings::more(phrases) }
     }
 }
 

@@ -93,7 +93,10 @@ pub const SIGNS: &[Sign] = &[
             "~point upward with the {h} arm",
             "~lift the {h} hand high and ~point up",
         ],
-        short: &["[pointing up|point up with the {h} hand|pointing at the sky with the {h} arm]"],
+        short: &[
+            "[pointing up|point up with the {h} hand|pointing at the sky with the {h} arm]",
+            "{1} points up with the {h} hand",
+        ],
         lay: |part, hand, when| {
             one(part, hand, when, [1.0, 0.0, 0.4], |view, hand, _| {
                 from_shoulder(view, hand, [0.08, 0.47, 0.12])
@@ -112,7 +115,7 @@ pub const SIGNS: &[Sign] = &[
             "~show the way to the {h}",
             "~raise the {h} arm sideways and ~point",
         ],
-        short: &["[pointing to the {h}|point to the {h} side]"],
+        short: &["[pointing to the {h}|point to the {h} side]", "{1} points to the {h}"],
         lay: |part, hand, when| {
             one(part, hand, when, [0.0, -1.0, -0.4], |view, hand, _| {
                 from_shoulder(view, hand, [0.46, 0.02, 0.14])
@@ -180,6 +183,7 @@ pub const SIGNS: &[Sign] = &[
         ],
         short: &[
             "[scratching the head|scratch the head|touch the head|a hand on the head|{h} hand on the head]",
+            "{1} scratches the head with the {h} hand",
         ],
         lay: |part, hand, when| {
             one(part, hand, when, [1.0, 0.1, 0.3], |view, hand, t| {
@@ -200,7 +204,10 @@ pub const SIGNS: &[Sign] = &[
             "~clasp both hands to the head",
             "~despair and ~hold the head in both hands",
         ],
-        short: &["[both hands on the head|hands on the head|holding the head with both hands]"],
+        short: &[
+            "[both hands on the head|hands on the head|holding the head with both hands]",
+            "{1} holds the head with both hands",
+        ],
         lay: |part, _, when| {
             part.bend(when.led(0.05), Torso { bend: 0.06, nod: 0.12, ..Torso::default() });
             both(part, when, [1.0, 0.1, 0.4], |view, hand, _| {
@@ -222,7 +229,10 @@ pub const SIGNS: &[Sign] = &[
             "~stretch the {h} arm up",
             "~lift the {h} hand above the head",
         ],
-        short: &["[raise the {h} hand|{h} hand up|raising the {h} arm|{h} arm up|hold up the {h} hand]"],
+        short: &[
+            "[raise the {h} hand|{h} hand up|raising the {h} arm|{h} arm up|hold up the {h} hand]",
+            "{1} raises the {h} arm",
+        ],
         lay: |part, hand, when| {
             one(part, hand, when, [1.0, 0.0, 0.3], |view, hand, _| {
                 from_shoulder(view, hand, [0.06, 0.5, 0.03])
@@ -243,7 +253,10 @@ pub const SIGNS: &[Sign] = &[
             "~cheer with both arms up",
             "~surrender with both hands up",
         ],
-        short: &["[both arms up|raise both arms|arms up|hands in the air|cheering|surrender]"],
+        short: &[
+            "[both arms up|raise both arms|arms up|hands in the air|cheering|surrender]",
+            "{1} raises both arms",
+        ],
         lay: |part, _, when| {
             both(part, when, [1.0, -0.2, 0.2], |view, hand, _| from_shoulder(view, hand, [0.14, 0.47, 0.05]));
         },
@@ -276,7 +289,7 @@ pub const SIGNS: &[Sign] = &[
             "~celebrate with both arms up",
             "~raise the arms and ~lower them again and again",
         ],
-        short: &["[cheering|celebrating|cheer with raised arms]"],
+        short: &["[cheering|celebrating|cheer with raised arms]", "{1} cheers with raised arms"],
         lay: |part, _, when| {
             both(part, when, [1.0, -0.3, 0.2], |view, hand, t| {
                 let up = 0.38 + 0.1 * (TAU * 1.3 * t).sin();
@@ -297,7 +310,7 @@ pub const SIGNS: &[Sign] = &[
             "~fold both arms",
             "~stand with folded arms",
         ],
-        short: &["[crossed arms|arms crossed|crossing the arms|folded arms]"],
+        short: &["[crossed arms|arms crossed|crossing the arms|folded arms]", "{1} crosses the arms"],
         lay: |part, side, when| {
             let start = when.there();
             for hand in Hand::BOTH {
@@ -323,7 +336,10 @@ pub const SIGNS: &[Sign] = &[
             "~rest the hands on the hips",
             "~pose with the hands on the hips",
         ],
-        short: &["[hands on hips|hands on the hips|standing with hands on the hips]"],
+        short: &[
+            "[hands on hips|hands on the hips|standing with hands on the hips]",
+            "{1} puts both hands on the hips",
+        ],
         lay: |part, _, when| {
             both(part, when, [1.0, 0.0, -0.5], |view, hand, _| {
                 add(mix(view.own(0), view.own(3), 0.5), view.mine([0.19 * hand.sign(), 0.0, -0.02]))
@@ -365,7 +381,10 @@ pub const SIGNS: &[Sign] = &[
             "~drink something",
             "~lift the {h} hand to the mouth and ~drink",
         ],
-        short: &["[drinking|drink|drink from a cup|drinking with the {h} hand|having a drink]"],
+        short: &[
+            "[drinking|drink|drink from a cup|drinking with the {h} hand|having a drink]",
+            "{1} drinks with the {h} hand",
+        ],
         lay: |part, hand, when| {
             part.bend(when.led(-0.2), Torso { nod: -0.12, ..Torso::default() });
             one(part, hand, when, [0.9, -0.9, 0.2], |view, hand, t| {

@@ -10,6 +10,7 @@ use super::words::{COUNT, about, all_sided, facts};
 use crate::data::compose::caption;
 use crate::data::compose::draws::Draws;
 use crate::data::compose::scene::{Scene, Track};
+use crate::data::compose::wordings;
 use crate::motion::vector::{Vec3d, norm, sub};
 use std::f64::consts::{PI, TAU};
 
@@ -292,7 +293,7 @@ impl<'a> Stage<'a> {
         alone: [&[&str]; 2],
     ) -> Scene {
         let alone = alone.map(|list| about(list, self.side, self.draws));
-        let facts = facts(self.draws, self.side, pair, [&[], &[]], alone);
+        let facts = facts(self.draws, self.side, &wordings::more(pair), [&[], &[]], alone);
         Scene { family, tracks: perform(parts), facts }
     }
 
@@ -305,7 +306,7 @@ impl<'a> Stage<'a> {
         pair: &[&str],
         alone: [&[&str]; 2],
     ) -> Scene {
-        let mut templates: Vec<String> = pair.iter().map(|&text| text.to_owned()).collect();
+        let mut templates = wordings::more(pair);
         if self.came.is_some() || self.left.is_some() {
             let kept = 1 + self.draws.below(2);
             while templates.len() > kept {
@@ -328,7 +329,9 @@ impl<'a> Stage<'a> {
         does: [Vec<String>; 2],
     ) -> Scene {
         let alone = does.each_ref().map(|list| caption::alone(list, self.draws));
-        let facts = facts(self.draws, self.side, templates, does.each_ref().map(Vec::as_slice), alone);
+        let does = does.map(|list| wordings::more(&list));
+        let templates = wordings::more(templates);
+        let facts = facts(self.draws, self.side, &templates, does.each_ref().map(Vec::as_slice), alone);
         Scene { family, tracks: perform(parts), facts }
     }
 
@@ -348,7 +351,7 @@ impl<'a> Stage<'a> {
 
     /// Templates that tell of coming, the deed and parting; some leave out one end.
     fn told(&mut self, deed: Deed<'_>) -> Vec<String> {
-        let said = |who, list: &[&str], side| Clause { who, phrases: all_sided(list, side) };
+        let said = |who, list: &[&str], side| Clause { who, phrases: all_sided(&wordings::more(list), side) };
         let middle = vec![
             said(Subject::They, deed.they, self.side),
             said(Subject::First, deed.first, self.side),
@@ -374,7 +377,7 @@ impl<'a> Stage<'a> {
 
 /// What one does toward the other, who is `whom`.
 fn one(who: Subject, list: &[&str], whom: &str) -> Clause {
-    Clause { who, phrases: list.iter().map(|phrase| phrase.replace("{x}", whom)).collect() }
+    Clause { who, phrases: wordings::more(list).iter().map(|phrase| phrase.replace("{x}", whom)).collect() }
 }
 
 /// A slight bend forward that leads a reach.

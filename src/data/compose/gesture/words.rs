@@ -16,8 +16,8 @@ pub fn sided(text: &str, side: Hand) -> String {
 }
 
 /// Phrases with their sides named.
-pub fn all_sided(list: &[&str], side: Hand) -> Vec<String> {
-    list.iter().map(|text| sided(text, side)).collect()
+pub fn all_sided<T: AsRef<str>>(list: &[T], side: Hand) -> Vec<String> {
+    list.iter().map(|text| sided(text.as_ref(), side)).collect()
 }
 
 /// Captions from templates, with what each of the two does for those that ask, and sentences about each alone (in these
