@@ -8,19 +8,19 @@ use std::ops::Range;
 /// What all of them need: inputs from a seed, and what must hold of every reader.
 const RANDOM: &str = include_str!("readers/random.js");
 const WATCH: &str = include_str!("readers/watch.js");
-/// Properties by reader; each script names its own `PROPERTIES`.
-const READERS: [&str; 5] = [
-    include_str!("readers/npy.js"),
-    include_str!("readers/bvh.js"),
-    include_str!("readers/drops.js"),
-    include_str!("readers/answers.js"),
-    include_str!("readers/addresses.js"),
+/// Properties by reader, each script with its own `PROPERTIES`, and how many seeds each property is tried with. The browser takes long
+/// to make files, which drops are.
+const READERS: [(&str, u32); 5] = [
+    (include_str!("readers/npy.js"), 400),
+    (include_str!("readers/bvh.js"), 400),
+    (include_str!("readers/drops.js"), 60),
+    (include_str!("readers/answers.js"), 400),
+    (include_str!("readers/addresses.js"), 400),
 ];
 /// What the server writes; each case is a motion that it makes.
 const SERVER: &str = include_str!("readers/server.js");
-/// Seeds that every property is tried with, and how many in one command: it has 30 seconds, of which a few are needed.
-const SEEDS: u32 = 300;
-const AT_ONCE: u32 = 50;
+/// Seeds in one command: it has 30 seconds, of which four are needed at most.
+const AT_ONCE: u32 = 10;
 
 /// Tries the properties of a script with some seeds; how many cases there were. Panics with the property and the seed that fail.
 fn hold(browser: &Browser, properties: &str, seeds: Range<u32>) -> u64 {
@@ -42,8 +42,8 @@ fn readers_of_outside_data_hold_for_any_input() {
     browser.visit(&format!("http://{}/", server.address));
     browser.wait("the page", 60 * SECONDS, |b| (!b.text("#title").is_empty()).then_some(()));
     let mut cases = 0;
-    for properties in READERS {
-        for first in (0..SEEDS).step_by(AT_ONCE as usize) {
+    for (properties, seeds) in READERS {
+        for first in (0..seeds).step_by(AT_ONCE as usize) {
             cases += hold(&browser, properties, first..first + AT_ONCE);
         }
     }

@@ -5,11 +5,15 @@ use crate::package::digest::sha256;
 use candle_core::{D, DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use candle_transformers::models::bert::{BertModel, Config, HiddenAct};
+use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use tokenizers::Tokenizer;
-use tokenizers::processors::PostProcessorWrapper;
+use tokenizers::models::wordpiece::WordPiece;
+use tokenizers::normalizers::BertNormalizer;
+use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 
 /// SHA-256 of its weights.
 const DIGEST: &str = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db";
@@ -121,6 +125,18 @@ fn settings(text: &[u8]) -> std::result::Result<Config, Damage> {
     Ok(config)
 }
 
+/// What is read of `tokenizer.json`.
+#[derive(Deserialize)]
+struct WordFile {
+    model: WordList,
+}
+
+/// Word pieces and their ids.
+#[derive(Deserialize)]
+struct WordList {
+    vocab: BTreeMap<String, u32>,
+}
+
 /// Its tokenizer.
 struct Words {
     tokenizer: Tokenizer,
@@ -130,14 +146,21 @@ struct Words {
 
 impl Words {
     fn from_bytes(bytes: &[u8]) -> std::result::Result<Self, Damage> {
-        let mut tokenizer = Tokenizer::from_bytes(bytes)?;
-        // Texts of one batch have one length, so nothing is padded.
-        tokenizer.with_padding(None);
-        tokenizer.with_truncation(None)?;
-        // Marks are put around a text here: where the file's own template names one that the file lacks, the library panics.
-        tokenizer.with_post_processor(None::<PostProcessorWrapper>);
-        let mark = |name: &str| tokenizer.token_to_id(name).ok_or_else(|| format!("it has no {name}"));
+        // Only the word list is the file's: the library panics at some pipelines that a file may describe, and this model's is known.
+        let file: WordFile = serde_json::from_slice(bytes)?;
+        let mark =
+            |name: &str| file.model.vocab.get(name).copied().ok_or_else(|| format!("it has no {name}"));
         let marks = [mark("[CLS]")?, mark("[SEP]")?];
+        let pieces: WordPiece = serde_json::from_value(serde_json::json!({
+            "type": "WordPiece",
+            "unk_token": "[UNK]",
+            "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100,
+            "vocab": file.model.vocab,
+        }))?;
+        let mut tokenizer = Tokenizer::new(pieces);
+        tokenizer.with_normalizer(Some(BertNormalizer::new(true, true, None, true)))?;
+        tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
         Ok(Self { tokenizer, marks })
     }
 

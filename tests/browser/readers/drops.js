@@ -60,7 +60,7 @@ const PROPERTIES = {
     return holdDrop([new File([damaged], "A.JSON")]);
   },
   "drops: nested JSON": (random) => {
-    if (!random.chance(0.03)) return null;
+    if (!random.chance(0.2)) return null;
     const [open, close] = random.pick([["[", "]"], ['{"samples":', "}"], ['{"__proto__":', "}"]]);
     const many = 50000 + random.below(50000);
     return holdDrop([new File([open.repeat(many) + "1" + (random.chance(0.5) ? close.repeat(many) : "")], "a.json")]);
@@ -93,7 +93,7 @@ const PROPERTIES = {
       .concat(new File([bytes], random.pick(["a.npy", "a.bvh", "a.bvh.gz"]))));
   },
   "drops: packed text without end": async (random) => {
-    if (!random.chance(0.01)) return;
+    if (!random.chance(0.05)) return;
     const bomb = await packed(new Blob([" ".repeat(17 << 20)]));
     hold((await holdDrop([new File([bomb], "a.bvh.gz")])) === null, "it is more than is unpacked");
   },

@@ -2,7 +2,7 @@
 
 class Random {
   constructor(seed) {
-    this.state = (seed * 0x9e3779b1 + 1) >>> 0;
+    this.state = Math.imul(seed + 1, 0x85ebca6b) >>> 0;
   }
 
   /** From 0 up to 1 (mulberry32). */
