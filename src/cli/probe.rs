@@ -30,7 +30,7 @@ pub fn run(args: &ProbeArgs) -> Result<()> {
     let path = if args.live { "/livez" } else { "/readyz" };
     let not_ready = |words: String| Error::new(ErrorKind::Unavailable, "not_ready", words);
     match status(args.port, path) {
-        Ok(line) if line.ends_with("200") => Ok(()),
+        Ok(line) if is_well(&line) => Ok(()),
         Ok(line) => Err(not_ready(format!("the server on port {} answers {line:?} to {path}", args.port))),
         Err(source) => {
             Err(not_ready(format!("no server answers on port {}: {source}", args.port)).with_source(source))
@@ -48,6 +48,11 @@ fn status(port: u16, path: &str) -> std::io::Result<String> {
     let mut line = [0; STATUS_BYTES];
     stream.read_exact(&mut line)?;
     Ok(String::from_utf8_lossy(&line).into_owned())
+}
+
+/// Whether an answer that begins like this is a 200.
+fn is_well(line: &str) -> bool {
+    matches!(line, "HTTP/1.1 200" | "HTTP/1.0 200")
 }
 
 /// Over IPv4 or IPv6, whichever the server listens on.
@@ -68,7 +73,18 @@ fn connect(port: u16) -> std::io::Result<TcpStream> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::net::TcpListener;
+
+    proptest! {
+        #[test]
+        fn nothing_but_a_200_is_well(noise in "\\PC{0,16}", version in "HTTP/[0-9].[0-9]", status in 0..1000u32) {
+            prop_assert!(!is_well(&noise));
+            let line = format!("{version} {status:03}");
+            let known = version == "HTTP/1.1" || version == "HTTP/1.0";
+            prop_assert_eq!(is_well(&line), known && status == 200);
+        }
+    }
 
     #[test]
     fn only_200_is_ready() {

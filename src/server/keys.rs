@@ -227,6 +227,26 @@ impl Keyring {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_digest_is_sixty_four_digits_or_none(
+            digest in any::<Digested>(),
+            noise in "\\PC{0,70}",
+            near in "[0-9a-fA-F]{60,68}",
+            (at, other) in (0..64usize, "[^0-9a-fA-F]"),
+        ) {
+            let text: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            prop_assert_eq!(parse_hex(&text), Some(digest));
+            prop_assert_eq!(parse_hex(&text.to_uppercase()), Some(digest));
+            prop_assert_eq!(parse_hex(&near).is_some(), near.len() == 64);
+            let mut wrong = text;
+            wrong.replace_range(at..=at, &other);
+            prop_assert_eq!(parse_hex(&wrong), None);
+            prop_assert!(parse_hex(&noise).is_none() || noise.len() == 64);
+        }
+    }
 
     fn some(count: u32) -> Option<NonZeroU32> {
         NonZeroU32::new(count)

@@ -119,6 +119,41 @@ fn clock(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever a killed process or an editor left in the log, what is kept are whole lines of it, each of a step that counts.
+        #[test]
+        fn only_lines_of_earlier_steps_are_kept(
+            lines in prop::collection::vec(
+                prop_oneof![
+                    "\\PC{0,30}",
+                    any::<u64>().prop_map(|step| format!("{{\"step\":{step}}}")),
+                    (0..9u64).prop_map(|step| format!("{{\"loss\":1.5,\"step\":{step}}}")),
+                    any::<f64>().prop_map(|step| format!("{{\"step\":{step}}}")),
+                ],
+                0..12,
+            ),
+            cut in 0..40usize,
+            step in prop_oneof![0..9u64, any::<u64>()],
+        ) {
+            let mut text = lines.join("\n");
+            for _ in 0..cut.min(text.chars().count()) {
+                text.pop();
+            }
+            let kept = keep_until(&text, step);
+            let all: Vec<&str> = text.lines().collect();
+            let mut from = 0;
+            for line in kept.lines() {
+                let at = all[from..].iter().position(|other| *other == line);
+                prop_assert!(at.is_some(), "{line:?} is not of the log, or not in its order");
+                from += at.unwrap_or_default() + 1;
+                let value: Value = serde_json::from_str(line).unwrap();
+                prop_assert!(value["step"].as_u64().unwrap() <= step);
+            }
+            prop_assert_eq!(keep_until(&kept, step), kept.clone(), "nothing more is lost the next time");
+        }
+    }
 
     #[test]
     fn a_resumed_log_has_each_step_once() {
