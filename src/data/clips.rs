@@ -18,6 +18,8 @@ const TOLD_SHARE: f64 = 0.6;
 const ACTIVITY_SHARE: f64 = 0.8;
 /// The same for a whole stretch, which may begin with people meeting and end with them parting.
 const WHOLE_ACTIVITY_SHARE: f64 = 0.5;
+/// Most names of an activity that one clip has, so that what is told of it alone is not lost among them.
+const ACTIVITY_NAMES: usize = 8;
 /// Most segments that one sentence strings together: more outrun the text encoder.
 const MAX_TOLD: usize = 3;
 
@@ -147,7 +149,11 @@ impl Planner<'_> {
             Some(activity)
                 if overlap(&to_frames(activity.span), frames) as f64 >= share * frames.len() as f64 =>
             {
-                self.recipe.activities.get(&activity.captions).cloned().unwrap_or_default()
+                let names = self.recipe.activities.get(&activity.captions).map_or(&[][..], Vec::as_slice);
+                // Others elsewhere in the take; together its clips say them all.
+                let first = 5 * frames.start + frames.len();
+                let turn = names.iter().cycle().skip(first % names.len().max(1));
+                turn.take(names.len().min(ACTIVITY_NAMES)).cloned().collect()
             }
             _ => Vec::new(),
         }
@@ -174,12 +180,17 @@ mod tests {
 
     /// A take of ten seconds: walking, then salsa, then nothing told.
     fn planned(cuts: &str) -> Vec<Clip> {
+        named(&["salsa".to_owned()], cuts)
+    }
+
+    /// The same, the salsa called this.
+    fn named(names: &[String], cuts: &str) -> Vec<Clip> {
         let recipe = Recipe::parse(&format!(
             r#"
             name = "test"
             min_clip = 40
             crops = [{{ frames = 60, stride = 30 }}]
-            activities.salsa = ["salsa"]
+            activities.salsa = {names:?}
             [[takes]]
             id = "a"
             person1 = "a.bvh"
@@ -213,6 +224,17 @@ mod tests {
         assert_eq!(find(&clips, "a-part2").frames, 210..300);
         assert_eq!(find(&clips, "a-part1-x0.5").speed, 0.5);
         assert!(clips.iter().all(|clip| clip.text_only != clip.id.contains("part")));
+    }
+
+    #[test]
+    fn of_many_names_a_clip_has_some_and_its_neighbour_others() {
+        let names: Vec<String> = (0..20).map(|number| format!("salsa {number}")).collect();
+        let clips = named(&names, "");
+        let [one, other] = ["a-f0060-n060", "a-f0090-n060"].map(|id| &find(&clips, id).captions);
+        for captions in [one, other] {
+            assert_eq!(captions.iter().filter(|caption| names.contains(caption)).count(), ACTIVITY_NAMES);
+        }
+        assert!(one.iter().all(|caption| !other.contains(caption)), "{one:?} {other:?}");
     }
 
     #[test]
