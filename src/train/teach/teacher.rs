@@ -151,13 +151,14 @@ impl Words {
         let mark =
             |name: &str| file.model.vocab.get(name).copied().ok_or_else(|| format!("it has no {name}"));
         let marks = [mark("[CLS]")?, mark("[SEP]")?];
-        let pieces: WordPiece = serde_json::from_value(serde_json::json!({
+        let model = serde_json::json!({
             "type": "WordPiece",
             "unk_token": "[UNK]",
             "continuing_subword_prefix": "##",
             "max_input_chars_per_word": 100,
             "vocab": file.model.vocab,
-        }))?;
+        });
+        let pieces: WordPiece = serde_json::from_str(&model.to_string())?;
         let mut tokenizer = Tokenizer::new(pieces);
         tokenizer.with_normalizer(Some(BertNormalizer::new(true, true, None, true)))?;
         tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
