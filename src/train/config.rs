@@ -233,6 +233,9 @@ pub struct TextTrainConfig {
     pub data: Vec<PathBuf>,
     /// Files of sentences, one a line, that are learned too.
     pub texts: Vec<PathBuf>,
+    /// Clips of those folders whose captions are learned, spread evenly.
+    #[serde(default = "every_clip")]
+    pub clips: usize,
     /// Scenes of the grammar, four sentences each.
     pub scenes: usize,
     /// Single words that every step adds to its sentences.
@@ -243,6 +246,11 @@ pub struct TextTrainConfig {
     pub tower: ClipTextConfig,
     /// Weights of the loss terms.
     pub weights: Weights,
+}
+
+/// Runs that were begun before there was a choice had the captions of all clips.
+fn every_clip() -> usize {
+    usize::MAX >> 1
 }
 
 impl TextTrainConfig {

@@ -57,6 +57,7 @@ pub fn unpack(package: &Package, out: &Path) -> Result<Unpacked> {
         teacher: PathBuf::new(),
         data: Vec::new(),
         texts: Vec::new(),
+        clips: 0,
         scenes: 0,
         words: 0,
         common: Common { data: PathBuf::new(), ..vq.common },

@@ -60,6 +60,9 @@ pub struct TextArgs {
     /// Attention heads [default: 4]
     #[arg(long)]
     heads: Option<usize>,
+    /// Clips of the training folders whose captions are learned, spread evenly [default: 4000]
+    #[arg(long)]
+    clips: Option<usize>,
     /// Scenes of the grammar, four sentences each [default: 5000]
     #[arg(long)]
     scenes: Option<usize>,
@@ -90,6 +93,7 @@ impl TextArgs {
             teacher: self.teacher.clone().ok_or_else(no_teacher)?,
             data: Vec::new(),
             texts: Vec::new(),
+            clips: 4000,
             scenes: 5000,
             words: 64,
             common: Common {
@@ -120,6 +124,7 @@ impl TextArgs {
         set(&mut config.teacher, self.teacher.clone());
         set(&mut config.data, (!self.data.is_empty()).then(|| self.data.clone()));
         set(&mut config.texts, (!self.texts.is_empty()).then(|| self.texts.clone()));
+        set(&mut config.clips, self.clips);
         set(&mut config.scenes, self.scenes);
         set(&mut config.words, self.words);
         set(&mut config.tower.width, self.width);
@@ -149,7 +154,7 @@ pub fn run(args: &TextArgs) -> Result<()> {
     };
 
     precision::set(config.common.precision)?;
-    let corpus = Corpus::gather(&config.data, &config.texts, config.scenes, config.common.seed)?;
+    let corpus = Corpus::gather(&config)?;
     let lessons = if checkpoint.is_some() {
         Lessons::load(&run.teacher(), &corpus, &device)?
     } else {

@@ -47,6 +47,7 @@ fn text() -> TextTrainConfig {
         teacher: "teacher".into(),
         data: vec!["data".into()],
         texts: vec![],
+        clips: 100,
         scenes: 100,
         words: 64,
         common: transformer().common,

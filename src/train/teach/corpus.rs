@@ -7,8 +7,9 @@ use crate::data::{Folder, Split};
 use crate::error::{Error, Result};
 use crate::motion::mirror::{CaptionRule, mirror_caption};
 use crate::rng::CounterRng;
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use crate::train::config::TextTrainConfig;
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
 
 /// What a step sees together: sentences that mean the same, and sentences alike but for one respect. Either may be alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,23 +31,28 @@ pub struct Corpus {
     pub lessons: Vec<Lesson>,
     /// Those that only measure.
     pub held_out: Vec<Lesson>,
+    /// Numbers by sentence.
+    numbers: HashMap<String, usize>,
 }
 
+/// Captions of a clip that are learned together.
+const TOLD: usize = 4;
 /// Scenes that only measure.
 const HELD_OUT: usize = 250;
 
 impl Corpus {
-    /// Captions of the training split of `folders`, lines of `files`, `scenes` scenes of the grammar and held-out ones.
+    /// Captions of the training splits, lines of files, scenes of the grammar and held-out ones.
     ///
     /// # Errors
     /// From the folders and files.
-    pub fn gather(folders: &[PathBuf], files: &[PathBuf], scenes: usize, seed: u64) -> Result<Self> {
+    pub fn gather(config: &TextTrainConfig) -> Result<Self> {
+        let (scenes, seed) = (config.scenes, config.common.seed);
         let mut corpus = Self::default();
-        for caption in captions(folders, files)? {
-            let mirrored = mirror_caption(&caption, CaptionRule::Words);
-            let other = if mirrored == caption { Vec::new() } else { vec![mirrored] };
-            let lesson = corpus.lesson(vec![caption], other, Respect::Side);
-            corpus.lessons.push(lesson);
+        for told in clips(&config.data, config.clips)? {
+            corpus.told(&told);
+        }
+        for line in lines(&config.texts)? {
+            corpus.told(&[line]);
         }
         let grammar = Grammar::new()?;
         let tested: BTreeSet<String> = Paraphrases::load()?.sentences().map(bare).collect();
@@ -63,13 +69,37 @@ impl Corpus {
         Ok(corpus)
     }
 
-    fn lesson(&mut self, same: Vec<String>, other: Vec<String>, respect: Respect) -> Lesson {
-        let mut add = |texts: Vec<String>| {
-            let start = self.texts.len();
-            self.texts.extend(texts);
-            (start..self.texts.len()).collect::<Vec<_>>()
+    /// What is told of one clip means the same, whether it names a side or not; with the other side it does not.
+    fn told(&mut self, captions: &[String]) {
+        let mirrored = |caption: &String| {
+            let other = mirror_caption(caption, CaptionRule::Words);
+            (other != *caption).then(|| (caption.clone(), other))
         };
+        let (sided, others): (Vec<_>, Vec<_>) = captions.iter().filter_map(mirrored).unzip();
+        if sided.len() < captions.len() {
+            let lesson = self.lesson(captions.to_vec(), Vec::new(), Respect::Side);
+            self.lessons.push(lesson);
+        }
+        if !sided.is_empty() {
+            let lesson = self.lesson(sided, others, Respect::Side);
+            self.lessons.push(lesson);
+        }
+    }
+
+    fn lesson(&mut self, same: Vec<String>, other: Vec<String>, respect: Respect) -> Lesson {
+        let mut add =
+            |texts: Vec<String>| texts.into_iter().map(|text| self.number(text)).collect::<Vec<_>>();
         Lesson { same: add(same), other: add(other), respect }
+    }
+
+    /// The number of a sentence, a new one where it was not there yet.
+    fn number(&mut self, text: String) -> usize {
+        let next = self.texts.len();
+        let number = *self.numbers.entry(text).or_insert_with_key(|text| {
+            self.texts.push(text.clone());
+            next
+        });
+        number
     }
 }
 
@@ -78,36 +108,63 @@ fn bare(text: impl AsRef<str>) -> String {
     text.as_ref().trim_end_matches('.').to_owned()
 }
 
-/// Captions of the training splits and lines of the files, each once.
-fn captions(folders: &[PathBuf], files: &[PathBuf]) -> Result<BTreeSet<String>> {
-    let mut all = BTreeSet::new();
+/// What is told of up to `most` clips of the training splits, spread evenly: up to [`TOLD`] different captions each.
+fn clips(folders: &[PathBuf], most: usize) -> Result<Vec<Vec<String>>> {
+    let mut all = Vec::new();
     for root in folders {
         let folder = Folder::open(root)?;
-        for id in folder.ids(Split::Train, Reader::Text)? {
-            all.extend(folder.captions(&id)?);
-        }
+        all.extend(folder.ids(Split::Train, Reader::Text)?.into_iter().map(|id| (folder.clone(), id)));
     }
-    for path in files {
-        all.extend(lines(path)?);
-    }
-    Ok(all)
+    let kept = most.min(all.len());
+    let captions = (0..kept).map(|number| {
+        let (folder, id) = &all[number * all.len() / kept];
+        let captions: BTreeSet<String> = folder.captions(id)?.into_iter().collect();
+        let step = captions.len().div_ceil(TOLD).max(1);
+        Ok(captions.into_iter().step_by(step).collect())
+    });
+    captions.collect()
 }
 
-fn lines(path: &Path) -> Result<Vec<String>> {
-    let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
-    Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
+/// Lines of the files, each once.
+fn lines(files: &[PathBuf]) -> Result<BTreeSet<String>> {
+    let mut all = BTreeSet::new();
+    for path in files {
+        let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
+        all.extend(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned));
+    }
+    Ok(all)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::config::from_toml;
+
+    #[test]
+    fn what_is_told_of_a_clip_means_the_same_and_not_its_mirror_image() {
+        let mut corpus = Corpus::default();
+        let told = ["shake hands", "they shake right hands", "a shake of right hands"].map(str::to_owned);
+        corpus.told(&told);
+        corpus.told(&told[1..2]);
+        let said = |numbers: &[usize]| numbers.iter().map(|n| corpus.texts[*n].as_str()).collect::<Vec<_>>();
+        let lessons: Vec<_> = corpus.lessons.iter().map(|l| (said(&l.same), said(&l.other))).collect();
+        let left = vec!["they shake left hands", "a shake of left hands"];
+        assert_eq!(lessons[0], (told.iter().map(String::as_str).collect(), vec![]));
+        assert_eq!(lessons[1], (told[1..].iter().map(String::as_str).collect(), left.clone()));
+        assert_eq!(lessons[2], (vec!["they shake right hands"], left[..1].to_vec()));
+        assert_eq!(corpus.texts.len(), 5, "each sentence once");
+    }
 
     #[test]
     fn files_and_scenes_become_lessons() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("texts.txt");
         std::fs::write(&file, "two people bow\n\na person waves the left hand\ntwo people bow\n").unwrap();
-        let corpus = Corpus::gather(&[], &[file], 20, 1).unwrap();
+        // Settings of a run from before there was a choice of clips.
+        let settings = include_str!("../../../docs/training/duet-mini/text.toml");
+        let mut config: TextTrainConfig = from_toml(settings).unwrap();
+        (config.data, config.texts, config.scenes) = (Vec::new(), vec![file], 20);
+        let corpus = Corpus::gather(&config).unwrap();
         assert!(corpus.held_out.len() > HELD_OUT - 5);
         let text = |lesson: &Lesson| corpus.texts[lesson.same[0]].as_str();
         assert_eq!(text(&corpus.lessons[1]), "two people bow");
