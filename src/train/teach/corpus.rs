@@ -95,11 +95,10 @@ impl Corpus {
     /// The number of a sentence, a new one where it was not there yet.
     fn number(&mut self, text: String) -> usize {
         let next = self.texts.len();
-        let number = *self.numbers.entry(text).or_insert_with_key(|text| {
+        *self.numbers.entry(text).or_insert_with_key(|text| {
             self.texts.push(text.clone());
             next
-        });
-        number
+        })
     }
 }
 
