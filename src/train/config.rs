@@ -233,8 +233,8 @@ pub struct TextTrainConfig {
     pub data: Vec<PathBuf>,
     /// Files of sentences, one a line, that are learned too.
     pub texts: Vec<PathBuf>,
-    /// Clips of those folders whose captions are learned, spread evenly.
-    #[serde(default = "every_clip")]
+    /// Clips of those folders whose captions are learned, spread evenly. Older runs do not say it; only their towers are read.
+    #[serde(default)]
     pub clips: usize,
     /// Scenes of the grammar, four sentences each.
     pub scenes: usize,
@@ -246,11 +246,6 @@ pub struct TextTrainConfig {
     pub tower: ClipTextConfig,
     /// Weights of the loss terms.
     pub weights: Weights,
-}
-
-/// Runs that were begun before there was a choice had the captions of all clips.
-fn every_clip() -> usize {
-    usize::MAX >> 1
 }
 
 impl TextTrainConfig {

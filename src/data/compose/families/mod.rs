@@ -214,6 +214,19 @@ mod tests {
     }
 
     #[test]
+    fn a_family_is_told_in_words_of_the_files_too() {
+        let (library, recipe) = (library(), ComposeRecipe::load("everyday").unwrap());
+        let own = wordings::tests::own_words();
+        let sources = sources(&library, &recipe, Split::Train);
+        let watch = sources.iter().find(|source| source.family() == "act-watch").unwrap();
+        let is_told = (0..12).any(|seed| {
+            let captions = watch.make(&mut Draws::new(CounterRng::new(seed, "told"))).unwrap().facts.captions;
+            captions.iter().flat_map(|caption| caption.split(' ')).any(|word| own.contains(word))
+        });
+        assert!(is_told);
+    }
+
+    #[test]
     fn every_family_that_can_be_made_is_whole_and_repeats_itself() {
         let (library, recipe) = (library(), ComposeRecipe::load("everyday").unwrap());
         let sources = sources(&library, &recipe, Split::Train);

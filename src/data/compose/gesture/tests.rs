@@ -70,6 +70,19 @@ fn nearest(scene: &Scene, a: usize, b: usize) -> f64 {
 }
 
 #[test]
+fn every_gesture_is_told_in_words_of_the_files_too() {
+    let own = crate::data::compose::wordings::tests::own_words();
+    let bases: Arc<dyn Bases> = Arc::new(MadeUp);
+    for source in sources(&bases, |_| 1.0) {
+        let is_told = (0..12).any(|seed| {
+            let captions = made(source.as_ref(), seed).facts.captions;
+            captions.iter().flat_map(|caption| caption.split(' ')).any(|word| own.contains(word))
+        });
+        assert!(is_told, "{}", source.family());
+    }
+}
+
+#[test]
 fn bones_keep_their_lengths_and_joints_their_limits() {
     each(12, |scene, seed| {
         let name = format!("{} {seed}", scene.family);

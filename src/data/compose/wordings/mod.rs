@@ -2,7 +2,7 @@
 //!
 //! The strings of a list (templates of one gesture, phrases of one action) are all true of the same scenes. A section of a file
 //! `*.txt` here names such a list by one of its strings, `= …`, and gives more of that list, one a line; `{h}` and `{o}` are sides
-//! as in [`super::gesture`].
+//! as in [`super::gesture`], and phrases may have alternatives in brackets as templates do.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -54,7 +54,7 @@ fn parse(text: &str) -> Vec<(&str, Vec<&str>)> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use std::collections::BTreeSet;
     use std::path::Path;
@@ -69,6 +69,23 @@ mod tests {
             }
         }
         text
+    }
+
+    /// Words that only the files here have: a caption with one of them has got its words from here.
+    pub fn own_words() -> BTreeSet<String> {
+        let words = |text: &str| -> BTreeSet<String> {
+            text.split(|c: char| !c.is_alphabetic())
+                .filter(|word| word.len() > 4)
+                .map(str::to_owned)
+                .collect()
+        };
+        let others = sources() + include_str!("../thesaurus/rows.txt") + include_str!("../names/lists.rs");
+        let others = words(&others);
+        sections()
+            .flat_map(|(_, lines)| lines)
+            .flat_map(words)
+            .filter(|word| !others.contains(word))
+            .collect()
     }
 
     fn sections() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
