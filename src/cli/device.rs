@@ -8,7 +8,7 @@ use clap::Args;
 /// How exactly a model computes.
 #[derive(Debug, Args)]
 pub struct ComputeArgs {
-    /// What matrix products on the CPU round to: bf16 is faster where the CPU has Intel AMX, most with large models; the same
+    /// What matrix products on the CPU round to: bf16 is faster where the CPU has Intel AMX or AVX-512 BF16, most with large models; the same
     /// seed then gives a slightly different motion than f32
     #[arg(long, env = "DUET_PRECISION", default_value = "f32")]
     precision: Precision,

@@ -1,7 +1,7 @@
 //! What matrix products on the CPU round their operands to.
 
 use crate::error::{Error, Result};
-use crate::nn::ops::tiles_available;
+use crate::nn::ops::bf16_available;
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,7 +12,7 @@ pub enum Precision {
     /// As the reference computes.
     #[default]
     F32,
-    /// Operands rounded to bf16 on the CPU's tile unit (Intel AMX), as mixed-precision training does on a GPU.
+    /// Operands rounded to bf16 on the CPU's unit for it (Intel AMX, AVX-512 BF16), as mixed-precision training does on a GPU.
     Bf16,
 }
 
@@ -25,8 +25,8 @@ static BF16: AtomicBool = AtomicBool::new(false);
 /// `precision_unavailable` where the CPU has no such unit or the system withholds it.
 pub fn set(precision: Precision) -> Result<()> {
     let bf16 = precision == Precision::Bf16;
-    if bf16 && !tiles_available() {
-        let message = "this CPU has no bf16 tile unit (Intel AMX); use f32";
+    if bf16 && !bf16_available() {
+        let message = "this CPU has no unit for bf16 (Intel AMX, or AVX-512 BF16 as AMD has since Zen 4); use f32";
         return Err(Error::invalid("precision_unavailable", message));
     }
     BF16.store(bf16, Ordering::Relaxed);

@@ -20,6 +20,18 @@ pub fn fits(from: &InterMConfig, to: &InterMConfig) -> bool {
         && from.single_residual <= to.single_residual
 }
 
+/// What reads the text tower: the text head and the ways from its numbers to the transformer's.
+const READERS: [&str; 4] = ["clipTrans.", "clipln.", "cond_emb.", "word_proj."];
+
+/// The tensors of a model that goes on with another text tower: without the old tower, which stands under `tower`, and what reads it.
+pub fn without_text(mut tensors: HashMap<String, Tensor>, tower: &str) -> HashMap<String, Tensor> {
+    tensors.retain(|name, _| {
+        let of_tower = name.strip_prefix(tower).is_some_and(|rest| rest.starts_with('.'));
+        !of_tower && !READERS.iter().any(|reader| name.starts_with(reader))
+    });
+    tensors
+}
+
 /// The tensors of a model of `from`, for one of `to` that [`fits`]. What `to` has besides starts afresh, and without effect:
 /// output projections of word attention and modulations of blocks start at zero.
 pub fn grow(
@@ -184,6 +196,29 @@ mod tests {
             let worse = apart(&before, &says(&large, forgotten));
             assert!(off < 0.3 * worse, "{name}: {off} against {worse}");
         }
+    }
+
+    #[test]
+    fn another_tower_takes_along_what_moves_people() {
+        let small = config(2, WordAttention::Blocks);
+        let wide = InterMConfig { text_dim: 3 * TEXT_DIM, ..small.clone() };
+        let mut tensors = trained(&small);
+        tensors.insert("text.positional_embedding".to_owned(), random(&[77, TEXT_DIM], "tower"));
+        let kept = without_text(tensors.clone(), "text");
+        // The names of a model's variables, and their shapes.
+        let shapes = |config: &InterMConfig| {
+            let params = Params::new(3, &Device::Cpu);
+            InterM::new(config, params.builder()).unwrap();
+            params.vars()
+        };
+        for (name, tensor) in shapes(&wide) {
+            match kept.get(&name) {
+                Some(old) => assert_eq!(old.dims(), tensor.dims(), "{name}"),
+                None => assert!(READERS.iter().any(|reader| name.starts_with(reader)), "{name} is lost"),
+            }
+        }
+        assert!(!kept.contains_key("text.positional_embedding") && kept.contains_key("word_null.weight"));
+        assert!(kept.len() > tensors.len() / 2);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::checkpoint::{Checkpoint, Kind, Meta, model_tensors};
 use super::config::{Optimizer, TextTraining, TransformerTrainConfig, from_toml, to_toml};
 use super::contrast::others;
 use super::dropout::CounterDropout;
-use super::grow::grow;
+use super::grow::{grow, without_text};
 use super::journal::Journal;
 use super::masking::Draws;
 use super::muon;
@@ -95,6 +95,21 @@ impl TransformerTrainer {
         };
         let small: TransformerTrainConfig = from_toml(&checkpoint.meta.config)?;
         Self::build(config, grow(checkpoint.model(), &small.model, &config.model)?, vocabulary, device)
+    }
+
+    /// As [`Self::with_weights`], but for the text tower, which is the taught one that `config` names, and what reads it.
+    pub fn with_new_text(
+        config: &TransformerTrainConfig,
+        checkpoint: &Checkpoint,
+        device: &Device,
+    ) -> Result<Self> {
+        let TextTraining::Taught { run, .. } = &config.text else {
+            return Err(Error::invalid("training_setting", "--new-text is for a tower of `duet train text` (--text RUN)"));
+        };
+        let small: TransformerTrainConfig = from_toml(&checkpoint.meta.config)?;
+        let mut tensors = without_text(grow(checkpoint.model(), &small.model, &config.model)?, PREFIX);
+        tensors.extend(taught_tensors(run)?);
+        Self::build(config, tensors, None, device)
     }
 
     fn build(

@@ -31,7 +31,7 @@ pub struct RawSettings {
     /// separated as in PATH
     #[arg(long, env = "DUET_MODELS", value_name = "FOLDER", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub models: Option<PathBuf>,
-    /// What matrix products on the CPU round to: bf16 is faster where the CPU has Intel AMX, most with large models; the
+    /// What matrix products on the CPU round to: bf16 is faster where the CPU has Intel AMX or AVX-512 BF16, most with large models; the
     /// same seed then gives a slightly different motion than f32 [default: f32]
     #[arg(long, env = "DUET_PRECISION")]
     pub precision: Option<Precision>,

@@ -64,7 +64,7 @@ pub struct PaceArgs {
     /// Bound of the gradient's global norm, 0 for none
     #[arg(long)]
     clip: Option<f64>,
-    /// What matrix products on the CPU round to: bf16 is several times as fast where the CPU has Intel AMX [default: f32]
+    /// What matrix products on the CPU round to: bf16 is faster where the CPU has AVX-512 BF16 (AMD since Zen 4), and several times as fast with Intel AMX [default: f32]
     #[arg(long)]
     precision: Option<Precision>,
     /// Seed of everything random [default: 3407]

@@ -8,6 +8,7 @@ mod unpack;
 mod vq;
 
 use crate::error::Result;
+use crate::nn::machine::memory;
 use clap::{Args, Subcommand};
 
 /// Teach the models, or pack what they learned.
@@ -45,6 +46,7 @@ enum What {
 /// # Errors
 /// Whatever stopped it, in words.
 pub fn run(args: TrainArgs) -> Result<()> {
+    memory::keep_what_is_freed();
     match args.what {
         What::Text(args) => text::run(&args),
         What::Vq(args) => vq::run(&args),

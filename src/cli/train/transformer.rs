@@ -48,6 +48,9 @@ pub struct TransformerArgs {
     /// [default: train]
     #[arg(long, value_name = "train|PACKAGE")]
     text: Option<String>,
+    /// With --from: only the weights that move people go on; the text tower is that of --text, and reading it is learned afresh
+    #[arg(long, requires_all = ["from", "text"], conflicts_with = "resume")]
+    new_text: bool,
     /// Factor on the learning rate of a taught text tower, whose token table always stays; 0 leaves the tower as it is
     /// [default: 0.1]
     #[arg(long)]
@@ -238,9 +241,9 @@ pub fn run(args: &TransformerArgs) -> Result<()> {
         if let Some(first) = &first {
             let first: TransformerTrainConfig = from_toml(&first.meta.config)?;
             let same_kind = std::mem::discriminant(&first.text) == std::mem::discriminant(&config.text);
-            check_first_weights(
-                fits(&first.model, &config.model) && same_kind && first.text.tower() == config.text.tower(),
-            )?;
+            let text = if args.new_text { first.text.tower() } else { config.text.tower() };
+            let model = InterMConfig { text_dim: text.width, ..config.model.clone() };
+            check_first_weights(fits(&first.model, &model) && same_kind && first.text.tower() == text)?;
         }
         let run = RunFolder::create(out, &to_toml(&config)?)?;
         // Tensors sorted, so that the copy is the same bytes each time.
@@ -266,6 +269,7 @@ pub fn run(args: &TransformerArgs) -> Result<()> {
     let kept = [kept(Split::Train)?, kept(Split::Val)?];
     let mut trainer = match &checkpoint {
         Some(checkpoint) if args.common.resume => TransformerTrainer::resume(&config, checkpoint, &device)?,
+        Some(first) if args.new_text => TransformerTrainer::with_new_text(&config, first, &device)?,
         Some(first) => TransformerTrainer::with_weights(&config, first, &device)?,
         None => TransformerTrainer::new(&config, &clips, &device)?,
     };

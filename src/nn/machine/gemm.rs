@@ -1,9 +1,9 @@
-//! A checked door to matrix products: the `gemm` crate's in f32, or the CPU's tile unit in bf16.
+//! A checked door to matrix products: the `gemm` crate's in f32, or in bf16 on the CPU's own unit.
 
-use super::amx;
+use super::bf16;
 use crate::nn::precision::{self, Precision};
 
-/// Multiplications below which packing for the tile unit costs more than it saves.
+/// Multiplications below which packing for that unit costs more than it saves.
 const WORTH_PACKING: usize = 32 * 32 * 32;
 
 /// A matrix inside a slice: element (r, c) lies at `r * rows + c * cols`.
@@ -43,7 +43,7 @@ pub fn gemm(
     assert!(reach(k, n, rhs_strides) <= rhs.len(), "right matrix exceeds its slice");
     assert!(m * n <= dst.len(), "result exceeds its slice");
     if precision::get() == Precision::Bf16 && m * k * n >= WORTH_PACKING {
-        return amx::gemm((m, k, n), (lhs, lhs_strides), (rhs, rhs_strides), dst, accumulate);
+        return bf16::gemm((m, k, n), (lhs, lhs_strides), (rhs, rhs_strides), dst, accumulate);
     }
     // SAFETY: the three assertions above keep every address the product touches inside its slice; `dst` is borrowed
     // mutably, so it aliases neither input.

@@ -15,7 +15,7 @@ mod rows;
 mod slope;
 mod softmax;
 
-pub use crate::nn::machine::amx::available as tiles_available;
+pub use crate::nn::machine::bf16::available as bf16_available;
 pub use affine::{add_bias, gated};
 pub use attention::{Among, Mask, attention, attention_to_partner, self_attention};
 pub use conv2d::{ConvGeometry, conv2d};
