@@ -300,6 +300,7 @@ fn vq_config(data: PathBuf) -> VqTrainConfig {
         mu: 0.99,
         dead_below: 1.0,
         parts: 1,
+        decoder_only: false,
     }
 }
 
@@ -471,6 +472,41 @@ fn a_new_run_starts_from_the_checkpoint_that_is_named() {
     assert!(settings.contains("checkpoint = \"best\""), "{settings}");
     succeeds(root, "train vq --out more --resume --steps 2");
     assert!(refused(root, &format!("{VQ} --checkpoint best --out none --steps 1")).contains("--from"));
+}
+
+#[test]
+fn a_decoder_that_learns_alone_goes_with_the_transformer_of_its_tokens() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    data(root, false);
+    let tensors = |run: &str| {
+        candle_core::safetensors::load(root.join(run).join("latest.safetensors"), &Device::Cpu).unwrap()
+    };
+    succeeds(root, &format!("{VQ} --out vq --steps 2"));
+    succeeds(root, &format!("{TRANSFORMER} --out whole --steps 1"));
+    succeeds(root, &format!("{VQ} --from vq --decoder-only --out decoder --steps 3"));
+    succeeds(root, &format!("{VQ} --from vq --out both --steps 3"));
+    let (before, after) = (tensors("vq"), tensors("decoder"));
+    let mut moved = 0;
+    for (name, tensor) in before.iter().filter(|(name, _)| name.starts_with("model.")) {
+        let values = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let same = values(tensor) == values(&after[name]);
+        assert!(same || name.starts_with("model.decoder."), "{name} moved");
+        moved += usize::from(!same);
+    }
+    assert!(moved > 0, "the decoder learned nothing");
+
+    let pack = |vq: &str| {
+        format!(
+            "train package --transformer whole --vq {vq} --out models/new --replace --knows nothing --licence none --provenance test"
+        )
+    };
+    let weights = || std::fs::read(root.join("models/new/vq.safetensors")).unwrap();
+    succeeds(root, &pack("vq"));
+    let first = weights();
+    succeeds(root, &pack("decoder"));
+    assert!(first != weights(), "the new decoder is packed");
+    assert!(refused(root, &pack("both")).contains("tokens"));
 }
 
 #[test]

@@ -26,7 +26,8 @@ static BF16: AtomicBool = AtomicBool::new(false);
 pub fn set(precision: Precision) -> Result<()> {
     let bf16 = precision == Precision::Bf16;
     if bf16 && !bf16_available() {
-        let message = "this CPU has no unit for bf16 (Intel AMX, or AVX-512 BF16 as AMD has since Zen 4); use f32";
+        let message =
+            "this CPU has no unit for bf16 (Intel AMX, or AVX-512 BF16 as AMD has since Zen 4); use f32";
         return Err(Error::invalid("precision_unavailable", message));
     }
     BF16.store(bf16, Ordering::Relaxed);

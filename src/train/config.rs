@@ -156,6 +156,13 @@ pub struct VqTrainConfig {
     /// Parts of a batch that are worked on at once, each with a mean loss of its own.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub parts: usize,
+    /// Encoder and codebook stay: a motion's tokens are what they were.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub decoder_only: bool,
+}
+
+fn is_off(set: &bool) -> bool {
+    !set
 }
 
 fn one() -> usize {

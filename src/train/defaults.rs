@@ -44,6 +44,7 @@ impl VqTrainConfig {
             mu: 0.99,
             dead_below: DEAD_BELOW,
             parts: 1,
+            decoder_only: false,
         }
     }
 }

@@ -5,6 +5,7 @@ use super::config::{TextTraining, TransformerTrainConfig, VqTrainConfig, from_to
 use super::run_folder::{RunFolder, Which};
 use super::text_source::{PREFIX, frozen_tensors};
 use super::vocabulary::Vocabulary;
+use super::vq_loop::DECODER;
 use crate::data::Folder;
 use crate::error::{Error, Result};
 use crate::models::config::ClipTextConfig;
@@ -29,7 +30,7 @@ const STRANGE: f64 = 0.05;
 pub struct Packing {
     /// Run folder of the transformer; it keeps the VQ-VAE whose tokens it learned.
     pub transformer: PathBuf,
-    /// Run folder of the VQ-VAE, to make sure that it is the one.
+    /// Run folder of the VQ-VAE instead of the one that the transformer was trained with; it has to make the same tokens.
     pub vq: Option<PathBuf>,
     /// Checkpoint of the transformer run.
     pub which: Which,
@@ -60,23 +61,24 @@ pub struct Packing {
 /// Write the package, weights in half precision.
 ///
 /// # Errors
-/// `package_mismatch` when the VQ-VAE run's best checkpoint is not the one that the transformer was trained with.
+/// `package_mismatch` when the VQ-VAE run's best checkpoint makes other tokens than the one that the transformer was trained with.
 pub fn pack(packing: &Packing) -> Result<Package> {
     let run = RunFolder::at(&packing.transformer);
     let transformer = run.load(packing.which, Kind::Transformer)?;
-    let vq = Checkpoint::load(&run.vq(), Kind::Vq)?;
+    let mut vq = Checkpoint::load(&run.vq(), Kind::Vq)?;
     if let Some(other) = &packing.vq {
         let other = RunFolder::at(other).load_best(Kind::Vq)?;
-        if other.meta.step != vq.meta.step || other.meta.config != vq.meta.config {
+        if !same_tokens(&vq, &other)? {
             return Err(Error::invalid(
                 "package_mismatch",
                 format!(
-                    "the transformer was trained on the tokens of the VQ-VAE's step {}, the run given has step {}; \
-                     leave out --vq to pack the one it was trained with",
+                    "the transformer was trained on the tokens of the VQ-VAE's step {}, the run given has step {} and makes \
+                     others; leave out --vq to pack the one it was trained with",
                     vq.meta.step, other.meta.step
                 ),
             ));
         }
+        vq = other;
     }
     let vq_config: VqTrainConfig = from_toml(&vq.meta.config)?;
     let config: TransformerTrainConfig = from_toml(&transformer.meta.config)?;
@@ -107,6 +109,26 @@ pub fn pack(packing: &Packing) -> Result<Package> {
         text: config.text.tower().clone(),
         known: known_prompts,
     })
+}
+
+/// Whether two VQ-VAEs make the same tokens of a motion: they differ in the decoder alone.
+fn same_tokens(a: &Checkpoint, b: &Checkpoint) -> Result<bool> {
+    if stats_of(a)? != stats_of(b)? {
+        return Ok(false);
+    }
+    let [a, b] = [a, b].map(|vq| {
+        let mut tensors = vq.model();
+        tensors.retain(|name, _| !name.starts_with(DECODER));
+        tensors
+    });
+    let same = |name: &String, tensor: &Tensor| -> Result<bool> {
+        let Some(other) = b.get(name).filter(|other| other.shape() == tensor.shape()) else {
+            return Ok(false);
+        };
+        Ok(tensor.flatten_all()?.to_vec1::<f32>()? == other.flatten_all()?.to_vec1::<f32>()?)
+    };
+    let all = a.iter().map(|(name, tensor)| same(name, tensor)).collect::<Result<Vec<_>>>()?;
+    Ok(a.len() == b.len() && all.into_iter().all(|same| same))
 }
 
 /// The sentences, and the cosine that all but [`STRANGE`] of them reach with another one.

@@ -204,7 +204,7 @@ impl Codebook {
 }
 
 /// exp of the entropy of code usage.
-fn perplexity(count: &[f32]) -> f64 {
+pub fn perplexity(count: &[f32]) -> f64 {
     let total: f64 = count.iter().map(|c| f64::from(*c)).sum();
     let entropy: f64 = count.iter().map(|c| f64::from(*c) / total).map(|p| -p * (p + 1e-7).ln()).sum();
     entropy.exp()

@@ -104,7 +104,10 @@ impl TransformerTrainer {
         device: &Device,
     ) -> Result<Self> {
         let TextTraining::Taught { run, .. } = &config.text else {
-            return Err(Error::invalid("training_setting", "--new-text is for a tower of `duet train text` (--text RUN)"));
+            return Err(Error::invalid(
+                "training_setting",
+                "--new-text is for a tower of `duet train text` (--text RUN)",
+            ));
         };
         let small: TransformerTrainConfig = from_toml(&checkpoint.meta.config)?;
         let mut tensors = without_text(grow(checkpoint.model(), &small.model, &config.model)?, PREFIX);

@@ -27,6 +27,8 @@ use std::path::Path;
 
 /// The codebook among the model's tensors; moved by running means, not by the optimiser.
 pub const CODEBOOK: &str = "quantizer.layers.0.codebook";
+/// Prefix of what makes motion of codes.
+pub const DECODER: &str = "decoder.";
 /// Windows that one validation batch holds.
 const VALIDATION_BATCH: usize = 64;
 
@@ -116,7 +118,8 @@ impl VqTrainer {
         config.check()?;
         let params = Params::from_tensors(initial, config.common.seed, device);
         let model = VqVae::new(&config.model, params.builder())?;
-        let vars = params.vars().into_iter().filter(|(name, _)| name != CODEBOOK).collect();
+        let learns = |name: &str| name != CODEBOOK && (!config.decoder_only || name.starts_with(DECODER));
+        let vars = params.vars().into_iter().filter(|(name, _)| learns(name)).collect();
         let losses = Losses {
             criterion: config.criterion,
             weights: config.weights,
@@ -128,6 +131,7 @@ impl VqTrainer {
                 losses,
                 temperature: config.code_temperature,
                 graph: GraphMode::PerClip,
+                decoder_only: config.decoder_only,
             },
             codebook: Codebook {
                 dead_below: config.dead_below,

@@ -2,11 +2,11 @@
 
 use super::losses::{LossTerms, Losses};
 use super::optim::{Gradients, gradients};
-use super::quantizer::{CodeNoise, Codebook};
+use super::quantizer::{CodeNoise, Codebook, perplexity};
 use super::shards::{add, scale};
 use crate::error::{Error, Result};
 use crate::models::vqvae::{GraphMode, VqVae};
-use crate::nn::dropout::Dropout;
+use crate::nn::dropout::{Dropout, Keep};
 use crate::rng::CounterRng;
 use candle_core::{Tensor, Var};
 use rayon::prelude::*;
@@ -20,6 +20,8 @@ pub struct VqObjective {
     pub temperature: f32,
     /// Which frames get graph messages.
     pub graph: GraphMode,
+    /// Encoder and codebook stay as they are.
+    pub decoder_only: bool,
 }
 
 /// What one pass found.
@@ -53,7 +55,12 @@ pub fn vq_pass<D: Dropout + Send>(
 ) -> Result<VqPass> {
     let latents = parts
         .par_iter_mut()
-        .map(|(motion, drop)| Ok(model.latents(motion, objective.graph, drop, &mut ())?))
+        .map(|(motion, drop)| {
+            if objective.decoder_only {
+                return Ok(model.latents(motion, objective.graph, &mut Keep, &mut ())?.detach());
+            }
+            Ok(model.latents(motion, objective.graph, drop, &mut ())?)
+        })
         .collect::<Result<Vec<_>>>()?;
     let each = latents
         .iter()
@@ -72,7 +79,13 @@ pub fn vq_pass<D: Dropout + Send>(
             Tensor::from_vec(values, latents.shape(), latents.device())
         })
         .collect::<candle_core::Result<Vec<_>>>()?;
-    let perplexity = codebook.update(&rows, &ids, &fill.fork("dead"));
+    let perplexity = if objective.decoder_only {
+        let mut count = vec![0f32; codebook.len()];
+        ids.iter().for_each(|id| count[*id as usize] += 1.0);
+        perplexity(&count)
+    } else {
+        codebook.update(&rows, &ids, &fill.fork("dead"))
+    };
 
     let clips: Vec<usize> =
         parts.iter().map(|(motion, _)| motion.dim(0)).collect::<candle_core::Result<_>>()?;

@@ -17,7 +17,8 @@ pub struct PackageArgs {
     /// Run folder of the transformer; it keeps the VQ-VAE it was trained with
     #[arg(long, value_name = "RUN")]
     transformer: PathBuf,
-    /// Run folder of the VQ-VAE: refuse if the transformer was trained with another one
+    /// Run folder of the VQ-VAE instead of the one that the transformer keeps, from which it may differ in its decoder alone
+    /// (`duet train vq --decoder-only`)
     #[arg(long, value_name = "RUN")]
     vq: Option<PathBuf>,
     /// Folder of the package, whose last part is the model's name

@@ -97,6 +97,10 @@ pub struct VqArgs {
     /// small batch the default replaces whatever is rare over and over; a fiftieth of vectors / codes keeps it [default: 1]
     #[arg(long)]
     dead_below: Option<f32>,
+    /// With --from: only the decoder learns. Encoder and codebook stay, and so do the tokens of every motion: a transformer of these
+    /// tokens goes with the result as it is
+    #[arg(long, requires = "from", conflicts_with = "resume")]
+    decoder_only: bool,
 }
 
 impl VqArgs {
@@ -137,6 +141,7 @@ impl VqArgs {
         set(&mut config.code_temperature, self.code_temperature);
         set(&mut config.mu, self.mu);
         set(&mut config.dead_below, self.dead_below);
+        config.decoder_only |= self.decoder_only;
         set(&mut config.parts, self.parts.map(|parts| usize::from(parts.get())));
     }
 }

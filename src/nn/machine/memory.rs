@@ -22,7 +22,11 @@ mod tests {
     fn the_option_is_the_one_that_is_meant() {
         // SAFETY: reads a number.
         let get = || unsafe { libmimalloc_sys::mi_option_get(PURGE_DELAY) };
-        assert_eq!(get(), 1000, "mimalloc 3 waits a second; another option, or another version, has another number");
+        assert_eq!(
+            get(),
+            1000,
+            "mimalloc 3 waits a second; another option, or another version, has another number"
+        );
         keep_what_is_freed();
         assert_eq!(get(), KEPT_MS);
     }

@@ -28,7 +28,13 @@ pub(super) enum Form {
 
 /// Pack an (outer, depth) matrix into panels of bf16 pairs: `[panel][step][tile][16][16]`, zeros past the edges. A pair
 /// holds neighbours in depth, the first in the low half.
-pub(super) fn pack((outer, depth): (usize, usize), x: &[f32], strides: Strides, form: Form, packed: &mut Vec<u32>) {
+pub(super) fn pack(
+    (outer, depth): (usize, usize),
+    x: &[f32],
+    strides: Strides,
+    form: Form,
+    packed: &mut Vec<u32>,
+) {
     let steps = depth.div_ceil(DEPTH);
     // Old contents are overwritten below, but for the tiles at the edges, which are cleared first.
     let packed = grown(packed, outer.div_ceil(PANEL) * steps * STEP);
@@ -83,8 +89,8 @@ fn whole(x: &[f32], strides: Strides, form: Form, tile: &mut [[u32; 16]]) {
 unsafe fn pack_lines(x: *const f32, gap: usize, along: bool, upright: bool, tile: *mut [u32; 16]) {
     // Numbers of two lines, one after the other.
     let zip = _mm512_set_epi16(
-        31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3,
-        18, 2, 17, 1, 16, 0,
+        31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18,
+        2, 17, 1, 16, 0,
     );
     let mut pairs = [_mm512_setzero_si512(); 16];
     for (row, pairs) in pairs.iter_mut().enumerate() {
@@ -201,7 +207,8 @@ mod tests {
 
     #[test]
     fn pairs_round_as_bf16_does() {
-        let mut values = (0..1000).map(|i| CounterRng::new(5, "pairs").uniform_at(i) - 0.5).collect::<Vec<f32>>();
+        let mut values =
+            (0..1000).map(|i| CounterRng::new(5, "pairs").uniform_at(i) - 0.5).collect::<Vec<f32>>();
         values.extend([0.0, -0.0, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, 1.003_906_3, 1.011_718_8]);
         for pair in values.windows(2) {
             let (low, high) = (half::bf16::from_f32(pair[0]), half::bf16::from_f32(pair[1]));

@@ -19,8 +19,7 @@ fn allowed() -> bool {
     let features = __cpuid_count(7, 0).edx;
     let [bf16, tile] = [22, 24].map(|bit| features >> bit & 1 == 1);
     // SAFETY: the call takes two numbers and touches no memory of ours.
-    bf16 && tile
-        && unsafe { libc::syscall(libc::SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) } == 0
+    bf16 && tile && unsafe { libc::syscall(libc::SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) } == 0
 }
 
 /// Palette 1, all eight tiles 16 rows of 64 bytes (Intel SDM, LDTILECFG).
