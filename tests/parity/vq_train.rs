@@ -98,6 +98,7 @@ pub fn step(inputs: &Inputs<'_>) -> Result<Box<dyn Quantities>> {
         losses: losses::losses(inputs, params)?,
         temperature: params.f64("gumbel_temperature")? as f32,
         graph: vq::GRAPH,
+        decoder_only: false,
     };
     let (config, rate) = adamw(params)?;
     let clip = clip(params)?;
