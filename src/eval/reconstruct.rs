@@ -8,7 +8,7 @@ use crate::motion::canonical::canonicalise_pair;
 use crate::motion::contact::ContactRule;
 use crate::motion::export::post_process;
 use crate::motion::rigid::stiffen;
-use crate::motion::{FEATURES, Features, JOINTS, Motion, Pose, Stats};
+use crate::motion::{FEATURES, FPS, Features, JOINTS, Motion, Pose, Stats};
 use crate::nn::dropout::Keep;
 use candle_core::{Device, Tensor};
 use serde::Serialize;
@@ -30,6 +30,11 @@ pub struct Reconstruction {
     pub joint_error_without_codes_cm: f64,
     /// Pose error (cm) without codes.
     pub pose_error_without_codes_cm: f64,
+    /// How fast hands that move are afterwards, as a share of how fast they were: 1 where waves and claps keep their size. Of wrists that
+    /// move at [`LIVELY`] or more relative to the pelvis.
+    pub hand_speed_kept: f64,
+    /// The same without codes.
+    pub hand_speed_kept_without_codes: f64,
     /// Codes that occur, of all there are.
     pub codes_used: usize,
     /// exp(entropy) of how often each code occurs over all clips.
@@ -40,6 +45,18 @@ pub struct Reconstruction {
     pub skate_reconstructed: Skate,
     /// The same after the foot fix.
     pub skate_foot_fixed: Skate,
+}
+
+/// Speed of a wrist from which on it counts as moving, m/s relative to the pelvis.
+const LIVELY: f64 = 0.5;
+/// Wrists among the joints.
+const WRISTS: [usize; 2] = [20, 21];
+
+/// Speeds of wrists that move, m/s, summed.
+#[derive(Default)]
+struct Hands {
+    real: f64,
+    made: f64,
 }
 
 /// Sums of distances in metres.
@@ -63,6 +80,7 @@ pub fn reconstruct(
 ) -> Result<Reconstruction> {
     let mut report = Reconstruction::default();
     let (mut sums, mut without_codes) = (Sums::default(), Sums::default());
+    let [mut hands, mut free_hands] = [Hands::default(), Hands::default()];
     let mut counts = vec![0u64; vq.config().codes];
     for pair in pairs {
         let [first, second] = &pair.persons;
@@ -81,6 +99,8 @@ pub fn reconstruct(
         for ((real, made), free) in real.iter().zip(&made).zip(&free) {
             let (real, made, free) = (real.positions(), made.positions(), free.positions());
             report.skate_real = report.skate_real.and(Skate::of(&real[..frames]));
+            hands.add(&real[..frames], &made);
+            free_hands.add(&real[..frames], &free);
             for ((real, made), free) in real.iter().zip(&made).zip(&free) {
                 sums.add(real, made);
                 without_codes.add(real, free);
@@ -102,6 +122,8 @@ pub fn reconstruct(
     report.path_error_cm = 100.0 * sums.path / frames;
     report.joint_error_without_codes_cm = 100.0 * without_codes.joint / (frames * JOINTS as f64);
     report.pose_error_without_codes_cm = 100.0 * without_codes.pose / (frames * JOINTS as f64);
+    report.hand_speed_kept = hands.kept();
+    report.hand_speed_kept_without_codes = free_hands.kept();
     report.codes_used = counts.iter().filter(|n| **n > 0).count();
     report.perplexity = perplexity(&counts);
     Ok(report)
@@ -169,6 +191,30 @@ impl Sums {
     }
 }
 
+impl Hands {
+    /// Frames of one person.
+    fn add(&mut self, real: &[Pose], made: &[Pose]) {
+        for (real, made) in real.windows(2).zip(made.windows(2)) {
+            for wrist in WRISTS {
+                let speed = |frames: &[Pose]| {
+                    let offset = std::array::from_fn(|a| frames[1][0][a] - frames[0][0][a]);
+                    f64::from(FPS) * distance(&frames[0][wrist], &frames[1][wrist], offset)
+                };
+                let was = speed(real);
+                if was >= LIVELY {
+                    self.real += was;
+                    self.made += speed(made);
+                }
+            }
+        }
+    }
+
+    /// 1 where no hand moves.
+    fn kept(&self) -> f64 {
+        if self.real > 0.0 { self.made / self.real } else { 1.0 }
+    }
+}
+
 /// |made − offset − real|.
 fn distance(real: &[f32; 3], made: &[f32; 3], offset: [f32; 3]) -> f64 {
     (0..3).map(|a| f64::from(made[a] - offset[a] - real[a]).powi(2)).sum::<f64>().sqrt()
@@ -182,6 +228,25 @@ mod tests {
     fn perplexity_counts_codes_that_are_used_alike() {
         assert!((perplexity(&[5, 5, 0, 5, 5]) - 4.0).abs() < 1e-9);
         assert!((perplexity(&[7, 0]) - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_wave_of_half_its_size_keeps_half_its_speed() {
+        // The left wrist to and fro by `size` metres, while the body walks.
+        let waving = |size: f32| -> Vec<Pose> {
+            let frame = |t: usize| {
+                let mut pose = [[0.02 * t as f32, 0.9, 0.2]; JOINTS];
+                pose[WRISTS[0]][2] += size * (t % 2) as f32;
+                pose
+            };
+            (0..30).map(frame).collect()
+        };
+        let mut hands = Hands::default();
+        hands.add(&waving(0.1), &waving(0.05));
+        assert!((hands.kept() - 0.5).abs() < 1e-4, "{}", hands.kept());
+        let mut still = Hands::default();
+        still.add(&waving(0.01), &waving(0.05));
+        assert_eq!(still.kept(), 1.0, "who moves too little is not asked");
     }
 
     #[test]
