@@ -114,6 +114,8 @@ fn a_part_is_made_anew_and_a_person_carried() {
     choose(&browser, "edit-kind", "move");
     // Whoever moves on between the picture and the press is missed.
     browser.run("const play = document.getElementById('play'); if (play.ariaLabel === 'Pause') play.click()");
+    // Where it happened to stop, the other person may stand in front.
+    browser.keys("#timeline", "\u{E011}");
     std::thread::sleep(SECONDS);
     browser.drag("#stage", amber(&browser), (-60, 0));
     let shift = [value(&browser, "edit-x"), value(&browser, "edit-z")];
