@@ -69,6 +69,7 @@ pub fn gemm(
     multiply(unit, (m, k, n), (lhs, lhs_strides), (rhs, rhs_strides), dst, accumulate);
 }
 
+/// [`gemm`] on one unit.
 fn multiply(
     unit: Unit,
     (m, k, n): (usize, usize, usize),
