@@ -36,6 +36,7 @@ fn request(index: usize) -> GenerateRequest {
         guidance: if index % 4 == 3 { 1.0 } else { 2.0 },
         top_k_ratio: 0.9,
         temperature: 1.0,
+        memory: None,
         foot_fix: true,
         rigid: true,
     }

@@ -55,6 +55,7 @@ fn measure(name: &str, package: &Package) -> Result<(), Box<dyn std::error::Erro
         guidance: 2.0,
         top_k_ratio: 0.9,
         temperature: 1.0,
+        memory: None,
         foot_fix: true,
         rigid: true,
     };

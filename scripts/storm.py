@@ -27,7 +27,7 @@ from serving import Server, Watch, expect, percentile
 QUICK = {"prompt": "they bow", "frames": 16, "steps": 1}
 #: Values that no number of a request may have, as JSON writes them.
 NUMBERS = ["1000000", "18446744073709551615", "18446744073709551616", "-1", "NaN", "1e308", "-1e308", "1e999", '"3"', "null", "[1]", "{}"]
-FIELDS = ["samples", "steps", "frames", "seconds", "guidance", "top_k_ratio", "temperature"]
+FIELDS = ["samples", "steps", "frames", "seconds", "guidance", "top_k_ratio", "temperature", "memory"]
 #: Whole bodies: lists, repetitions, nesting, long texts, a body beyond the limit.
 WHOLE = [
     b'{"prompt":"they bow","seed":-1}',

@@ -134,6 +134,9 @@ export class Composer {
     request.guidance = number(byId("guidance"), "Guidance", 0, 10);
     request.top_k_ratio = number(byId("top-k-ratio"), "Top-k ratio", 0, 0.999);
     request.temperature = number(byId("temperature"), "Temperature", 0, 10, { open: true });
+    const memory = byId("memory");
+    // What is no number reads as empty.
+    if (memory.value !== "" || memory.validity.badInput) request.memory = number(memory, "Memory", 0, 1);
     request.foot_fix = byId("foot-fix").checked;
     request.rigid = byId("rigid").checked;
     const model = byId("model")?.value;
@@ -146,13 +149,15 @@ export class Composer {
     const { frames, seconds = Number.isFinite(frames) ? frames / 30 : undefined } = request;
     const values = { ...request, seconds: Number.isFinite(seconds) ? Number(seconds.toFixed(2)) : undefined };
     for (const id of [
-      "prompt", "seconds", "seed", "samples", "steps", "guidance", "top-k-ratio", "temperature", "model",
+      "prompt", "seconds", "seed", "samples", "steps", "guidance", "top-k-ratio", "temperature", "memory", "model",
     ]) {
       const value = values[id.replaceAll("-", "_")];
       const field = byId(id);
       const offered = !field.options || [...field.options].some((option) => option.value === String(value));
       if (value !== undefined && offered) field.value = String(value);
     }
+    // Left out it is as the model has it.
+    if (request.memory === undefined) byId("memory").value = "";
     if (typeof request.foot_fix === "boolean") byId("foot-fix").checked = request.foot_fix;
     if (typeof request.rigid === "boolean") byId("rigid").checked = request.rigid;
     this.lengthBefore = undefined;

@@ -15,8 +15,8 @@ function facts(clip) {
     ["Length", `${clip.frames} frames, ${clip.seconds.toFixed(2)} s at ${clip.fps} a second`],
   ];
   const names = {
-    steps: "Steps", guidance: "Guidance", top_k_ratio: "Top-k ratio", temperature: "Temperature", foot_fix: "Foot fix",
-    rigid: "Rigid bones",
+    steps: "Steps", guidance: "Guidance", top_k_ratio: "Top-k ratio", temperature: "Temperature", memory: "Memory",
+    foot_fix: "Foot fix", rigid: "Rigid bones",
   };
   for (const [key, name] of Object.entries(names)) {
     const value = settings[key];

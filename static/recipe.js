@@ -2,7 +2,7 @@
 // began with files of a person's own names those in place of a request; only who has them can make it again.
 
 /** Settings that a request may hold, by their names in the interface. */
-const SETTINGS = ["steps", "guidance", "top_k_ratio", "temperature", "foot_fix", "rigid"];
+const SETTINGS = ["steps", "guidance", "top_k_ratio", "temperature", "memory", "foot_fix", "rigid"];
 
 /** The request that makes a whole result again, all samples; of an edited one, what it began with. */
 export function requestOf(result) {
@@ -50,7 +50,7 @@ export function fromAddress(hash) {
   const request = {};
   const prompt = fields.get("prompt");
   if (prompt) request.prompt = first(prompt, 1000);
-  for (const key of ["frames", "seconds", "seed", "samples", "steps", "guidance", "top_k_ratio", "temperature"]) {
+  for (const key of ["frames", "seconds", "seed", "samples", "steps", "guidance", "top_k_ratio", "temperature", "memory"]) {
     if (NUMBER.test(fields.get(key) ?? "")) request[key] = Number(fields.get(key));
   }
   for (const key of ["foot_fix", "rigid"]) {

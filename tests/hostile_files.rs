@@ -144,7 +144,7 @@ fn options() -> String {
     std::fs::read_to_string(format!("{folder}vq_opt.txt")).unwrap()
 }
 
-const GENERATION: &str = r#"{"prompt":"p","seconds":4,"seed":7,"samples":2,"steps":3,"guidance":2,"top_k_ratio":0.5,"temperature":1,"foot_fix":false,"rigid":false,"model":"m"}"#;
+const GENERATION: &str = r#"{"prompt":"p","seconds":4,"seed":7,"samples":2,"steps":3,"guidance":2,"top_k_ratio":0.5,"temperature":1,"memory":0.5,"foot_fix":false,"rigid":false,"model":"m"}"#;
 const BATCH: &str = r#"{"requests":[{"prompt":"they bow","frames":90},{"prompt":"they hug"}]}"#;
 const EDIT: &str = r#"{"sample":1,"files":["aGk="],"kind":"window","from":4,"to":8,"persons":[1,2],"parts":["arms"],"blend":3,"prompt":"they bow"}"#;
 

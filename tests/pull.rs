@@ -233,6 +233,7 @@ fn a_published_model_is_fetched_and_imported() {
         guidance: 2.0,
         top_k_ratio: 0.9,
         temperature: 1.0,
+        memory: None,
         foot_fix: true,
         rigid: true,
     };

@@ -48,6 +48,9 @@ pub struct GenerateArgs {
     frames: Option<i128>,
     #[command(flatten)]
     drawing: DrawingArgs,
+    /// Share of the tokens that stay of the remembered clip that the sentence is most like, 0 to 1; 0 draws everything [default: the model's]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    memory: Option<f64>,
     /// Leave the feet as the model puts them
     #[arg(long)]
     no_foot_fix: bool,
@@ -101,6 +104,7 @@ impl From<GenerateArgs> for Asked {
                 prompt: Some(args.prompt),
                 seconds: args.seconds,
                 frames: args.frames,
+                memory: args.memory,
                 foot_fix: Some(!args.no_foot_fix),
                 rigid: Some(!args.no_rigid),
                 // The model may be a path, which is no business of the request's.

@@ -75,9 +75,9 @@ impl Made {
 
     /// Whether all numbers are some: JSON has no others, but 1e39 is none in an f32.
     fn is_finite(&self) -> bool {
-        let Settings { guidance, temperature, top_k_ratio, .. } = self.settings;
+        let Settings { guidance, temperature, memory, top_k_ratio, .. } = self.settings;
         let own = guidance.is_finite() && temperature.is_finite() && top_k_ratio.is_finite();
-        own && self.parent.as_deref().is_none_or(Self::is_finite)
+        own && memory.is_none_or(f32::is_finite) && self.parent.as_deref().is_none_or(Self::is_finite)
     }
 
     fn forget_beyond(&mut self, ancestors: usize) {

@@ -45,6 +45,8 @@ pub struct NewClip<'a> {
     pub captions: &'a [String],
     /// About each person alone, one line each; may be empty.
     pub alone: [&'a [String]; 2],
+    /// What happens, the same for all clips in which the same happens; may be empty.
+    pub meaning: &'a str,
     /// Only for training on text.
     pub text_only: bool,
     /// How often it counts in an epoch.
@@ -172,6 +174,10 @@ impl Build {
             let folder = format!("annots_person{}", person + 1);
             self.folder(&folder)?;
             self.lines(&format!("{folder}/{}.txt", clip.id), sentences)?;
+        }
+        if !clip.meaning.is_empty() {
+            self.folder("meanings")?;
+            self.lines(&format!("meanings/{}.txt", clip.id), &[clip.meaning.to_owned()])?;
         }
         if let Some(ids) = self.splits.get_mut(&clip.split) {
             ids.extend(std::iter::repeat_n(clip.id.to_owned(), clip.copies));
@@ -401,6 +407,7 @@ mod tests {
                 persons: &persons,
                 captions,
                 alone: [&[], &[]],
+                meaning: if id == "told" { "walk" } else { "" },
                 text_only: false,
                 copies: 1,
             };

@@ -145,6 +145,14 @@ impl Folder {
         Ok([of(1)?, of(2)?])
     }
 
+    /// What happens in a clip, the same for all clips in which the same happens; only composed folders say it.
+    ///
+    /// # Errors
+    /// From the disk.
+    pub fn meaning(&self, id: &str) -> Result<Option<String>> {
+        Ok(self.lines(&PathBuf::from(format!("meanings/{id}.txt")), true)?.into_iter().next())
+    }
+
     /// Mean and deviation of the training windows.
     ///
     /// # Errors

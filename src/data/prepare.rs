@@ -130,6 +130,7 @@ pub fn add(
         let solved = Solved::new(&capture, capture.stretches(recipe, take), &mut fit)?;
         for clip in &clips {
             build.clip(&NewClip {
+                meaning: "",
                 id: &clip.id,
                 split: take.split,
                 persons: &solved.clip(clip, &mut fit)?,

@@ -31,6 +31,8 @@ pub struct Settings {
     pub guidance: f32,
     pub top_k_ratio: f64,
     pub temperature: f32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<f32>,
     pub foot_fix: bool,
     pub rigid: bool,
 }
@@ -45,6 +47,7 @@ impl From<&GenerateRequest> for Settings {
             guidance: request.guidance,
             top_k_ratio: request.top_k_ratio,
             temperature: request.temperature,
+            memory: request.memory,
             foot_fix: request.foot_fix,
             rigid: request.rigid,
         }

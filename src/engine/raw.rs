@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 /// Names of the request's fields, as JSON spells them.
-pub const FIELDS: [&str; 12] = [
+pub const FIELDS: [&str; 13] = [
     "prompt",
     "seconds",
     "frames",
@@ -18,6 +18,7 @@ pub const FIELDS: [&str; 12] = [
     "guidance",
     "top_k_ratio",
     "temperature",
+    "memory",
     "foot_fix",
     "rigid",
     "model",
@@ -36,6 +37,7 @@ pub struct RawRequest {
     pub guidance: Option<f64>,
     pub top_k_ratio: Option<f64>,
     pub temperature: Option<f64>,
+    pub memory: Option<f64>,
     pub foot_fix: Option<bool>,
     pub rigid: Option<bool>,
     pub model: Option<String>,
@@ -75,6 +77,7 @@ impl RawRequest {
             "guidance" => self.guidance = Some(number(value, "invalid_guidance", "guidance")?),
             "top_k_ratio" => self.top_k_ratio = Some(number(value, "invalid_top_k_ratio", "top_k_ratio")?),
             "temperature" => self.temperature = Some(number(value, "invalid_temperature", "temperature")?),
+            "memory" => self.memory = Some(number(value, "invalid_memory", "memory")?),
             "foot_fix" => self.foot_fix = Some(switch(value, "invalid_foot_fix", "foot_fix")?),
             "rigid" => self.rigid = Some(switch(value, "invalid_rigid", "rigid")?),
             "model" => self.model = Some(text(value, "invalid_model", "model")?),
@@ -206,7 +209,7 @@ mod tests {
     fn every_field_is_read() {
         let raw = RawRequest::from_json(
             br#"{"prompt":"p","seconds":4,"frames":9e1,"seed":18446744073709551615,"samples":2.0,"steps":3,
-                "guidance":2,"top_k_ratio":0.5,"temperature":1,"foot_fix":false,"rigid":false,"model":"m"}"#,
+                "guidance":2,"top_k_ratio":0.5,"temperature":1,"memory":0.5,"foot_fix":false,"rigid":false,"model":"m"}"#,
         )
         .unwrap();
         assert_eq!(
@@ -221,6 +224,7 @@ mod tests {
                 guidance: Some(2.0),
                 top_k_ratio: Some(0.5),
                 temperature: Some(1.0),
+                memory: Some(0.5),
                 foot_fix: Some(false),
                 rigid: Some(false),
                 model: Some("m".into()),
@@ -244,6 +248,7 @@ mod tests {
             ("guidance", "\"NaN\""),
             ("top_k_ratio", "null"),
             ("temperature", "\"1\""),
+            ("memory", "true"),
             ("foot_fix", "1"),
             ("rigid", "\"yes\""),
             ("model", "null"),

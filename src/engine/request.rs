@@ -71,6 +71,10 @@ impl RawRequest {
                 "invalid_temperature",
                 "temperature",
             )? as f32,
+            memory: match self.memory {
+                None => None,
+                share => Some(real(share, 0.0, 0.0..=1.0, "invalid_memory", "memory")? as f32),
+            },
             foot_fix: self.foot_fix.unwrap_or(true),
             rigid: self.rigid.unwrap_or(true),
         };
@@ -216,6 +220,7 @@ mod tests {
                 guidance: 2.0,
                 top_k_ratio: 0.9,
                 temperature: 1.0,
+                memory: None,
                 foot_fix: true,
                 rigid: true
             }
@@ -282,6 +287,9 @@ mod tests {
         for bad in [f64::NAN, 0.0, -1.0, 1e-300, 10.1] {
             assert_eq!(code(RawRequest { temperature: Some(bad), ..raw() }), "invalid_temperature");
         }
+        for bad in [f64::NAN, -0.1, 1.1, 1e308] {
+            assert_eq!(code(RawRequest { memory: Some(bad), ..raw() }), "invalid_memory");
+        }
         for bad in [String::new(), "m".repeat(101), "m\n".into()] {
             assert_eq!(code(RawRequest { model: Some(bad), ..raw() }), "invalid_model");
         }
@@ -296,12 +304,13 @@ mod tests {
             let raw = RawRequest {
                 prompt: Some(prompt), frames: Some(frames), steps: Some(steps), samples: Some(samples),
                 guidance: Some(guidance.abs() % 20.0), temperature: Some(temperature.abs() % 20.0),
-                top_k_ratio: Some(ratio % 2.0), ..RawRequest::default()
+                top_k_ratio: Some(ratio % 2.0), memory: Some(ratio % 1.5), ..RawRequest::default()
             };
             if let Ok(ValidRequest { work, .. }) = raw.validate() {
                 prop_assert!(work.frames % FRAMES_PER_TOKEN == 0 && (MIN_FRAMES..=MAX_FRAMES).contains(&work.frames));
                 prop_assert!((1..=64).contains(&work.steps) && (1..=8).contains(&work.samples));
                 prop_assert!((0.0..=10.0).contains(&work.guidance) && (0.0..1.0).contains(&work.top_k_ratio));
+                prop_assert!(work.memory.is_none_or(|share| (0.0..=1.0).contains(&share)));
                 prop_assert!(work.temperature > 0.0 && work.temperature <= 10.0);
                 prop_assert!(!work.prompt.is_empty() && !work.prompt.chars().any(char::is_control));
             }

@@ -39,6 +39,7 @@ pub fn generate(
             guidance: 2.0,
             top_k_ratio: 0.9,
             temperature: 1.0,
+            memory: None,
             foot_fix: true,
             rigid: true,
         };

@@ -5,6 +5,7 @@ mod confidence;
 pub mod decoding;
 pub mod edit;
 pub mod intermask;
+mod kept;
 pub mod masked;
 pub mod noise;
 mod sampling;
@@ -29,6 +30,7 @@ pub const FRAMES_PER_TOKEN: usize = 4;
 
 /// Everything that decides a result; with an edit, how its new part is made. Built only by `engine::request`, which validates ranges.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "kept::Request", into = "kept::Request")]
 pub struct GenerateRequest {
     /// The sentence, 1..=1000 characters, no control characters.
     pub prompt: String,
@@ -47,6 +49,9 @@ pub struct GenerateRequest {
     pub top_k_ratio: f64,
     /// Divides the logits; 1 equals upstream.
     pub temperature: f32,
+    /// Share of a remembered clip's tokens that stay, 0..=1: 0 draws everything, as upstream does. `None`: as the model has it. Models
+    /// that remember nothing draw everything.
+    pub memory: Option<f32>,
     /// Also compute the foot-fixed motion (InterMask spec §5).
     pub foot_fix: bool,
     /// Give each person bones that keep their length ([`crate::motion::rigid`], ours); false = upstream's positions.

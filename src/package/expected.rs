@@ -2,7 +2,9 @@
 //! Files are held against this before any model is built.
 
 use super::manifest::{Manifest, Part};
+use super::memory::Memory;
 use crate::models::config::{ClipTextConfig, InterMConfig, MotionLayout, VqConfig};
+use crate::models::vqvae::PARTS;
 use crate::motion::FEATURES;
 use std::collections::BTreeMap;
 
@@ -16,6 +18,8 @@ pub struct Expected {
     pub required: Shapes,
     /// May be there: buffers that the models compute themselves.
     pub optional: Shapes,
+    /// Whole numbers may be stored as bytes.
+    pub bytes: bool,
 }
 
 /// The tensors of `part` for the dimensions of `manifest`.
@@ -25,6 +29,9 @@ pub fn part(manifest: &Manifest, part: Part) -> Expected {
         Part::Transformer => transformer(&manifest.transformer),
         Part::Text => text(&manifest.text),
         Part::Statistics => statistics(),
+        // A manifest that names these files has a memory.
+        Part::Memory => manifest.memory.as_ref().map(memory).unwrap_or_default(),
+        Part::Reader => manifest.memory.as_ref().map(|memory| text(&memory.reader)).unwrap_or_default(),
     }
 }
 
@@ -34,6 +41,24 @@ pub fn statistics() -> Expected {
     list.add("mean", &[FEATURES]);
     list.add("std", &[FEATURES]);
     list.0
+}
+
+/// A memory: token maps of clips side by side, each `lengths` long, rows as [`crate::generate::Tokens`] has them; how many clips and how
+/// many sentences of each scene are kept, and how many clips of it there were; the sentences (UTF-8, one after the other, each `letters` bytes long) and their vectors: what the reader
+/// says, less `mean`, along `axes`, of any length, as 128 + v of numbers v in −127..=127.
+pub fn memory(memory: &Memory) -> Expected {
+    let mut list = List::default();
+    list.add("ids", &[2 * PARTS, memory.tokens]);
+    list.add("lengths", &[memory.clips]);
+    list.add("scene_clips", &[memory.scenes]);
+    list.add("scene_seen", &[memory.scenes]);
+    list.add("scene_sentences", &[memory.scenes]);
+    list.add("letters", &[memory.sentences]);
+    list.add("text", &[memory.letters]);
+    list.add("mean", &[memory.reader.width]);
+    list.add("axes", &[memory.reader.width, memory.key]);
+    list.add("keys", &[memory.sentences, memory.key]);
+    Expected { bytes: true, ..list.0 }
 }
 
 /// VQ-VAE (InterMask spec §3).

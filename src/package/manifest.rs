@@ -4,6 +4,7 @@ use super::digest::is_sha256;
 use super::dimensions;
 use super::examples::{self, Example};
 use super::known::KnownPrompts;
+use super::memory::Memory;
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::config::{ClipTextConfig, InterMConfig, MotionLayout, VqConfig};
 use serde::{Deserialize, Serialize};
@@ -43,11 +44,16 @@ pub enum Part {
     Text,
     /// `mean` and `std` of the motion features, (262,) each.
     Statistics,
+    /// Remembered clips and the sentences that tell of them ([`expected::memory`](super::expected::memory)).
+    Memory,
+    /// Text tower that reads prompts for the memory, names as [`Part::Text`].
+    Reader,
 }
 
 impl Part {
     /// All parts, in the order they are stored.
-    pub const ALL: [Self; 4] = [Self::Vq, Self::Transformer, Self::Text, Self::Statistics];
+    pub const ALL: [Self; 6] =
+        [Self::Vq, Self::Transformer, Self::Text, Self::Statistics, Self::Memory, Self::Reader];
 
     /// The word used in `model.toml` and in messages.
     pub fn word(self) -> &'static str {
@@ -56,6 +62,8 @@ impl Part {
             Self::Transformer => "transformer",
             Self::Text => "text",
             Self::Statistics => "statistics",
+            Self::Memory => "memory",
+            Self::Reader => "reader",
         }
     }
 }
@@ -91,6 +99,12 @@ pub struct Files {
     /// See [`Part::Statistics`]; absent for the Inter-X layout, which is not normalised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub statistics: Option<FileEntry>,
+    /// See [`Part::Memory`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<FileEntry>,
+    /// See [`Part::Reader`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reader: Option<FileEntry>,
 }
 
 impl Files {
@@ -101,6 +115,8 @@ impl Files {
             Part::Transformer => Some(&self.transformer),
             Part::Text => Some(&self.text),
             Part::Statistics => self.statistics.as_ref(),
+            Part::Memory => self.memory.as_ref(),
+            Part::Reader => self.reader.as_ref(),
         }
     }
 
@@ -145,6 +161,9 @@ pub struct Manifest {
     /// The sentences it was taught, if it tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known: Option<KnownPrompts>,
+    /// What it remembers, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Memory>,
     /// Files with size and digest.
     pub files: Files,
 }
@@ -203,6 +222,7 @@ impl Manifest {
         if self.guidance.is_some_and(|guidance| !(0.0..=10.0).contains(&guidance)) {
             return Err(bad("guidance must lie in 0 to 10"));
         }
+        self.memory.as_ref().map_or(Ok(()), Memory::check)?;
         dimensions::range("fps", self.fps as usize, 1, 240)?;
         self.validate_dimensions()?;
         self.validate_files()
@@ -247,6 +267,10 @@ impl Manifest {
             if !(8..=MAX_FILE_BYTES).contains(&entry.bytes) {
                 return Err(bad(format!("files.{part}.bytes {} is out of range", entry.bytes)));
             }
+        }
+        let (memory, files) = (self.memory.is_some(), [&self.files.memory, &self.files.reader]);
+        if files.iter().any(|file| file.is_some() != memory) {
+            return Err(bad("memory, files.memory and files.reader go together: all of them or none"));
         }
         match (self.vq.layout, &self.files.statistics) {
             (MotionLayout::InterHuman, None) => Err(bad(
@@ -342,11 +366,14 @@ pub(crate) mod tests {
             },
             text: ClipTextConfig { width: 8, heads: 2, layers: 1, vocab: 64, context: 77 },
             known: None,
+            memory: None,
             files: Files {
                 vq: entry("vq"),
                 transformer: entry("transformer"),
                 text: entry("text"),
                 statistics: Some(entry("stats")),
+                memory: None,
+                reader: None,
             },
         }
     }
@@ -387,6 +414,35 @@ pub(crate) mod tests {
         assert!(refused(|m| m.files.vq.bytes = u64::MAX >> 1).contains("bytes"));
         assert!(refused(|m| m.files.statistics = None).contains("statistics"));
         assert!(refused(|m| m.vq.layout = MotionLayout::InterX).contains("statistics"));
+        let memory = |m: &Manifest| Memory {
+            share: 0.5,
+            near: 0.5,
+            scenes: 2,
+            clips: 3,
+            tokens: 9,
+            sentences: 4,
+            key: 8,
+            letters: 40,
+            reader: m.text.clone(),
+        };
+        assert!(refused(|m| m.memory = Some(memory(m))).contains("go together"));
+        for change in [
+            |m: &mut Memory| m.share = 1.5,
+            |m: &mut Memory| m.near = f64::NAN,
+            |m: &mut Memory| m.scenes = 4,
+            |m: &mut Memory| m.tokens = 2,
+            |m: &mut Memory| m.sentences = 1,
+            |m: &mut Memory| m.letters = 3,
+            |m: &mut Memory| m.key = 9,
+            |m: &mut Memory| m.clips = usize::MAX >> 1,
+        ] {
+            let wrong = refused(|m| {
+                let mut memory = memory(m);
+                change(&mut memory);
+                m.memory = Some(memory);
+            });
+            assert!(wrong.contains("memory."), "{wrong}");
+        }
     }
 
     #[test]

@@ -92,14 +92,10 @@ impl Package {
 
     /// The tensors of one part as f32 on the CPU, after checking size, shapes, digest and that every number is finite.
     ///
-    /// [`Part::Statistics`] of an Inter-X package, which has none, is [`ErrorKind::Unsupported`].
+    /// A part that the package does not have, such as [`Part::Statistics`] of an Inter-X package, is [`ErrorKind::Unsupported`].
     pub fn tensors(&self, part: Part) -> Result<Tensors> {
         let entry = self.manifest.files.get(part).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Unsupported,
-                "no_statistics",
-                "this model's motion layout has no statistics",
-            )
+            Error::new(ErrorKind::Unsupported, "no_such_part", format!("this model has no {part}"))
         })?;
         let expected = expected::part(&self.manifest, part);
         let (tensors, digest) =

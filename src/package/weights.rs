@@ -62,7 +62,10 @@ impl Header {
             expected,
             label,
         )?;
-        match tensors.iter().find(|(_, info)| !is_float(info.dtype)) {
+        match tensors
+            .iter()
+            .find(|(_, info)| !is_float(info.dtype) && !(expected.bytes && info.dtype == Dtype::U8))
+        {
             Some((name, info)) => Err(corrupt(
                 label,
                 &format!("tensor {name} holds {:?} numbers; weights are F16, BF16, F32 or F64", info.dtype),
@@ -184,6 +187,7 @@ pub fn to_f32(dtype: Dtype, data: &[u8]) -> Option<Vec<f32>> {
         Dtype::F16 => all(data, |b| half::f16::from_le_bytes(b).to_f32()),
         Dtype::BF16 => all(data, |b| half::bf16::from_le_bytes(b).to_f32()),
         Dtype::F64 => all(data, |b| f64::from_le_bytes(b) as f32),
+        Dtype::U8 => data.iter().map(|byte| f32::from(*byte)).collect(),
         _ => return None,
     })
 }
@@ -198,6 +202,8 @@ pub enum Precision {
     /// Tensor by tensor f16 where that changes no number, else f32. CLIP's published weights were rounded to f16 once,
     /// so that a copy of them halves without loss.
     Lossless,
+    /// Tensor by tensor the smallest of u8, f16 and f32 that changes no number.
+    Whole,
 }
 
 /// Write `tensors` as safetensors. Returns the SHA-256 and the number of bytes. The same tensors give the same bytes.
@@ -227,6 +233,15 @@ pub fn write(sink: impl Write, tensors: &Tensors, precision: Precision) -> Resul
             Precision::Lossless => {
                 let same = |v: &f32| half::f16::from_f32(*v).to_f32().to_bits() == v.to_bits();
                 if slice.iter().all(same) { Dtype::F16 } else { Dtype::F32 }
+            }
+            Precision::Whole => {
+                let half = |v: &f32| half::f16::from_f32(*v).to_f32().to_bits() == v.to_bits();
+                let byte = |v: &f32| f32::from(*v as u8).to_bits() == v.to_bits();
+                match () {
+                    () if slice.iter().all(byte) => Dtype::U8,
+                    () if slice.iter().all(half) => Dtype::F16,
+                    () => Dtype::F32,
+                }
             }
         };
         stored.insert(name, Stored { values, dims, dtype });
@@ -293,6 +308,7 @@ impl View for Stored {
     fn data(&self) -> Cow<'_, [u8]> {
         let values = self.values.to_vec1::<f32>().expect("flattened f32 on the CPU, made by `write`");
         Cow::Owned(match self.dtype {
+            Dtype::U8 => values.iter().map(|v| *v as u8).collect(),
             Dtype::F16 => values.iter().flat_map(|v| half::f16::from_f32(*v).to_le_bytes()).collect(),
             _ => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
         })
@@ -400,7 +416,7 @@ mod tests {
         let data = bytes(Precision::Full);
         let check = |required: &[(&str, &[usize])]| {
             let shapes = required.iter().map(|(n, s)| ((*n).to_owned(), s.to_vec())).collect();
-            let expected = Expected { required: shapes, optional: Default::default() };
+            let expected = Expected { required: shapes, optional: Default::default(), bytes: false };
             read(&data[..], data.len() as u64, "x.safetensors", Some(&expected), |_| true).map(|_| ())
         };
         check(&[("fine", &[2, 2]), ("odd", &[3])]).unwrap();
@@ -420,5 +436,34 @@ mod tests {
             data[at] = value;
             let _ = read_all(&data);
         }
+    }
+
+    #[test]
+    fn whole_numbers_are_stored_as_bytes_where_they_may_be() {
+        let tensor = |values: &[f32]| Tensor::new(values, &Device::Cpu).unwrap();
+        let tensors = Tensors::from([
+            ("bytes".to_owned(), tensor(&[0.0, 7.0, 255.0])),
+            ("halves".to_owned(), tensor(&[256.0, -1.0, 0.5])),
+            ("floats".to_owned(), tensor(&[0.1, 1e9, -0.0])),
+        ]);
+        let mut file = Vec::new();
+        let (_, bytes) = write(&mut file, &tensors, Precision::Whole).unwrap();
+        assert_eq!(bytes, file.len() as u64);
+        let expected = |bytes| Expected {
+            required: tensors.iter().map(|(name, tensor)| (name.clone(), tensor.dims().to_vec())).collect(),
+            optional: Default::default(),
+            bytes,
+        };
+        let (read, _) = super::read(&file[..], bytes, "a file", Some(&expected(true)), |_| true).unwrap();
+        for (name, tensor) in &tensors {
+            assert_eq!(read[name].to_vec1::<f32>().unwrap(), tensor.to_vec1::<f32>().unwrap(), "{name}");
+        }
+        let header = String::from_utf8_lossy(&file).into_owned();
+        assert!(
+            ["U8", "F16", "F32"].iter().all(|kind| header.contains(&format!("\"dtype\":\"{kind}\""))),
+            "{header}"
+        );
+        let refused = super::read(&file[..], bytes, "a file", Some(&expected(false)), |_| true).unwrap_err();
+        assert!(refused.to_string().contains("U8 numbers"), "{refused}");
     }
 }

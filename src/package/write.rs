@@ -5,6 +5,7 @@ use super::examples::Example;
 use super::known::KnownPrompts;
 use super::leftovers;
 use super::manifest::{FORMAT, FileEntry, Files, Kind, MANIFEST, Manifest, NAME_RULE, Part, is_model_name};
+use super::memory::Memory;
 use super::open::Package;
 use super::weights::{self, Precision, Tensors};
 use crate::error::{Error, ErrorKind, Result};
@@ -50,6 +51,8 @@ pub struct Description {
     pub text: ClipTextConfig,
     /// The sentences it was taught.
     pub known: Option<KnownPrompts>,
+    /// What it remembers.
+    pub memory: Option<Memory>,
 }
 
 /// A package in the making.
@@ -140,11 +143,14 @@ impl Writer {
             transformer: about.transformer,
             text: about.text,
             known: about.known,
+            memory: about.memory,
             files: Files {
                 vq: required(Part::Vq)?,
                 transformer: required(Part::Transformer)?,
                 text: required(Part::Text)?,
                 statistics: entry(Part::Statistics),
+                memory: entry(Part::Memory),
+                reader: entry(Part::Reader),
             },
         };
         manifest.validate()?;
@@ -231,6 +237,7 @@ pub(crate) mod tests {
             transformer: m.transformer,
             text: m.text,
             known: m.known,
+            memory: m.memory,
         }
     }
 

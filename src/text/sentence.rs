@@ -56,7 +56,8 @@ pub fn usual_nearness(vectors: &[Vec<f32>], share: f64) -> Option<f32> {
     near.get((share * near.len() as f64) as usize).copied()
 }
 
-fn unit(vector: &[f32]) -> Vec<f32> {
+/// A vector at unit length.
+pub fn unit(vector: &[f32]) -> Vec<f32> {
     let norm = vector.iter().map(|v| v * v).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
     vector.iter().map(|v| v / norm).collect()
 }

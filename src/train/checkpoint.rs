@@ -24,6 +24,8 @@ pub enum Kind {
     Transformer,
     /// A text tower that a sentence model teaches.
     Text,
+    /// Clips that a model remembers.
+    Memory,
 }
 
 /// Everything of a training that is not a tensor.

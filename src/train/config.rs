@@ -276,7 +276,7 @@ impl TextTrainConfig {
             return wrong("--words must be at most 4096, --scenes at most 1000000");
         }
         let w = &self.weights;
-        let weights = [w.similarity, w.same, w.contrast];
+        let weights = [w.similarity, w.same, w.contrast, w.scene];
         if weights.iter().any(|w| !(w.is_finite() && *w >= 0.0)) || !(-1.0..=1.0).contains(&w.margin) {
             return wrong("the weights must not be negative and --margin must lie in -1..=1");
         }

@@ -21,6 +21,7 @@ pub mod optim;
 pub mod order;
 pub mod pack;
 pub mod quantizer;
+pub mod remember;
 pub mod run_folder;
 pub mod schedule;
 pub mod shards;

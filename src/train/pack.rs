@@ -2,6 +2,7 @@
 
 use super::checkpoint::{Checkpoint, Kind};
 use super::config::{TextTraining, TransformerTrainConfig, VqTrainConfig, from_toml};
+use super::remember;
 use super::run_folder::{RunFolder, Which};
 use super::text_source::{PREFIX, frozen_tensors};
 use super::vocabulary::Vocabulary;
@@ -12,6 +13,7 @@ use crate::models::config::ClipTextConfig;
 use crate::motion::{FPS, Stats};
 use crate::package::known::KnownPrompts;
 use crate::package::manifest::Part;
+use crate::package::memory::Memory;
 use crate::package::weights::{Precision, Tensors};
 use crate::package::write::{Description, Writer};
 use crate::package::{Example, Package, expected};
@@ -46,6 +48,8 @@ pub struct Packing {
     pub examples: Vec<Example>,
     /// Guidance where a request does not say.
     pub guidance: Option<f64>,
+    /// What the model remembers.
+    pub memory: Option<Remembering>,
     /// Terms of the weights.
     pub licence: String,
     /// Where the weights come from.
@@ -56,6 +60,17 @@ pub struct Packing {
     pub card: Option<String>,
     /// Give way to an existing package of that name.
     pub replace: bool,
+}
+
+/// A memory, and how it is used where a request does not say.
+#[derive(Clone, Debug)]
+pub struct Remembering {
+    /// Its run folder.
+    pub run: PathBuf,
+    /// See [`crate::package::memory::Memory::share`].
+    pub share: f64,
+    /// See [`crate::package::memory::Memory::near`].
+    pub near: f64,
 }
 
 /// Write the package, weights in half precision.
@@ -93,6 +108,15 @@ pub fn pack(packing: &Packing) -> Result<Package> {
     writer.part(Part::Transformer, &only(transformer_tensors, &known), Precision::Half)?;
     writer.part(Part::Text, &text_tensors, Precision::Half)?;
     writer.statistics(&stats)?;
+    let memory = match &packing.memory {
+        Some(Remembering { run, share, near }) => {
+            let (sizes, memory, reader) = remember::load(&RunFolder::at(run))?;
+            writer.part(Part::Memory, &memory, Precision::Whole)?;
+            writer.part(Part::Reader, &reader, Precision::Half)?;
+            Some(Memory { share: *share, near: *near, ..sizes })
+        }
+        None => None,
+    };
     if let Some(card) = &packing.card {
         writer.text_file("README.md", card)?;
     }
@@ -108,6 +132,7 @@ pub fn pack(packing: &Packing) -> Result<Package> {
         transformer: config.model,
         text: config.text.tower().clone(),
         known: known_prompts,
+        memory,
     })
 }
 

@@ -71,6 +71,9 @@ pub struct AdherenceArgs {
     /// Above 1 more varied, below 1 more careful; up to 10 [default: 1]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     temperature: Option<f64>,
+    /// Share of a remembered clip that stays, 0 to 1; 0 draws everything [default: the model's]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    memory: Option<f64>,
     /// Training folder whose test takes give the figures of real motion
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -220,6 +223,7 @@ fn raw(args: &AdherenceArgs, prompt: &str) -> RawRequest {
         steps: args.steps,
         guidance: args.guidance,
         temperature: args.temperature,
+        memory: args.memory,
         ..RawRequest::default()
     }
 }
@@ -239,6 +243,7 @@ fn setting(args: &AdherenceArgs, finished: &Arc<Finished>) -> Setting {
         guidance: request.guidance,
         steps: request.steps,
         temperature: request.temperature,
+        memory: request.memory,
         seed: args.seed,
         seeds: args.seeds,
         reworded: args.reworded,

@@ -4,6 +4,8 @@ use crate::cli::say::{json, say};
 use crate::data::compose::{ComposeRecipe, Inputs, Step, Summary, compose};
 use crate::error::{Error, Result};
 use crate::eval::adherence::prompt::everyday;
+use crate::generate::FRAMES_PER_TOKEN;
+use crate::motion::FPS;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::{Path, PathBuf};
@@ -31,6 +33,10 @@ pub(super) struct ComposeArgs {
     /// Clips to compose, instead of the recipe's number; the real pairs come on top.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=MAX_CLIPS))]
     clips: Option<u64>,
+    /// Play most scenes that are up to 1.45 times as long so fast that they are this long, as for what a model is to remember
+    /// (`duet train memory`).
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=10))]
+    brisk: Option<u64>,
     /// Make the folder anew if it is there already.
     #[arg(long)]
     replace: bool,
@@ -55,6 +61,9 @@ pub(super) fn run(args: &ComposeArgs) -> Result<()> {
         replace: args.replace,
         seed: args.seed,
         clips: args.clips.map_or(recipe.clips, |clips| clips as usize),
+        brisk: args
+            .brisk
+            .map(|seconds| (seconds as usize * FPS as usize) / FRAMES_PER_TOKEN * FRAMES_PER_TOKEN),
         held_out: &held_out,
     };
     let bar = ProgressBar::new(inputs.clips as u64).with_style(

@@ -1,6 +1,7 @@
 //! `duet train`: teach the models.
 
 mod common;
+mod memory;
 mod package;
 mod text;
 mod transformer;
@@ -8,7 +9,7 @@ mod unpack;
 mod vq;
 
 use crate::error::Result;
-use crate::nn::machine::memory;
+use crate::nn::machine::memory::keep_what_is_freed;
 use clap::{Args, Subcommand};
 
 /// Teach the models, or pack what they learned.
@@ -37,6 +38,7 @@ enum What {
     Text(Box<text::TextArgs>),
     Vq(Box<vq::VqArgs>),
     Transformer(Box<transformer::TransformerArgs>),
+    Memory(memory::MemoryArgs),
     Package(Box<package::PackageArgs>),
     Unpack(unpack::UnpackArgs),
 }
@@ -46,11 +48,12 @@ enum What {
 /// # Errors
 /// Whatever stopped it, in words.
 pub fn run(args: TrainArgs) -> Result<()> {
-    memory::keep_what_is_freed();
+    keep_what_is_freed();
     match args.what {
         What::Text(args) => text::run(&args),
         What::Vq(args) => vq::run(&args),
         What::Transformer(args) => transformer::run(&args),
+        What::Memory(args) => memory::run(&args),
         What::Package(args) => package::run(&args),
         What::Unpack(args) => unpack::run(&args),
     }

@@ -2,7 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::package::examples;
-use crate::train::pack::{Packing, pack};
+use crate::train::pack::{Packing, Remembering, pack};
+use crate::train::remember;
 use crate::train::run_folder::Which;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -46,6 +47,15 @@ pub struct PackageArgs {
     /// Text file with sentences that stand for all it was taught, one a line: prompts unlike any of them are told apart
     #[arg(long, value_name = "FILE")]
     known: Option<PathBuf>,
+    /// Run folder of what the model remembers (`duet train memory`)
+    #[arg(long, value_name = "RUN")]
+    memory: Option<PathBuf>,
+    /// Share of a remembered clip's tokens that stay where a request does not say, 0 to 1
+    #[arg(long, value_name = "X", requires = "memory", default_value_t = remember::SHARE)]
+    share: f64,
+    /// Cosine of a prompt to the nearest remembered sentence from which on the memory is used, 0 to 1
+    #[arg(long, value_name = "X", requires = "memory", default_value_t = remember::NEAR)]
+    near: f64,
     /// Terms of the weights
     #[arg(long)]
     licence: String,
@@ -78,6 +88,7 @@ pub fn run(args: &PackageArgs) -> Result<()> {
         knows: args.knows.clone(),
         examples: read(&args.examples)?.map_or(Ok(Vec::new()), |text| examples::parse(&text))?,
         guidance: args.guidance,
+        memory: args.memory.clone().map(|run| Remembering { run, share: args.share, near: args.near }),
         licence: args.licence.clone(),
         provenance: args.provenance.clone(),
         known: known.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect(),

@@ -78,6 +78,9 @@ pub struct TextArgs {
     /// Weight of keeping near misses apart: left and right, who and whom [default: 10]
     #[arg(long)]
     contrast: Option<f64>,
+    /// Weight of telling apart the scenes of a composed folder by their captions [default: 0.3]
+    #[arg(long)]
+    scene: Option<f64>,
     /// Cosine that near misses may keep [default: 0.7]
     #[arg(long)]
     margin: Option<f64>,
@@ -133,6 +136,7 @@ impl TextArgs {
         set(&mut config.weights.similarity, self.similarity);
         set(&mut config.weights.same, self.same);
         set(&mut config.weights.contrast, self.contrast);
+        set(&mut config.weights.scene, self.scene);
         set(&mut config.weights.margin, self.margin);
     }
 }

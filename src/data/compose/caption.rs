@@ -70,6 +70,15 @@ pub fn alone(does: &[String], draws: &mut Draws) -> Vec<String> {
     seen.into_iter().collect()
 }
 
+/// What happens in a scene: its family, the first and the last of its templates (further ones are added for where and how) and the first
+/// phrase of what each person does.
+pub fn meaning<T: AsRef<str>>(family: &str, templates: &[T], does: [&[String]; 2]) -> String {
+    let phrase = |list: &[String]| list.first().cloned().unwrap_or_default();
+    let told = |template: Option<&T>| template.map_or(String::new(), |text| text.as_ref().to_owned());
+    let (first, last) = (told(templates.first()), told(templates.last()));
+    [family, &first, &last, &phrase(does[0]), &phrase(does[1])].join(" / ")
+}
+
 /// One sentence about someone.
 pub fn read(template: &str, draws: &mut Draws) -> String {
     let text = choose(template, draws).replace("{1}", "someone");

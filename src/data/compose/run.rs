@@ -4,6 +4,7 @@ use super::draws::Draws;
 use super::library::Library;
 use super::recipe::ComposeRecipe;
 use super::scene::{Scene, Source};
+use super::track::pace;
 use crate::data::build::{Build, Fit, NewClip, SplitSummary, solve};
 use crate::data::prepare;
 use crate::data::recipe::{Recipe, Split};
@@ -17,6 +18,10 @@ use std::path::Path;
 
 /// Clips made between two reports of progress, and held in memory at once.
 const BATCH: usize = 64;
+
+/// How many times as fast a scene may be played to be as long as asked for, and the share of the scenes within reach that are.
+const BRISK: f64 = 1.45;
+const BRISK_SHARE: f64 = 0.75;
 
 /// Families that are tried for one clip.
 const FAMILIES_TRIED: usize = 12;
@@ -38,6 +43,9 @@ pub struct Inputs<'a> {
     pub seed: u64,
     /// Composed clips.
     pub clips: usize,
+    /// Most scenes that are a little longer are played so much faster that they are this long, frames: what is asked for in few seconds is
+    /// to be shown whole.
+    pub brisk: Option<usize>,
     /// Sentences that no caption may be: those that a model is to be measured with.
     pub held_out: &'a [String],
 }
@@ -138,7 +146,7 @@ pub fn compose(inputs: &Inputs<'_>, progress: &mut dyn FnMut(Step)) -> Result<Su
         progress(Step::Clips(start, inputs.clips));
         let batch: Vec<Made> = (start..(start + BATCH).min(inputs.clips))
             .into_par_iter()
-            .map(|index| make(recipe, &sources, Draws::new(rng.nth(index as u64))))
+            .map(|index| make(inputs, &sources, Draws::new(rng.nth(index as u64))))
             .collect::<Result<_>>()?;
         for (offset, made) in batch.into_iter().enumerate() {
             let id = format!("{}-{:05}", made.scene.family.replace(' ', "-"), start + offset);
@@ -148,6 +156,7 @@ pub fn compose(inputs: &Inputs<'_>, progress: &mut dyn FnMut(Step)) -> Result<Su
                 persons: &made.persons,
                 captions: &made.scene.facts.captions,
                 alone: made.scene.facts.persons.each_ref().map(Vec::as_slice),
+                meaning: &made.scene.facts.meaning,
                 text_only: false,
                 copies: 1,
             })?;
@@ -202,7 +211,8 @@ fn check_families(recipe: &ComposeRecipe, sources: &[Box<dyn Source + '_>]) -> R
 }
 
 /// One clip: which part of the data set, which family, which scene.
-fn make(recipe: &ComposeRecipe, sources: &[Vec<Box<dyn Source + '_>>; 3], mut draws: Draws) -> Result<Made> {
+fn make(inputs: &Inputs<'_>, sources: &[Vec<Box<dyn Source + '_>>; 3], mut draws: Draws) -> Result<Made> {
+    let recipe = inputs.recipe;
     let part = draws.weighted(&[1.0 - recipe.val - recipe.test, recipe.val, recipe.test]);
     let (split, sources) = (Split::ALL[part], &sources[part]);
     let weights: Vec<f64> = sources.iter().map(|source| source.weight()).collect();
@@ -211,7 +221,7 @@ fn make(recipe: &ComposeRecipe, sources: &[Vec<Box<dyn Source + '_>>; 3], mut dr
     for _ in 0..FAMILIES_TRIED {
         let Some(source) = sources.get(draws.weighted(&weights)) else { break };
         let scene = match source.make(&mut draws) {
-            Ok(scene) => scene,
+            Ok(scene) => brisk(scene, inputs.brisk, &mut draws),
             Err(error) if error.code() == "compose_no_scene" => {
                 refused = Some(error);
                 continue;
@@ -227,6 +237,20 @@ fn make(recipe: &ComposeRecipe, sources: &[Vec<Box<dyn Source + '_>>; 3], mut dr
         let message = format!("the recipe leaves no family for the {} split", split.name());
         Error::invalid("recipe_invalid", message)
     }))
+}
+
+/// A scene that is a little longer than `frames`, as long as that.
+fn brisk(mut scene: Scene, frames: Option<usize>, draws: &mut Draws) -> Scene {
+    let Some(frames) = frames else { return scene };
+    let speed = scene.tracks[0].len() as f64 / frames as f64;
+    if speed > 1.0 && speed <= BRISK && draws.chance(BRISK_SHARE) {
+        scene.tracks = scene.tracks.map(|track| {
+            let mut faster = pace(&track, speed);
+            faster.truncate(frames);
+            faster
+        });
+    }
+    scene
 }
 
 /// What every scene must be, whoever made it.

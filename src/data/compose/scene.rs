@@ -26,6 +26,8 @@ pub struct Facts {
     pub captions: Vec<String>,
     /// About each alone.
     pub persons: [Vec<String>; 2],
+    /// What happens, in the composer's own words: the same for all scenes in which the same happens, however it is told.
+    pub meaning: String,
 }
 
 /// A maker of scenes. The composer draws a source by weight and asks it for a scene; the source itself refuses what cannot be

@@ -2,7 +2,8 @@
 //!
 //! postcard rather than JSON because every bit of a number has to come back: what is made from a result after a restart
 //! is what was made from it before, byte for byte. A change to any type that is kept here is a new [`VERSION`].
-//! Version 1 is still read: since then a result says whose codes its tokens are.
+//! Version 1 is still read: since then a result says whose codes its tokens are. Version 2 is, too: what it has is written today as it was
+//! ([`crate::generate::GenerateRequest`] without a word on memory).
 
 use crate::engine::Finished;
 use crate::error::{Error, Result};
@@ -12,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 const MAGIC: &[u8; 8] = b"duetkept";
 /// Of the types that are kept; a test holds their bytes fast.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 /// Fast; most of what it finds are the rotations that plain and foot-fixed motion share.
 const LEVEL: i32 = 3;
 /// Longest value, uncompressed: the longest edit in eight samples takes 44 MiB.
@@ -62,7 +63,7 @@ pub(super) fn unseal<T: Kept>(bytes: &[u8]) -> Result<T> {
         return Err(damaged());
     }
     let since = match head[8] {
-        VERSION => &[][..],
+        2 | VERSION => &[][..],
         1 => T::SINCE_1,
         other => {
             let message =
@@ -115,6 +116,7 @@ mod tests {
             guidance: 0.1,
             top_k_ratio: 0.1,
             temperature: 1.5,
+            memory: None,
             foot_fix: true,
             rigid: false,
         };
@@ -161,7 +163,16 @@ mod tests {
     fn the_bytes_of_this_version_stay() {
         let plain = postcard::to_stdvec(&everything()).unwrap();
         let digest: String = Sha256::digest(plain).iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!((VERSION, &digest[..16]), (2, "875da8740fbb49fd"));
+        assert_eq!((VERSION, &digest[..16]), (3, "875da8740fbb49fd"), "as in version 2");
+    }
+
+    #[test]
+    fn what_a_request_says_of_memory_comes_back() {
+        for (rigid, memory) in [(true, Some(0.25)), (false, Some(0.0)), (true, None), (false, None)] {
+            let mut finished = everything().0;
+            (finished.request.rigid, finished.request.memory) = (rigid, memory);
+            assert_eq!(unseal::<Finished>(&seal(&finished).unwrap()).unwrap(), finished);
+        }
     }
 
     #[test]

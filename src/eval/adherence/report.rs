@@ -42,6 +42,8 @@ pub struct Setting {
     pub steps: usize,
     /// Temperature.
     pub temperature: f32,
+    /// Share of a remembered clip that stayed, where it was not the model's.
+    pub memory: Option<f32>,
     /// First seed; the others follow.
     pub seed: u64,
     /// Seeds of each prompt.
@@ -219,6 +221,7 @@ mod tests {
             guidance: 2.0,
             steps: 20,
             temperature: 1.0,
+            memory: None,
             seed: 0,
             seeds: 2,
             reworded: false,

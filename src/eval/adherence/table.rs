@@ -21,7 +21,7 @@ fn page(report: &Report, out: &mut String) -> std::fmt::Result {
     writeln!(out, "# Does the motion do what the words say?\n")?;
     writeln!(
         out,
-        "Model {}, {} prompts{}, seeds {} to {}, guidance {}, {} steps, temperature {}. Intervals are 95 % (Wilson).\n",
+        "Model {}, {} prompts{}, seeds {} to {}, guidance {}, {} steps, temperature {}{}. Intervals are 95 % (Wilson).\n",
         set.model,
         report.prompts.len(),
         if set.reworded { " in other words" } else { "" },
@@ -29,7 +29,8 @@ fn page(report: &Report, out: &mut String) -> std::fmt::Result {
         set.seed + set.seeds.saturating_sub(1) as u64,
         set.guidance,
         set.steps,
-        set.temperature
+        set.temperature,
+        set.memory.map_or_else(String::new, |share| format!(", memory {share}"))
     )?;
     writeln!(out, "| | success | interval | clips |\n|---|---:|---:|---:|")?;
     line(out, "**overall**", report.overall)?;

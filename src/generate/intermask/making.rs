@@ -64,6 +64,7 @@ impl<'m> Making<'m> {
         self.prompt_truncated = truncated;
         self.familiarity = model.prompts.familiarity(&request.prompt, &told)?;
         let length = request.frames / FRAMES_PER_TOKEN;
+        let remembered = model.remembered(request)?;
         let settings = DecodeSettings {
             steps: request.steps,
             guidance: request.guidance,
@@ -72,7 +73,9 @@ impl<'m> Making<'m> {
         };
         let clip = |index: usize| {
             let seed = request.seed.wrapping_add(index as u64);
-            let decoding = Decoding::new(&model.model, &told.features, length, None, settings)?;
+            let known =
+                remembered.map(|(memory, recalled, share)| memory.start(recalled, length, share, seed));
+            let decoding = Decoding::new(&model.model, &told.features, length, known.as_ref(), settings)?;
             Ok(Clip { seed, noise: Seeded::new(&[seed]), decoding })
         };
         (0..request.samples).map(clip).collect()

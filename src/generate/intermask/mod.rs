@@ -4,6 +4,7 @@ mod edit;
 mod encode;
 mod known;
 mod making;
+mod memory;
 mod prompts;
 #[cfg(test)]
 mod tests;
@@ -26,11 +27,13 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use known::KnownSentences;
 use making::Making;
+use memory::{Memory, Recalled};
 use prompts::Prompts;
 
 /// A loaded InterMask package.
 pub struct InterMask {
     prompts: Prompts,
+    memory: Option<Memory>,
     model: InterM,
     vq: VqVae,
     stats: Stats,
@@ -75,6 +78,7 @@ impl InterMask {
             .transpose()?;
         Ok(Self {
             prompts: Prompts::new(tokenizer, text, known, device),
+            memory: Memory::of(package, device)?,
             model: InterM::new(&manifest.transformer, weights(Part::Transformer)?)?,
             vq: VqVae::new(&manifest.vq, weights(Part::Vq)?)?,
             stats,
@@ -86,6 +90,18 @@ impl InterMask {
     fn text(&self, prompt: &str) -> Result<(TextFeatures, bool)> {
         let (told, truncated) = self.prompts.told(prompt, &self.model)?;
         Ok((told.features.clone(), truncated))
+    }
+
+    /// What the memory has for `request`, and how much of it stays; `None` without a memory, far from all it holds, or where the request
+    /// wants none of it.
+    fn remembered(&self, request: &GenerateRequest) -> Result<Option<(&Memory, Recalled, f64)>> {
+        let Some(memory) = &self.memory else { return Ok(None) };
+        let share = request.memory.map_or_else(|| memory.usual_share(), f64::from);
+        if share == 0.0 {
+            return Ok(None);
+        }
+        let recalled = memory.recall(&request.prompt, self.prompts.tokenizer())?;
+        Ok(recalled.map(|recalled| (memory, recalled, share)))
     }
 
     /// The ids of one clip of `length` token frames as `how` says, steps aside; `known` ones stay.

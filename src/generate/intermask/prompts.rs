@@ -44,6 +44,11 @@ impl Prompts {
         Self { tokenizer, tower, known, device: device.clone(), kept }
     }
 
+    /// What makes words of sentences.
+    pub(super) fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
     /// What `model` is told of `prompt`, and whether the prompt was longer than the encoder reads.
     pub(super) fn told(&self, prompt: &str, model: &InterM) -> Result<(Arc<Told>, bool)> {
         let encoded = self.tokenizer.encode(prompt);

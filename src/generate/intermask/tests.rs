@@ -33,6 +33,7 @@ pub(super) fn how(prompt: &str, seed: u64) -> GenerateRequest {
         guidance: 2.0,
         top_k_ratio: 0.9,
         temperature: 1.0,
+        memory: None,
         foot_fix: true,
         rigid: true,
     }

@@ -2,6 +2,7 @@
 
 use super::{ImportOptions, Imported, refuse};
 use crate::error::{Error, Result};
+use crate::package::manifest::Part;
 use crate::package::open::Package;
 use crate::package::weights::Precision;
 use crate::package::write::{CARD, Description, Writer};
@@ -33,7 +34,8 @@ pub(super) fn copy(
     let mut writer = Writer::begin(root, name, options.replace)?;
     for (part, entry) in package.manifest().files.iter() {
         progress(&format!("copying {}", entry.path));
-        writer.part(part, &package.tensors(part)?, Precision::Lossless)?;
+        let precision = if part == Part::Memory { Precision::Whole } else { Precision::Lossless };
+        writer.part(part, &package.tensors(part)?, precision)?;
     }
     if let Some(card) = card(source)? {
         writer.text_file(CARD, &card)?;
@@ -52,6 +54,7 @@ pub(super) fn copy(
         transformer: m.transformer,
         text: m.text,
         known: m.known,
+        memory: m.memory,
     })?;
     Ok(Imported { package, unknown: Vec::new() })
 }

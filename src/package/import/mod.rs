@@ -162,6 +162,7 @@ fn convert(
         transformer,
         text,
         known: None,
+        memory: None,
     })?;
     Ok(Imported { package, unknown })
 }

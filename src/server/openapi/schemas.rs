@@ -101,6 +101,8 @@ fn request() -> Value {
                 "description": "Share of unlikely codes left out"},
             "temperature": {"type": "number", "minimum": MIN_TEMPERATURE, "maximum": MAX_TEMPERATURE, "default": 1,
                 "description": "Divides the logits"},
+            "memory": {"type": "number", "minimum": 0, "maximum": 1,
+                "description": "Share of the tokens that stay of the remembered clip that the sentence is most like; 0 draws everything. As the model has it when left out"},
             "foot_fix": {"type": "boolean", "default": true, "description": "Plant feet that are in contact"},
             "rigid": {"type": "boolean", "default": true, "description": "Bones keep their length"},
             "model": {"type": "string", "minLength": 1, "maxLength": 100,
@@ -147,7 +149,7 @@ fn edit() -> Value {
 }
 
 fn settings() -> Value {
-    object(json!({
+    let settings = object(json!({
         "frames": count("Length, frames"),
         "seed": count("Of the first sample"),
         "samples": count("Results"),
@@ -157,7 +159,9 @@ fn settings() -> Value {
         "temperature": number("Temperature"),
         "foot_fix": switch("Feet were planted"),
         "rigid": switch("Bones keep their length"),
-    }))
+    }));
+    let memory = number("Share of a remembered clip that stays, where the request said one");
+    with_optional(settings, json!({"memory": memory}))
 }
 
 fn motion() -> Value {

@@ -192,6 +192,8 @@ async fn bad_requests_are_named() {
         (r#"{"prompt":"a","guidance":11}"#, "invalid_guidance"),
         (r#"{"prompt":"a","top_k_ratio":1}"#, "invalid_top_k_ratio"),
         (r#"{"prompt":"a","temperature":0}"#, "invalid_temperature"),
+        (r#"{"prompt":"a","memory":1.5}"#, "invalid_memory"),
+        (r#"{"prompt":"a","memory":true}"#, "invalid_memory"),
         (r#"{"prompt":"a","foot_fix":"yes"}"#, "invalid_foot_fix"),
         (r#"{"prompt":"a","rigid":1}"#, "invalid_rigid"),
         (r#"{"prompt":"a","model":7}"#, "invalid_model"),

@@ -20,6 +20,17 @@ pub struct Lesson {
     pub other: Vec<usize>,
     /// In what the two groups differ.
     pub respect: Respect,
+    /// Of which scenes of a composed folder the two groups tell, where it says so.
+    pub told: Option<Told>,
+}
+
+/// Scenes of a composed folder, by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// What the first group tells of, and what the second does: its mirror image.
+    pub scenes: [usize; 2],
+    /// Scenes of one family are alike.
+    pub family: usize,
 }
 
 /// All sentences and lessons.
@@ -33,10 +44,16 @@ pub struct Corpus {
     pub held_out: Vec<Lesson>,
     /// Numbers by sentence.
     numbers: HashMap<String, usize>,
+    /// Numbers by what happens in a scene, and by family.
+    scenes: HashMap<String, usize>,
+    /// Lessons of each family of scenes.
+    pub families: Vec<Vec<usize>>,
 }
 
 /// Captions of a clip that are learned together.
 const TOLD: usize = 4;
+/// Between the family of a scene and the rest of what happens in it ([`crate::data::compose`]).
+const FAMILY_ENDS: &str = " / ";
 /// Scenes that only measure.
 const HELD_OUT: usize = 250;
 
@@ -48,11 +65,11 @@ impl Corpus {
     pub fn gather(config: &TextTrainConfig) -> Result<Self> {
         let (scenes, seed) = (config.scenes, config.common.seed);
         let mut corpus = Self::default();
-        for told in clips(&config.data, config.clips)? {
-            corpus.told(&told);
+        for (meaning, told) in clips(&config.data, config.clips)? {
+            corpus.told(&told, meaning.as_deref());
         }
         for line in lines(&config.texts)? {
-            corpus.told(&[line]);
+            corpus.told(&[line], None);
         }
         let grammar = Grammar::new()?;
         let tested: BTreeSet<String> = Paraphrases::load()?.sentences().map(bare).collect();
@@ -66,11 +83,19 @@ impl Corpus {
                 if held_out { corpus.held_out.push(lesson) } else { corpus.lessons.push(lesson) }
             }
         }
+        let told =
+            corpus.lessons.iter().enumerate().filter_map(|(at, lesson)| Some((at, lesson.told?.family)));
+        for (at, family) in told {
+            let needed = corpus.families.len().max(family + 1);
+            corpus.families.resize(needed, Vec::new());
+            corpus.families[family].push(at);
+        }
         Ok(corpus)
     }
 
     /// What is told of one clip means the same, whether it names a side or not; with the other side it does not.
-    fn told(&mut self, captions: &[String]) {
+    fn told(&mut self, captions: &[String], meaning: Option<&str>) {
+        let told = meaning.map(|meaning| self.scenes(meaning));
         let mirrored = |caption: &String| {
             let other = mirror_caption(caption, CaptionRule::Words);
             (other != *caption).then(|| (caption.clone(), other))
@@ -78,18 +103,31 @@ impl Corpus {
         let (sided, others): (Vec<_>, Vec<_>) = captions.iter().filter_map(mirrored).unzip();
         if sided.len() < captions.len() {
             let lesson = self.lesson(captions.to_vec(), Vec::new(), Respect::Side);
-            self.lessons.push(lesson);
+            self.lessons.push(Lesson { told, ..lesson });
         }
         if !sided.is_empty() {
             let lesson = self.lesson(sided, others, Respect::Side);
-            self.lessons.push(lesson);
+            // Where what happens names no side, captions that do are of two kinds of scenes.
+            let told = told.filter(|told| told.scenes[0] != told.scenes[1]);
+            self.lessons.push(Lesson { told, ..lesson });
         }
+    }
+
+    /// Numbers of a scene, of its mirror image and of their family.
+    fn scenes(&mut self, meaning: &str) -> Told {
+        let family = meaning.split(FAMILY_ENDS).next().unwrap_or(meaning).to_owned();
+        let mut number = |of: String| {
+            let next = self.scenes.len();
+            *self.scenes.entry(of).or_insert(next)
+        };
+        let scenes = [meaning.to_owned(), mirror_caption(meaning, CaptionRule::Words)].map(&mut number);
+        Told { scenes, family: number(family) }
     }
 
     fn lesson(&mut self, same: Vec<String>, other: Vec<String>, respect: Respect) -> Lesson {
         let mut add =
             |texts: Vec<String>| texts.into_iter().map(|text| self.number(text)).collect::<Vec<_>>();
-        Lesson { same: add(same), other: add(other), respect }
+        Lesson { same: add(same), other: add(other), respect, told: None }
     }
 
     /// The number of a sentence, a new one where it was not there yet.
@@ -107,8 +145,11 @@ fn bare(text: impl AsRef<str>) -> String {
     text.as_ref().trim_end_matches('.').to_owned()
 }
 
-/// What is told of up to `most` clips of the training splits, spread evenly: up to [`TOLD`] different captions each.
-fn clips(folders: &[PathBuf], most: usize) -> Result<Vec<Vec<String>>> {
+/// What happens in a clip, where its folder says it, and what is told of it.
+type Clip = (Option<String>, Vec<String>);
+
+/// Up to `most` clips of the training splits, spread evenly, with up to [`TOLD`] different captions each.
+fn clips(folders: &[PathBuf], most: usize) -> Result<Vec<Clip>> {
     let mut all = Vec::new();
     for root in folders {
         let folder = Folder::open(root)?;
@@ -119,7 +160,7 @@ fn clips(folders: &[PathBuf], most: usize) -> Result<Vec<Vec<String>>> {
         let (folder, id) = &all[number * all.len() / kept];
         let captions: BTreeSet<String> = folder.captions(id)?.into_iter().collect();
         let step = captions.len().div_ceil(TOLD).max(1);
-        Ok(captions.into_iter().step_by(step).collect())
+        Ok((folder.meaning(id)?, captions.into_iter().step_by(step).collect()))
     });
     captions.collect()
 }
@@ -143,8 +184,8 @@ mod tests {
     fn what_is_told_of_a_clip_means_the_same_and_not_its_mirror_image() {
         let mut corpus = Corpus::default();
         let told = ["shake hands", "they shake right hands", "a shake of right hands"].map(str::to_owned);
-        corpus.told(&told);
-        corpus.told(&told[1..2]);
+        corpus.told(&told, Some("shake / right"));
+        corpus.told(&told[1..2], None);
         let said = |numbers: &[usize]| numbers.iter().map(|n| corpus.texts[*n].as_str()).collect::<Vec<_>>();
         let lessons: Vec<_> = corpus.lessons.iter().map(|l| (said(&l.same), said(&l.other))).collect();
         let left = vec!["they shake left hands", "a shake of left hands"];
@@ -152,6 +193,11 @@ mod tests {
         assert_eq!(lessons[1], (told[1..].iter().map(String::as_str).collect(), left.clone()));
         assert_eq!(lessons[2], (vec!["they shake right hands"], left[..1].to_vec()));
         assert_eq!(corpus.texts.len(), 5, "each sentence once");
+        let same = corpus.lessons[1].told.unwrap();
+        assert_eq!(corpus.lessons[0].told, Some(same));
+        assert_eq!(corpus.scenes("shake / left").scenes, [same.scenes[1], same.scenes[0]]);
+        assert_eq!(corpus.scenes("shake / nobody").family, same.family);
+        assert_eq!(corpus.lessons[2].told, None);
     }
 
     #[test]

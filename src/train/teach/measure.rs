@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn grades_are_counted_right() {
         let device = Device::Cpu;
-        let lesson = Lesson { same: vec![0, 1], other: vec![2], respect: Respect::Side };
+        let lesson = Lesson { same: vec![0, 1], other: vec![2], respect: Respect::Side, told: None };
         // Sentences: the lesson's three, one that is learned, and two pairs of paraphrases.
         let rows = [
             [1.0f32, 0.0],

@@ -18,16 +18,39 @@ pub struct Weights {
     pub contrast: f64,
     /// Cosine that near misses may keep.
     pub margin: f64,
+    /// Cross entropy of finding the sentences of the same scene among those of other scenes; older runs had none of it.
+    #[serde(default)]
+    pub scene: f64,
 }
 
 impl Default for Weights {
     fn default() -> Self {
-        Self { similarity: 10.0, same: 1.0, contrast: 10.0, margin: 0.7 }
+        Self { similarity: 10.0, same: 1.0, contrast: 10.0, margin: 0.7, scene: 0.3 }
     }
 }
 
-/// Where a sentence of a batch belongs: its lesson, and whether it is of the lesson's contrast.
-pub type Place = (usize, bool);
+/// Divides cosines where scenes are told apart.
+const TEMPERATURE: f64 = 0.07;
+
+/// Where a sentence of a batch belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its lesson.
+    pub lesson: usize,
+    /// Whether it is of the lesson's contrast.
+    pub contrast: bool,
+    /// The scene that it tells of, and the scene's family, where they are known.
+    pub scene: Option<(usize, usize)>,
+}
+
+impl Place {
+    /// The other tells of something else although much is alike.
+    fn nearly(&self, other: &Self) -> bool {
+        let family =
+            |(scene, family): (usize, usize)| other.scene.is_some_and(|(s, f)| f == family && s != scene);
+        (self.lesson == other.lesson && self.contrast != other.contrast) || self.scene.is_some_and(family)
+    }
+}
 
 /// The terms of one batch, before weighting.
 pub struct Terms {
@@ -39,6 +62,8 @@ pub struct Terms {
     pub same: Tensor,
     /// See [`Weights::contrast`].
     pub contrast: Tensor,
+    /// See [`Weights::scene`].
+    pub scene: Tensor,
 }
 
 impl Terms {
@@ -64,13 +89,16 @@ impl Terms {
             let mask = Tensor::from_vec(mask, (b, b), values.device())?;
             Ok(((values * mask)?.sum_all()? / count)?)
         };
-        let near_miss = |i: usize, j: usize| places[i].0 == places[j].0 && places[i].1 != places[j].1;
+        let near_miss = |i: usize, j: usize| {
+            places[i].lesson == places[j].lesson && places[i].contrast != places[j].contrast
+        };
         Ok(Self {
             cosine,
-            // The teacher hardly tells near misses apart; there the contrast term has the word.
-            similarity: mean((&ours - theirs)?.sqr()?, &|i, j| !near_miss(i, j))?,
+            // The teacher hardly tells near misses apart; there the other terms have the word.
+            similarity: mean((&ours - theirs)?.sqr()?, &|i, j| !places[i].nearly(&places[j]))?,
             same: mean((1.0 - &ours)?, &|i, j| places[i] == places[j])?,
             contrast: mean((&ours - weights.margin)?.relu()?.sqr()?, &near_miss)?,
+            scene: scenes(&ours, places)?,
         })
     }
 
@@ -80,8 +108,34 @@ impl Terms {
     /// From the tensor library.
     pub fn total(&self, weights: &Weights) -> Result<Tensor> {
         let distilled = (&self.cosine + (&self.similarity * weights.similarity)?)?;
-        Ok((distilled + ((&self.same * weights.same)? + (&self.contrast * weights.contrast)?)?)?)
+        let kept_apart = ((&self.same * weights.same)? + (&self.contrast * weights.contrast)?)?;
+        Ok(((distilled + kept_apart)? + (&self.scene * weights.scene)?)?)
     }
+}
+
+/// The supervised contrastive loss (Khosla et al. 2020, eq. 2) of cosines (B, B): for each sentence that has another of its scene in the
+/// batch, the mean over those of −log softmax among all others whose scene is known. Zero where there is no such sentence.
+fn scenes(cosines: &Tensor, places: &[Place]) -> Result<Tensor> {
+    let told: Vec<usize> = (0..places.len()).filter(|&i| places[i].scene.is_some()).collect();
+    let n = told.len();
+    let same = |i: usize, j: usize| i != j && places[told[i]].scene == places[told[j]].scene;
+    let mates: Vec<usize> = (0..n).map(|i| (0..n).filter(|&j| same(i, j)).count()).collect();
+    let asked = mates.iter().filter(|&&mates| mates > 0).count();
+    if asked == 0 {
+        return Ok(Tensor::zeros((), cosines.dtype(), cosines.device())?);
+    }
+    let device = cosines.device();
+    let rows: Vec<u32> = told.iter().map(|&i| i as u32).collect();
+    let rows = Tensor::from_vec(rows, n, device)?;
+    let logits = (cosines.index_select(&rows, 0)?.index_select(&rows, 1)?.contiguous()? / TEMPERATURE)?;
+    let own: Vec<f32> = (0..n * n).map(|at| if at / n == at % n { -1e4 } else { 0.0 }).collect();
+    let logits = (logits + Tensor::from_vec(own, (n, n), device)?)?;
+    let chosen = candle_nn::ops::log_softmax(&logits, 1)?;
+    let weight = |at: usize| {
+        if same(at / n, at % n) { 1.0 / (mates[at / n] * asked) as f32 } else { 0.0 }
+    };
+    let weights: Vec<f32> = (0..n * n).map(weight).collect();
+    Ok((chosen * Tensor::from_vec(weights, (n, n), device)?)?.sum_all()?.neg()?)
 }
 
 #[cfg(test)]
@@ -89,6 +143,14 @@ impl Terms {
 mod tests {
     use super::*;
     use candle_core::{Device, Var};
+
+    /// Two of a lesson, their near miss, and a stranger.
+    const PLACES: [Place; 4] = [
+        Place { lesson: 0, contrast: false, scene: Some((0, 9)) },
+        Place { lesson: 0, contrast: false, scene: Some((0, 9)) },
+        Place { lesson: 0, contrast: true, scene: Some((1, 9)) },
+        Place { lesson: 1, contrast: false, scene: None },
+    ];
 
     fn value(t: &Tensor) -> f64 {
         f64::from(t.to_scalar::<f32>().unwrap())
@@ -103,12 +165,15 @@ mod tests {
         let target =
             unit(&Tensor::new(&[[1.0f32, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]], &device).unwrap())
                 .unwrap();
-        let places = [(0, false), (0, false), (0, true), (1, false)];
+        let places = PLACES;
         let weights = Weights::default();
         let terms = Terms::of(&states, &(&target * 3.0).unwrap(), &target, &places, &weights).unwrap();
         assert!(value(&terms.cosine).abs() < 1e-5);
         assert!((value(&terms.same) - 0.2).abs() < 1e-5);
         assert!((value(&terms.contrast) - (0.09 + 0.01) / 2.0).abs() < 1e-5);
+        // Found among two each: the first has cosines 0.8 and 1, the second 0.8 and 0.8, the third nobody to find.
+        let found = |right: f64, wrong: f64| (1.0 + ((wrong - right) / TEMPERATURE).exp()).ln();
+        assert!((value(&terms.scene) - (found(0.8, 1.0) + found(0.8, 0.8)) / 2.0).abs() < 1e-4);
         // Of the eight pairs that count only the one that means the same misses the teacher's cosine, by 0.2.
         assert!((value(&terms.similarity) - 2.0 * 0.04 / 8.0).abs() < 1e-5);
     }
@@ -119,7 +184,7 @@ mod tests {
         let states = Var::randn(0f32, 1.0, (4, 8), &device).unwrap();
         let says = Var::randn(0f32, 1.0, (4, 6), &device).unwrap();
         let target = unit(&Tensor::randn(0f32, 1.0, (4, 6), &device).unwrap()).unwrap();
-        let places = [(0, false), (0, false), (0, true), (1, false)];
+        let places = PLACES;
         let weights = Weights { margin: -1.0, ..Weights::default() };
         let terms = Terms::of(states.as_tensor(), says.as_tensor(), &target, &places, &weights).unwrap();
         let store = terms.total(&weights).unwrap().backward().unwrap();

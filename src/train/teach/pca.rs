@@ -48,6 +48,11 @@ impl Components {
         Ok(Self { mean, axes, kept: f64::from(kept) / f64::from(total) })
     }
 
+    /// What is subtracted (d), and the axes as columns (d, k).
+    pub fn map(&self) -> (&Tensor, &Tensor) {
+        (&self.mean, &self.axes)
+    }
+
     /// (n, d) -> (n, k).
     pub fn reduce(&self, rows: &Tensor) -> Result<Tensor> {
         Ok(rows.broadcast_sub(&self.mean)?.matmul(&self.axes)?)

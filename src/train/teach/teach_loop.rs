@@ -27,6 +27,8 @@ use std::collections::HashMap;
 
 /// Factor on the learning rate of the corrections of single words, so that most is learned by what all words share.
 const CORRECTION_RATE: f64 = 0.3;
+/// Lessons of its family beside a lesson.
+const KIN: usize = 3;
 /// Sentences that are graded at a time.
 const GRADED: usize = 128;
 
@@ -104,7 +106,8 @@ impl TextTrainer {
             let texts: Vec<[u32; 3]> = words.iter().map(|id| word(*id)).collect();
             states.push(self.pupil.states(&texts.iter().map(<[u32; 3]>::as_slice).collect::<Vec<_>>())?);
             target.push(self.lessons.of_words(&words)?);
-            places.extend((0..words.len()).map(|n| (self.corpus.lessons.len() + n, false)));
+            let word = |n| Place { lesson: self.corpus.lessons.len() + n, contrast: false, scene: None };
+            places.extend((0..words.len()).map(word));
         }
         let (states, target) = (Tensor::cat(&states, 0)?, Tensor::cat(&target, 0)?);
         let weights = &self.config.weights;
@@ -123,10 +126,31 @@ impl TextTrainer {
         (0..self.config.words as u64).map(|n| all[rng.below_at(n, all.len() as u64) as usize]).collect()
     }
 
+    /// The lessons of `step`: of those whose turn it is every fourth, each with three of its family where it has one, for those are hard to
+    /// tell apart.
+    fn beside_their_kin(&self, step: u64, turn: &[usize]) -> Vec<usize> {
+        let rng = self.rng.nth(step).fork("kin");
+        let mut draw = 0;
+        let mut chosen = Vec::with_capacity(turn.len());
+        for some in turn.chunks(1 + KIN) {
+            let family = self.corpus.lessons[some[0]].told.map(|told| &self.corpus.families[told.family]);
+            for (n, lesson) in some.iter().enumerate() {
+                chosen.push(match family {
+                    Some(family) if n > 0 => {
+                        draw += 1;
+                        family[rng.below_at(draw, family.len() as u64) as usize]
+                    }
+                    _ => *lesson,
+                });
+            }
+        }
+        chosen
+    }
+
     fn batch(&self, chosen: &[usize]) -> Result<Batch> {
         let (mut sentences, mut places, mut means) = (Vec::new(), Vec::new(), Vec::new());
         for lesson in chosen {
-            let Lesson { same, other, .. } = &self.corpus.lessons[*lesson];
+            let Lesson { same, other, told, .. } = &self.corpus.lessons[*lesson];
             for (group, contrast) in [(same, false), (other, true)] {
                 if group.is_empty() {
                     continue;
@@ -137,7 +161,8 @@ impl TextTrainer {
                 let mean = unit(&self.lessons.sentences.index_select(&rows, 0)?.mean_keepdim(0)?)?;
                 means.push(mean.repeat((group.len(), 1))?);
                 sentences.extend(group);
-                places.extend(group.iter().map(|_| (*lesson, contrast)));
+                let scene = told.map(|told| (told.scenes[usize::from(contrast)], told.family));
+                places.extend(group.iter().map(|_| Place { lesson: *lesson, contrast, scene }));
             }
         }
         Ok(Batch { sentences, places, target: Tensor::cat(&means, 0)? })
@@ -240,7 +265,7 @@ pub fn train(trainer: &mut TextTrainer, run: &RunFolder, stop: &Stop) -> Result<
     ));
     while trainer.steps() < common.steps {
         let step = trainer.steps() + 1;
-        let (loss, terms, norm, rate) = trainer.step(&order.batch(step))?;
+        let (loss, terms, norm, rate) = trainer.step(&trainer.beside_their_kin(step, &order.batch(step)))?;
         journal.step(step, &format!("loss {loss:.4}"));
         if step.is_multiple_of(common.log_every) || step == 1 {
             journal.log("train", step, metrics(loss, &terms, norm, rate, journal.rate())?)?;
@@ -286,7 +311,7 @@ fn metrics(loss: f64, terms: &Terms, norm: f64, rate: f64, speed: f64) -> Result
     let of = |t: &Tensor| -> Result<f32> { Ok(t.to_scalar::<f32>()?) };
     Ok(object(json!({
         "loss": loss, "cosine": of(&terms.cosine)?, "similarity": of(&terms.similarity)?, "same": of(&terms.same)?,
-        "contrast": of(&terms.contrast)?, "gradient_norm": norm, "lr": rate, "steps_per_second": speed,
+        "contrast": of(&terms.contrast)?, "scene": of(&terms.scene)?, "gradient_norm": norm, "lr": rate, "steps_per_second": speed,
     })))
 }
 

@@ -2,7 +2,7 @@
 
 const { addressOf, asCurl, asPython, fromAddress, stretchesOf } = await import(at("recipe.js"));
 
-const NUMERIC = ["frames", "seconds", "seed", "samples", "steps", "guidance", "top_k_ratio", "temperature"];
+const NUMERIC = ["frames", "seconds", "seed", "samples", "steps", "guidance", "top_k_ratio", "temperature", "memory"];
 
 function someNumber(random) {
   return random.pick([

@@ -30,6 +30,7 @@ class Options(TypedDict, total=False):
     guidance: float
     top_k_ratio: float
     temperature: float
+    memory: float | None
     foot_fix: bool
     rigid: bool
     model: str
@@ -52,6 +53,11 @@ def order(asynchronous: bool, idempotency_key: str | None) -> dict[str, str]:
     if idempotency_key is not None:
         wanted["idempotency-key"] = idempotency_key
     return wanted
+
+
+def said(request: Mapping[str, object]) -> dict[str, object]:
+    """A generation without what is None, which is the same as left out."""
+    return {name: value for name, value in request.items() if value is not None}
 
 
 def problem(response: httpx.Response) -> ProblemError | None:
@@ -131,4 +137,4 @@ class Events:
 
 def requests(members: Sequence[Request]) -> dict[str, Any]:
     """The body of a batch."""
-    return {"requests": list(members)}
+    return {"requests": [said(member) for member in members]}

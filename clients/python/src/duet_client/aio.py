@@ -65,7 +65,7 @@ class AsyncClient:
         """Motion for a sentence. With ``on_progress`` (steps done, steps in all) or ``on_preview`` (shown after every
         ``preview_every`` steps, 4 unless said) it is made as a job; what they raise cancels it."""
         if on_progress is None and on_preview is None:
-            body = {"prompt": prompt, **options}
+            body = _wire.said({"prompt": prompt, **options})
             headers = _wire.order(False, idempotency_key)
             return Motion.of((await self._send("POST", "/generate", json=body, headers=headers)).json())
         every = (preview_every or 4) if on_preview else None
@@ -80,7 +80,7 @@ class AsyncClient:
         self, prompt: str, *, idempotency_key: str | None = None, **options: Unpack[Options]
     ) -> Job:
         """Have a motion made without waiting for it."""
-        body = {"prompt": prompt, **options}
+        body = _wire.said({"prompt": prompt, **options})
         headers = _wire.order(True, idempotency_key)
         return Job.of((await self._send("POST", "/generate", json=body, headers=headers)).json())
 

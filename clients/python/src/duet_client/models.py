@@ -28,6 +28,8 @@ class Settings:
     temperature: float
     foot_fix: bool
     rigid: bool
+    #: None where the request said none: as the model has it.
+    memory: float | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ pub(super) mod templates;
 mod topics;
 mod walking;
 
-use super::caption::{Material, alone, captions};
+use super::caption::{Material, alone, captions, meaning};
 use super::draws::Draws;
 use super::library::Library;
 use super::manifest::Kind;
@@ -104,6 +104,7 @@ impl Source for FamilySource<'_> {
 impl FamilySource<'_> {
     fn scene(&self, staged: Staged, draws: &mut Draws) -> Option<Scene> {
         let Staged { parts: [first, second], templates } = staged;
+        let meaning = meaning(self.family.name, &templates, [&first.phrases, &second.phrases]);
         let fits = first.track.len() == second.track.len()
             && (self.stage.least()..=self.stage.most()).contains(&first.track.len())
             && apart(&first.track, &second.track);
@@ -124,7 +125,7 @@ impl FamilySource<'_> {
         Some(Scene {
             family: self.family.name,
             tracks: [first.track, second.track],
-            facts: Facts { captions, persons },
+            facts: Facts { captions, persons, meaning },
         })
     }
 }

@@ -99,6 +99,7 @@ fn placed(stage: &mut Stage) -> bool {
         let (far, aside) = (stage.draws.uniform(0.9, 2.4), stage.draws.uniform(-0.2, 0.2));
         stage.apart(far, aside);
     }
+    stage.abreast = abreast;
     abreast
 }
 

@@ -7,7 +7,7 @@ use super::pose::Hand;
 use super::score::{Part, Torso, View, perform, short_of};
 use super::timing::Span;
 use super::words::{COUNT, about, all_sided, facts};
-use crate::data::compose::caption;
+use crate::data::compose::caption::{self, meaning};
 use crate::data::compose::draws::Draws;
 use crate::data::compose::scene::{Scene, Track};
 use crate::data::compose::wordings;
@@ -45,6 +45,8 @@ pub struct Stage<'a> {
     /// How they came and how they went, where they did.
     came: Option<Clause>,
     left: Option<Clause>,
+    /// They stand side by side, not opposite each other.
+    pub abreast: bool,
     /// Who has walked off, and does not stand any more.
     gone: [bool; 2],
 }
@@ -58,7 +60,7 @@ impl<'a> Stage<'a> {
         let paths = [Path::new(first, here), Path::new(second, Place { turn: PI, ..here })];
         let side = if draws.chance(0.5) { Hand::Left } else { Hand::Right };
         let slow = draws.uniform(0.85, 1.3);
-        Self { draws, bases, paths, side, slow, came: None, left: None, gone: [false; 2] }
+        Self { draws, bases, paths, side, slow, came: None, left: None, abreast: false, gone: [false; 2] }
     }
 
     /// Put them so far apart, person 1 `aside` metres to the side; 0 at −z.
@@ -292,8 +294,9 @@ impl<'a> Stage<'a> {
         pair: &[&str],
         alone: [&[&str]; 2],
     ) -> Scene {
+        let meaning = sided_meaning(family, pair, &alone.concat());
         let alone = alone.map(|list| about(list, self.side, self.draws));
-        let facts = facts(self.draws, self.side, &wordings::more(pair), [&[], &[]], alone);
+        let facts = facts(self.draws, self.side, &wordings::more(pair), [&[], &[]], alone, &meaning);
         Scene { family, tracks: perform(parts), facts }
     }
 
@@ -306,6 +309,8 @@ impl<'a> Stage<'a> {
         pair: &[&str],
         alone: [&[&str]; 2],
     ) -> Scene {
+        let more = [deed.they, deed.first, deed.second, &alone.concat()].concat();
+        let meaning = self.with_ends(sided_meaning(family, pair, &more));
         let mut templates = wordings::more(pair);
         if self.came.is_some() || self.left.is_some() {
             let kept = 1 + self.draws.below(2);
@@ -316,7 +321,7 @@ impl<'a> Stage<'a> {
             templates.extend(self.told(deed));
         }
         let alone = alone.map(|list| about(list, self.side, self.draws));
-        let facts = facts(self.draws, self.side, &templates, [&[], &[]], alone);
+        let facts = facts(self.draws, self.side, &templates, [&[], &[]], alone, &meaning);
         Scene { family, tracks: perform(parts), facts }
     }
 
@@ -328,10 +333,13 @@ impl<'a> Stage<'a> {
         templates: &[&str],
         does: [Vec<String>; 2],
     ) -> Scene {
+        let meaning = meaning(family, templates, does.each_ref().map(Vec::as_slice));
+        let meaning = if self.abreast { meaning + " / side by side" } else { meaning };
         let alone = does.each_ref().map(|list| caption::alone(list, self.draws));
         let does = does.map(|list| wordings::more(&list));
         let templates = wordings::more(templates);
-        let facts = facts(self.draws, self.side, &templates, does.each_ref().map(Vec::as_slice), alone);
+        let facts =
+            facts(self.draws, self.side, &templates, does.each_ref().map(Vec::as_slice), alone, &meaning);
         Scene { family, tracks: perform(parts), facts }
     }
 
@@ -343,10 +351,25 @@ impl<'a> Stage<'a> {
         deed: Deed<'_>,
         alone: [Vec<String>; 2],
     ) -> Scene {
+        let deeds =
+            [deed.they, deed.first, deed.second].map(|list| list.first().copied().unwrap_or_default());
+        let meaning =
+            self.with_ends(meaning(family, &[deeds.join(" / ")], alone.each_ref().map(Vec::as_slice)));
         let templates = self.told(deed);
         let alone = alone.each_ref().map(|list| caption::alone(list, self.draws));
-        let facts = facts(self.draws, self.side, &templates, [&[], &[]], alone);
+        let facts = facts(self.draws, self.side, &templates, [&[], &[]], alone, &meaning);
         Scene { family, tracks: perform(parts), facts }
+    }
+
+    /// A meaning with how people came and how they parted.
+    fn with_ends(&self, meaning: String) -> String {
+        let end = |clause: &Option<Clause>| {
+            let said = clause
+                .as_ref()
+                .and_then(|clause| Some(format!("{:?} {}", clause.who, clause.phrases.first()?)));
+            said.unwrap_or_default()
+        };
+        [meaning, end(&self.came), end(&self.left)].join(" / ")
     }
 
     /// Templates that tell of coming, the deed and parting; some leave out one end.
@@ -373,6 +396,13 @@ impl<'a> Stage<'a> {
             })
             .collect()
     }
+}
+
+/// What happens in a gesture, with its side where anything that is said of it names one.
+fn sided_meaning(family: &str, templates: &[&str], more: &[&str]) -> String {
+    let sided = templates.iter().chain(more).any(|text| text.contains("{h}") || text.contains("{o}"));
+    let told = meaning(family, templates, [&[], &[]]);
+    if sided { told + " / {h}" } else { told }
 }
 
 /// What one does toward the other, who is `whom`.

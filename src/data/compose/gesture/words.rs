@@ -21,19 +21,20 @@ pub fn all_sided<T: AsRef<str>>(list: &[T], side: Hand) -> Vec<String> {
 }
 
 /// Captions from templates, with what each of the two does for those that ask, and sentences about each alone (in these
-/// `{1}` is "someone").
+/// `{1}` is "someone"). `meaning` is a template, too.
 pub fn facts<T: AsRef<str>>(
     draws: &mut Draws,
     side: Hand,
     pair: &[T],
     does: [&[String]; 2],
     alone: [Vec<String>; 2],
+    meaning: &str,
 ) -> Facts {
     let pair: Vec<String> = pair.iter().map(|template| sided(template.as_ref(), side)).collect();
     let templates: Vec<&str> = pair.iter().map(String::as_str).collect();
     let captions =
         captions(&Material { templates: &templates, does, count: COUNT, misspelt: MISSPELT }, draws);
-    Facts { captions, persons: alone }
+    Facts { captions, persons: alone, meaning: sided(meaning, side) }
 }
 
 /// Sentences about one person: templates in which `{1}` is "someone".
@@ -56,10 +57,11 @@ mod tests {
         let pair = ["{1} [taps|pats] {2} with the {h} hand, not the {o} one", "{they} [stand|wait]"];
         let alone = [&["{1} [pats|taps]"], &["a person is patted"]]
             .map(|list: &[&str; 1]| about(list, Hand::Left, &mut draws));
-        let facts = facts(&mut draws, Hand::Left, &pair, [&[], &[]], alone);
+        let facts = facts(&mut draws, Hand::Left, &pair, [&[], &[]], alone, "pat / {h}");
         assert!(facts.captions.len() >= COUNT[0]);
         assert!(facts.captions.iter().all(|c| !c.contains(['[', ']', '{', '}', '|'])), "{facts:?}");
         assert!(facts.captions.iter().any(|c| c.contains("with the left hand, not the right one")));
         assert!(facts.persons[0][0].starts_with("someone "), "{facts:?}");
+        assert_eq!(facts.meaning, "pat / left");
     }
 }
