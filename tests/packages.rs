@@ -79,7 +79,7 @@ fn both_layouts_give_the_same_model() {
     assert_eq!((a.vq.codes, a.transformer.heads, a.transformer.text_head.ff, a.text.layers), (64, 4, 96, 3));
     // Down to the bytes: the same numbers are stored the same way.
     assert_eq!(a.files, b.files);
-    for part in Part::ALL {
+    for (part, _) in a.files.iter() {
         let (a, b) = (hub.package.tensors(part).unwrap(), official.package.tensors(part).unwrap());
         assert_eq!(a.len(), b.len());
         for (name, tensor) in &a {

@@ -466,6 +466,58 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_in_a_run_folder_comes_back_and_can_be_read_by_its_tower_again() {
+        let root = tempfile::tempdir().unwrap();
+        let data = folder(root.path(), &[70, 81, 66, 90]);
+        let (vq, stats) = vq();
+        let tower = ClipTextConfig { width: 8, heads: 2, layers: 1, vocab: VOCABULARY, context: CONTEXT };
+        let params = Params::new(5, &Device::Cpu);
+        ClipText::new(&tower, params.builder()).unwrap();
+        let mut config: crate::train::config::TextTrainConfig =
+            crate::train::config::from_toml(include_str!("../../docs/training/duet-mini/text-3.toml"))
+                .unwrap();
+        config.tower = tower.clone();
+        let config = crate::train::config::to_toml(&config).unwrap();
+        let text = RunFolder::create(&root.path().join("text"), &config).unwrap();
+        let tensors = crate::train::checkpoint::model_tensors(&params.vars());
+        Checkpoint::save(&text.tower(), &Meta::new(Kind::Text, 1, None, config), &tensors).unwrap();
+
+        let how = Gathering {
+            from: None,
+            data: vec![root.path().join("data")],
+            vq: String::new(),
+            text: text.path().to_owned(),
+            tried: 3,
+            kept: 2,
+            told: 9,
+        };
+        let heard = std::sync::atomic::AtomicUsize::new(0);
+        let made = gather(&how, &vq, &stats, &|_, all| {
+            assert_eq!(all, 2);
+            heard.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        })
+        .unwrap();
+        assert_eq!((heard.into_inner(), made.sizes.scenes, made.sizes.clips), (2, 2, 3));
+        assert_eq!(made.tensors["scene_seen"].to_vec1::<f32>().unwrap(), [3.0, 1.0]);
+        let run = RunFolder::create(&root.path().join("memory"), "").unwrap();
+        save(&made, &how, &run).unwrap();
+        let (sizes, tensors, reader) = load(&run).unwrap();
+        assert_eq!((&sizes, reader.len()), (&made.sizes, params.vars().len()));
+        let again = read_by(&run, &text).unwrap();
+        assert_eq!(again.sizes, made.sizes);
+        for (name, tensor) in &made.tensors {
+            let values = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            assert_eq!(values(&tensors[name]), values(tensor), "{name}");
+            assert_eq!(values(&again.tensors[name]), values(tensor), "{name}");
+        }
+        let untold = Folder::open(&root.path().join("data")).unwrap();
+        std::fs::remove_dir_all(root.path().join("data/meanings")).unwrap();
+        assert_eq!(untold.meaning("walk-0").unwrap(), None);
+        assert_eq!(gather(&how, &vq, &stats, &|_, _| ()).err().unwrap().code(), "no_training_data");
+        assert_eq!(data.ids(Split::Train, Reader::Text).unwrap().len(), 4);
+    }
+
+    #[test]
     fn hands_that_no_longer_meet_are_worse_than_a_pair_that_stands_elsewhere() {
         let pose = walk(1).positions[0];
         let mut other = pose.map(|[x, y, z]| [x, y, z + 0.5]);

@@ -424,3 +424,22 @@ fn looking_on_shows_drafts_and_changes_nothing() {
         }
     }
 }
+
+#[test]
+fn a_near_prompt_starts_from_what_is_remembered_and_a_strange_one_does_not() {
+    let mut model = mini();
+    let mut tokens = |prompt: &str, seed: u64, memory: Option<f32>| -> Vec<u32> {
+        let request = GenerateRequest { memory, ..how(prompt, seed) };
+        let made = model.generate(&request, &mut |_, _| ControlFlow::Continue(())).unwrap();
+        made.samples[0].tokens.as_ref().unwrap().ids().to_vec()
+    };
+    let same = |a: &[u32], b: &[u32]| a.iter().zip(b).filter(|(a, b)| a == b).count() as f64 / a.len() as f64;
+    let near = "two people hug each other";
+    let (usual, drawn) = (tokens(near, 3, None), tokens(near, 3, Some(0.0)));
+    assert_eq!(usual, tokens(near, 3, Some(0.7)), "the share that the package names");
+    let whole = tokens(near, 3, Some(1.0));
+    assert!(same(&usual, &whole) > 0.65 && same(&drawn, &whole) < 0.5);
+    assert_ne!(usual, tokens(near, 4, None));
+    let strange = "the stock market crashes";
+    assert_eq!(tokens(strange, 3, None), tokens(strange, 3, Some(0.0)));
+}
