@@ -175,6 +175,7 @@ fn full_size(root: &std::path::Path) -> Result<Package, Box<dyn std::error::Erro
         },
         text: ClipTextConfig { width: 768, heads: 12, layers: 12, vocab: 49408, context: 77 },
         known: None,
+        memory: None,
     };
     let made = |expected: Expected| -> candle_core::Result<Tensors> {
         let shapes = expected.required.into_iter().collect();

@@ -64,7 +64,7 @@ impl Header {
         )?;
         match tensors
             .iter()
-            .find(|(_, info)| !is_float(info.dtype) && !(expected.bytes && info.dtype == Dtype::U8))
+            .find(|(_, info)| !(is_float(info.dtype) || (expected.bytes && info.dtype == Dtype::U8)))
         {
             Some((name, info)) => Err(corrupt(
                 label,
