@@ -279,6 +279,67 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_memory_goes_with_its_package_and_with_a_copy_of_it() {
+        let root = tempfile::tempdir().unwrap();
+        let mut about = description();
+        let memory = Memory {
+            share: 0.5,
+            near: 0.5,
+            scenes: 1,
+            clips: 2,
+            tokens: 5,
+            sentences: 2,
+            key: 4,
+            letters: 7,
+            reader: about.text.clone(),
+        };
+        about.memory = Some(memory.clone());
+        let parts = |writer: &mut Writer| {
+            writer.part(Part::Vq, &tensors(&expected::vq(&about.vq)), Precision::Half).unwrap();
+            let transformer = tensors(&expected::transformer(&about.transformer));
+            writer.part(Part::Transformer, &transformer, Precision::Full).unwrap();
+            writer.part(Part::Text, &tensors(&expected::text(&about.text)), Precision::Half).unwrap();
+            writer.statistics(&Stats::new(vec![0.25; 262], vec![2.0; 262]).unwrap()).unwrap();
+        };
+        // Named, but not written.
+        let mut writer = Writer::begin(root.path(), "small", false).unwrap();
+        parts(&mut writer);
+        assert!(writer.finish(about.clone()).unwrap_err().to_string().contains("go together"));
+
+        let mut writer = Writer::begin(root.path(), "small", false).unwrap();
+        parts(&mut writer);
+        let mut held = tensors(&expected::memory(&memory));
+        held.insert(
+            "ids".into(),
+            Tensor::arange(0f32, 50.0, &Device::Cpu).unwrap().reshape((10, 5)).unwrap(),
+        );
+        writer.part(Part::Memory, &held, Precision::Whole).unwrap();
+        writer.part(Part::Reader, &tensors(&expected::text(&memory.reader)), Precision::Half).unwrap();
+        let package = writer.finish(about.clone()).unwrap();
+        package.verify(|_, _| ()).unwrap();
+        assert_eq!(package.manifest().memory, Some(memory));
+
+        let options = crate::package::import::ImportOptions::default();
+        let copy = crate::package::import::import(
+            &root.path().join("small"),
+            root.path(),
+            "copy",
+            &options,
+            &mut |_| (),
+        );
+        let copy = copy.unwrap().package;
+        assert_eq!(copy.manifest().memory, package.manifest().memory);
+        for part in [Part::Memory, Part::Reader] {
+            let (ours, theirs) = (package.tensors(part).unwrap(), copy.tensors(part).unwrap());
+            let values = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            assert!(ours.iter().all(|(name, tensor)| values(tensor) == values(&theirs[name])), "{part}");
+            assert_eq!(ours.len(), theirs.len());
+        }
+        // Bytes stay bytes.
+        assert_eq!(copy.manifest().files.memory, package.manifest().files.memory);
+    }
+
+    #[test]
     fn a_failure_leaves_nothing_behind() {
         let root = tempfile::tempdir().unwrap();
         let mut wrong = description();

@@ -263,3 +263,43 @@ fn check(scene: &Scene) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::compose::scene::Facts;
+    use crate::data::compose::track::tests::stroll;
+
+    #[test]
+    fn what_is_a_little_too_long_is_played_faster_and_the_rest_is_left_alone() {
+        let scene = |frames| {
+            let track = stroll(frames);
+            Scene { family: "walk", tracks: [track.clone(), track], facts: Facts::default() }
+        };
+        let lengths = |frames: usize, asked: Option<usize>| -> BTreeMap<usize, usize> {
+            let mut counts = BTreeMap::new();
+            for seed in 0..60 {
+                let mut draws = Draws::new(CounterRng::new(seed, "brisk"));
+                let made = brisk(scene(frames), asked, &mut draws);
+                assert_eq!(made.tracks[0].len(), made.tracks[1].len());
+                *counts.entry(made.tracks[0].len()).or_default() += 1;
+            }
+            counts
+        };
+        let some = lengths(120, Some(88));
+        assert_eq!(some.keys().copied().collect::<Vec<_>>(), [88, 120]);
+        assert!((36..55).contains(&some[&88]), "three quarters: {some:?}");
+        for (frames, asked) in [(88, Some(88)), (60, Some(88)), (128, Some(88)), (120, None)] {
+            assert_eq!(lengths(frames, asked), BTreeMap::from([(frames, 60)]), "{frames}");
+        }
+        // Both ends of the walk are where they were.
+        let fast = (0..60)
+            .map(|seed| brisk(scene(120), Some(88), &mut Draws::new(CounterRng::new(seed, "brisk"))))
+            .find(|made| made.tracks[0].len() == 88)
+            .unwrap();
+        let (fast, slow) = (&fast.tracks[0], &stroll(120));
+        let gap =
+            |a: &crate::data::capture::Joints, b: &crate::data::capture::Joints| (a[0][2] - b[0][2]).abs();
+        assert!(gap(&fast[0], &slow[0]) < 1e-9 && gap(&fast[87], &slow[119]) < 0.05);
+    }
+}

@@ -8,6 +8,7 @@ use super::examples::{Labelled, Rules};
 use super::prompt::Prompt;
 use super::scene::Scene;
 use super::wilson::Rate;
+use crate::data::spread;
 use crate::error::Result;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -78,8 +79,9 @@ impl Plan {
         for (index, clip) in clips.iter().enumerate() {
             kinds.entry(&clip.kind).or_default().push(index);
         }
-        let pool: Vec<usize> = kinds.values().flat_map(|all| spread(all, OF_A_KIND)).collect();
-        let examples = |prompt: &Prompt| spread(&of(&|clip| rules.shows(prompt, clip)), most);
+        let pool: Vec<usize> = kinds.values().flat_map(|all| spread(all, OF_A_KIND).copied()).collect();
+        let examples =
+            |prompt: &Prompt| spread(&of(&|clip| rules.shows(prompt, clip)), most).copied().collect();
         let unrelated = |prompt: &Prompt| -> Vec<usize> {
             pool.iter().copied().filter(|clip| rules.unrelated(prompt, &clips[*clip])).collect()
         };
@@ -105,12 +107,6 @@ impl Ceilings {
     pub fn markdown(&self) -> String {
         super::table::ceilings(self)
     }
-}
-
-/// At most `most` of a list, evenly spread over it.
-fn spread(list: &[usize], most: usize) -> Vec<usize> {
-    let taken = most.min(list.len());
-    (0..taken).map(|n| list[n * list.len() / taken]).collect()
 }
 
 /// Check everything. `scenes` holds all clips of the plan, `decoded` its examples after the VQ-VAE.
@@ -245,12 +241,5 @@ mod tests {
         assert_eq!(found.prompts[0].failed.values().sum::<usize>(), 1);
         assert_eq!(found.without_example, ["right"]);
         assert!(ceilings(&prompts, &plan, &clips, &BTreeMap::new(), None).is_err());
-    }
-
-    #[test]
-    fn a_few_of_many_are_spread() {
-        let list: Vec<usize> = (0..10).collect();
-        assert_eq!(spread(&list, 4), [0, 2, 5, 7]);
-        assert_eq!((spread(&list, 99).len(), spread(&[], 4).len()), (10, 0));
     }
 }

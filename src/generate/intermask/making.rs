@@ -64,7 +64,7 @@ impl<'m> Making<'m> {
         self.prompt_truncated = truncated;
         self.familiarity = model.prompts.familiarity(&request.prompt, &told)?;
         let length = request.frames / FRAMES_PER_TOKEN;
-        let remembered = model.remembered(request)?;
+        let remembered = model.remembered(request, &told)?;
         let settings = DecodeSettings {
             steps: request.steps,
             guidance: request.guidance,

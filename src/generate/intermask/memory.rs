@@ -49,13 +49,9 @@ pub(super) struct Memory {
     device: Device,
 }
 
-/// What a prompt brings to mind.
+/// What a prompt brings to mind: one of the things that happen.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Recalled {
-    scene: usize,
-    /// Cosine to the sentence that it is most like.
-    pub similarity: f32,
-}
+pub(super) struct Recalled(usize);
 
 impl Memory {
     /// The memory of `package`, if it has one.
@@ -151,7 +147,7 @@ impl Memory {
         let scene = best.map_or(self.tells[nearest].1, |(scene, _)| scene);
         let told = near.iter().find(|(at, _)| self.tells[*at].1 == scene).map(|(at, _)| &*self.tells[*at].0);
         tracing::debug!(prompt, told, similarity, "brought to mind");
-        Ok((f64::from(similarity) >= self.about.near).then_some(Recalled { scene, similarity }))
+        Ok((f64::from(similarity) >= self.about.near).then_some(Recalled(scene)))
     }
 
     /// The unit vector of a sentence of which the reader says this.
@@ -164,7 +160,7 @@ impl Memory {
     /// both drawn from `seed`.
     pub(super) fn start(&self, recalled: Recalled, length: usize, share: f64, seed: u64) -> Known {
         let rng = CounterRng::new(seed, "memory");
-        let scene = self.scenes[recalled.scene].clone();
+        let scene = self.scenes[recalled.0].clone();
         let misfit = |clip: usize| {
             let off = self.clips[clip].length() as f64 - length as f64;
             (if off > 0.0 { TOO_LONG * off } else { -off }) / length as f64
@@ -281,8 +277,7 @@ mod tests {
         let tokenizer = Tokenizer::clip();
         for (sentence, scene) in SENTENCES.iter().zip([0, 0, 1]) {
             let recalled = memory.recall(sentence, &tokenizer).unwrap().unwrap();
-            assert_eq!(recalled.scene, scene, "{sentence}");
-            assert!(recalled.similarity > 0.99);
+            assert_eq!(recalled, Recalled(scene), "{sentence}");
         }
         memory.about.near = 1.0;
         assert_eq!(memory.recall("a spaceship lands", &tokenizer).unwrap(), None);
@@ -292,17 +287,17 @@ mod tests {
     fn what_happens_often_is_meant_rather_than_what_is_told_a_little_more_alike() {
         let mut memory = memory();
         let tokenizer = Tokenizer::clip();
-        let scene = |memory: &Memory| memory.recall("two people hug", &tokenizer).unwrap().unwrap().scene;
+        let scene = |memory: &Memory| memory.recall("two people hug", &tokenizer).unwrap().unwrap();
         memory.weights = vec![1.0, 1.0];
-        assert_eq!(scene(&memory), 0);
+        assert_eq!(scene(&memory), Recalled(0));
         memory.weights = vec![1.0, 1e9];
-        assert_eq!(scene(&memory), 1);
+        assert_eq!(scene(&memory), Recalled(1));
     }
 
     #[test]
     fn a_share_of_the_clip_that_fits_stays_in_its_place() {
         let memory = memory();
-        let hug = Recalled { scene: 0, similarity: 1.0 };
+        let hug = Recalled(0);
         // All of it: of the two hugs the second is as long as asked for.
         let all = memory.start(hug, 5, 1.0, 3);
         let expected: Vec<Option<u32>> =
@@ -329,7 +324,7 @@ mod tests {
     #[test]
     fn seeds_draw_among_clips_that_fit_as_well() {
         let memory = memory();
-        let hug = Recalled { scene: 0, similarity: 1.0 };
+        let hug = Recalled(0);
         // 4 and 5 of 20 token frames are nearly as far off.
         let first: std::collections::BTreeSet<Option<u32>> =
             (0..20).map(|seed| memory.start(hug, 20, 1.0, seed)[0]).collect();

@@ -28,7 +28,7 @@ use candle_nn::VarBuilder;
 use known::KnownSentences;
 use making::Making;
 use memory::{Memory, Recalled};
-use prompts::Prompts;
+use prompts::{Prompts, Told};
 
 /// A loaded InterMask package.
 pub struct InterMask {
@@ -92,15 +92,15 @@ impl InterMask {
         Ok((told.features.clone(), truncated))
     }
 
-    /// What the memory has for `request`, and how much of it stays; `None` without a memory, far from all it holds, or where the request
+    /// What the memory has for `request`, of whose prompt `told` was made, and how much of it stays; `None` without a memory, far from all it holds, or where the request
     /// wants none of it.
-    fn remembered(&self, request: &GenerateRequest) -> Result<Option<(&Memory, Recalled, f64)>> {
+    fn remembered(&self, request: &GenerateRequest, told: &Told) -> Result<Option<(&Memory, Recalled, f64)>> {
         let Some(memory) = &self.memory else { return Ok(None) };
         let share = request.memory.map_or_else(|| memory.usual_share(), f64::from);
         if share == 0.0 {
             return Ok(None);
         }
-        let recalled = memory.recall(&request.prompt, self.prompts.tokenizer())?;
+        let recalled = self.prompts.recalled(&request.prompt, told, memory)?;
         Ok(recalled.map(|recalled| (memory, recalled, share)))
     }
 

@@ -1,6 +1,7 @@
 //! From a prompt to what the transformer is told, worked out once for prompts that come again.
 
 use super::known::KnownSentences;
+use super::memory::{Memory, Recalled};
 use crate::error::Result;
 use crate::generate::Familiarity;
 use crate::models::inter_m::{InterM, TextFeatures};
@@ -31,6 +32,8 @@ pub(super) struct Told {
     pub features: TextFeatures,
     /// Worked out when somebody asks for it: edits do not.
     familiarity: OnceLock<Option<Familiarity>>,
+    /// Likewise.
+    recalled: OnceLock<Option<Recalled>>,
 }
 
 impl Prompts {
@@ -44,11 +47,6 @@ impl Prompts {
         Self { tokenizer, tower, known, device: device.clone(), kept }
     }
 
-    /// What makes words of sentences.
-    pub(super) fn tokenizer(&self) -> &Tokenizer {
-        &self.tokenizer
-    }
-
     /// What `model` is told of `prompt`, and whether the prompt was longer than the encoder reads.
     pub(super) fn told(&self, prompt: &str, model: &InterM) -> Result<(Arc<Told>, bool)> {
         let encoded = self.tokenizer.encode(prompt);
@@ -58,7 +56,8 @@ impl Prompts {
             None => {
                 // Not under the lock: two that come with the same new prompt at once both work it out, with the same numbers.
                 let features = self.features(&encoded.ids, model)?;
-                let told = Arc::new(Told { features, familiarity: OnceLock::new() });
+                let told =
+                    Arc::new(Told { features, familiarity: OnceLock::new(), recalled: OnceLock::new() });
                 self.kept().put(encoded.ids, told.clone());
                 told
             }
@@ -76,6 +75,16 @@ impl Prompts {
         // Refused is what another thread has found meanwhile: the same.
         let _ = told.familiarity.set(familiarity.clone());
         Ok(familiarity)
+    }
+
+    /// What `prompt`, of which `told` was made, brings to mind out of `memory`, which is always the same.
+    pub(super) fn recalled(&self, prompt: &str, told: &Told, memory: &Memory) -> Result<Option<Recalled>> {
+        if let Some(recalled) = told.recalled.get() {
+            return Ok(*recalled);
+        }
+        let recalled = memory.recall(prompt, &self.tokenizer)?;
+        let _ = told.recalled.set(recalled);
+        Ok(recalled)
     }
 
     fn features(&self, ids: &[u32], model: &InterM) -> Result<TextFeatures> {

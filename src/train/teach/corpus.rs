@@ -3,7 +3,7 @@
 use super::grammar::{Grammar, Respect};
 use super::measure::Paraphrases;
 use crate::data::folder::Reader;
-use crate::data::{Folder, Split};
+use crate::data::{Folder, Split, spread};
 use crate::error::{Error, Result};
 use crate::motion::mirror::{CaptionRule, mirror_caption};
 use crate::rng::CounterRng;
@@ -47,13 +47,15 @@ pub struct Corpus {
     /// Numbers by what happens in a scene, and by family.
     scenes: HashMap<String, usize>,
     /// Lessons of each family of scenes.
-    pub families: Vec<Vec<usize>>,
+    families: Vec<Vec<usize>>,
 }
 
 /// Captions of a clip that are learned together.
 const TOLD: usize = 4;
 /// Between the family of a scene and the rest of what happens in it ([`crate::data::compose`]).
 const FAMILY_ENDS: &str = " / ";
+/// Lessons of its family beside a lesson.
+const KIN: usize = 3;
 /// Scenes that only measure.
 const HELD_OUT: usize = 250;
 
@@ -83,14 +85,33 @@ impl Corpus {
                 if held_out { corpus.held_out.push(lesson) } else { corpus.lessons.push(lesson) }
             }
         }
-        let told =
-            corpus.lessons.iter().enumerate().filter_map(|(at, lesson)| Some((at, lesson.told?.family)));
-        for (at, family) in told {
-            let needed = corpus.families.len().max(family + 1);
-            corpus.families.resize(needed, Vec::new());
-            corpus.families[family].push(at);
-        }
+        corpus.gather_families();
         Ok(corpus)
+    }
+
+    fn gather_families(&mut self) {
+        self.families = vec![Vec::new(); self.scenes.len()];
+        for (at, lesson) in self.lessons.iter().enumerate() {
+            if let Some(told) = lesson.told {
+                self.families[told.family].push(at);
+            }
+        }
+    }
+
+    /// Of the lessons whose turn it is every fourth, each with three of its family (drawn from `rng`) where it has one, for those are hard
+    /// to tell apart.
+    pub fn beside_their_kin(&self, turn: &[usize], rng: &CounterRng) -> Vec<usize> {
+        let drawn = |(at, lesson): (usize, &usize)| {
+            let first = turn[at - at % (1 + KIN)];
+            match self.lessons[first].told {
+                Some(told) if at % (1 + KIN) > 0 => {
+                    let family = &self.families[told.family];
+                    family[rng.below_at(at as u64, family.len() as u64) as usize]
+                }
+                _ => *lesson,
+            }
+        };
+        turn.iter().enumerate().map(drawn).collect()
     }
 
     /// What is told of one clip means the same, whether it names a side or not; with the other side it does not.
@@ -155,9 +176,7 @@ fn clips(folders: &[PathBuf], most: usize) -> Result<Vec<Clip>> {
         let folder = Folder::open(root)?;
         all.extend(folder.ids(Split::Train, Reader::Text)?.into_iter().map(|id| (folder.clone(), id)));
     }
-    let kept = most.min(all.len());
-    let captions = (0..kept).map(|number| {
-        let (folder, id) = &all[number * all.len() / kept];
+    let captions = spread(&all, most).map(|(folder, id)| {
         let captions: BTreeSet<String> = folder.captions(id)?.into_iter().collect();
         let step = captions.len().div_ceil(TOLD).max(1);
         Ok((folder.meaning(id)?, captions.into_iter().step_by(step).collect()))
@@ -198,6 +217,26 @@ mod tests {
         assert_eq!(corpus.scenes("shake / left").scenes, [same.scenes[1], same.scenes[0]]);
         assert_eq!(corpus.scenes("shake / nobody").family, same.family);
         assert_eq!(corpus.lessons[2].told, None);
+    }
+
+    #[test]
+    fn a_lesson_has_its_family_beside_it() {
+        let mut corpus = Corpus::default();
+        let scenes = ["hug / a", "hug / b", "kick / a", "hug / c", "kick / b"];
+        for (n, meaning) in scenes.iter().enumerate() {
+            corpus.told(&[format!("sentence {n}")], Some(meaning));
+        }
+        corpus.told(&["nothing known".to_owned()], None);
+        corpus.gather_families();
+        let turn = [2, 0, 5, 1, 5, 0, 1, 2, 3];
+        let mut seen = BTreeSet::new();
+        for step in 0..40 {
+            let chosen = corpus.beside_their_kin(&turn, &CounterRng::new(step, "kin"));
+            assert_eq!((chosen[0], &chosen[4..]), (2, &turn[4..]), "a stranger's batch stays as it is");
+            assert!(chosen[1..4].iter().all(|lesson| [2, 4].contains(lesson)), "{chosen:?}");
+            seen.extend(chosen[1..4].to_vec());
+        }
+        assert_eq!(seen, BTreeSet::from([2, 4]));
     }
 
     #[test]

@@ -27,8 +27,6 @@ use std::collections::HashMap;
 
 /// Factor on the learning rate of the corrections of single words, so that most is learned by what all words share.
 const CORRECTION_RATE: f64 = 0.3;
-/// Lessons of its family beside a lesson.
-const KIN: usize = 3;
 /// Sentences that are graded at a time.
 const GRADED: usize = 128;
 
@@ -126,25 +124,9 @@ impl TextTrainer {
         (0..self.config.words as u64).map(|n| all[rng.below_at(n, all.len() as u64) as usize]).collect()
     }
 
-    /// The lessons of `step`: of those whose turn it is every fourth, each with three of its family where it has one, for those are hard to
-    /// tell apart.
-    fn beside_their_kin(&self, step: u64, turn: &[usize]) -> Vec<usize> {
-        let rng = self.rng.nth(step).fork("kin");
-        let mut draw = 0;
-        let mut chosen = Vec::with_capacity(turn.len());
-        for some in turn.chunks(1 + KIN) {
-            let family = self.corpus.lessons[some[0]].told.map(|told| &self.corpus.families[told.family]);
-            for (n, lesson) in some.iter().enumerate() {
-                chosen.push(match family {
-                    Some(family) if n > 0 => {
-                        draw += 1;
-                        family[rng.below_at(draw, family.len() as u64) as usize]
-                    }
-                    _ => *lesson,
-                });
-            }
-        }
-        chosen
+    /// The lessons of `step`, where it is the turn of these.
+    fn lessons(&self, step: u64, turn: &[usize]) -> Vec<usize> {
+        self.corpus.beside_their_kin(turn, &self.rng.nth(step).fork("kin"))
     }
 
     fn batch(&self, chosen: &[usize]) -> Result<Batch> {
@@ -265,7 +247,7 @@ pub fn train(trainer: &mut TextTrainer, run: &RunFolder, stop: &Stop) -> Result<
     ));
     while trainer.steps() < common.steps {
         let step = trainer.steps() + 1;
-        let (loss, terms, norm, rate) = trainer.step(&trainer.beside_their_kin(step, &order.batch(step)))?;
+        let (loss, terms, norm, rate) = trainer.step(&trainer.lessons(step, &order.batch(step)))?;
         journal.step(step, &format!("loss {loss:.4}"));
         if step.is_multiple_of(common.log_every) || step == 1 {
             journal.log("train", step, metrics(loss, &terms, norm, rate, journal.rate())?)?;
