@@ -1,6 +1,7 @@
 //! A request to an InterMask model while it is being made: its text, its samples step by step, their motions.
 
 use super::InterMask;
+use super::memory::Memory;
 use crate::error::{Error, Result};
 use crate::generate::decoding::Decoding;
 use crate::generate::masked::DecodeSettings;
@@ -62,9 +63,15 @@ impl<'m> Making<'m> {
         let (model, request) = (self.model, &self.request);
         let (told, truncated) = model.prompts.told(&request.prompt, &model.model)?;
         self.prompt_truncated = truncated;
-        self.familiarity = model.prompts.familiarity(&request.prompt, &told)?;
+        let standing = model.prompts.standing(&request.prompt, &told)?;
+        self.familiarity = standing.familiarity;
         let length = request.frames / FRAMES_PER_TOKEN;
-        let remembered = model.remembered(request, &told)?;
+        let memory = model.prompts.memory().zip(standing.recalled);
+        let share = |memory: &Memory| request.memory.map_or_else(|| memory.usual_share(), f64::from);
+        // Nothing of it is none of it: all is drawn.
+        let remembered = memory
+            .map(|(memory, recalled)| (memory, recalled, share(memory)))
+            .filter(|(_, _, share)| *share > 0.0);
         let settings = DecodeSettings {
             steps: request.steps,
             guidance: request.guidance,

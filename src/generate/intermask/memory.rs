@@ -1,9 +1,10 @@
 //! What a package remembers, at work: the clip that a prompt is most like, as tokens that a generation starts from (the retrieval of
 //! ReMoMask, spec §2.1, without training: what is found is not looked at by the network, it is part of the canvas).
 
+use super::prompts::Standing;
 use crate::error::{Error, Result};
-use crate::generate::Tokens;
 use crate::generate::masked::Known;
+use crate::generate::{Familiarity, Tokens};
 use crate::models::vqvae::PARTS;
 use crate::package::weights::Tensors;
 use crate::package::{Package, Part, memory as package};
@@ -124,15 +125,15 @@ impl Memory {
         })
     }
 
-    /// What `prompt` is most like, if it is near enough to anything.
-    pub(super) fn recall(&self, prompt: &str, tokenizer: &Tokenizer) -> Result<Option<Recalled>> {
+    /// What `prompt` is most like, and what it brings to mind if it is near enough to anything.
+    pub(super) fn recall(&self, prompt: &str, tokenizer: &Tokenizer) -> Result<Standing> {
         let said = vectors(tokenizer, &self.reader, &[prompt], &self.device)?.into_iter().next();
-        let Some(key) = said.map(|said| self.key(&said)) else { return Ok(None) };
+        let Some(key) = said.map(|said| self.key(&said)) else { return Ok(Standing::default()) };
         let mut near: Vec<(usize, f32)> =
             self.keys.iter().enumerate().map(|(at, other)| (at, cosine(&key, other))).collect();
         near.sort_by(|a, b| b.1.total_cmp(&a.1));
         near.truncate(VOTERS);
-        let Some(&(nearest, similarity)) = near.first() else { return Ok(None) };
+        let Some(&(nearest, similarity)) = near.first() else { return Ok(Standing::default()) };
         let mut votes: Vec<(usize, f32)> = Vec::new();
         for (sentence, other) in &near {
             let scene = self.tells[*sentence].1;
@@ -145,9 +146,13 @@ impl Memory {
         // The first of equals, which the nearest sentence tells of.
         let best = votes.into_iter().reduce(|best, other| if other.1 > best.1 { other } else { best });
         let scene = best.map_or(self.tells[nearest].1, |(scene, _)| scene);
-        let told = near.iter().find(|(at, _)| self.tells[*at].1 == scene).map(|(at, _)| &*self.tells[*at].0);
-        tracing::debug!(prompt, told, similarity, "brought to mind");
-        Ok((f64::from(similarity) >= self.about.near).then_some(Recalled(scene)))
+        // The sentence that is shown tells of what is brought to mind.
+        let told = near.iter().find(|(at, _)| self.tells[*at].1 == scene).map_or(nearest, |(at, _)| *at);
+        let is_near = f64::from(similarity) >= self.about.near;
+        Ok(Standing {
+            familiarity: Some(Familiarity { near: is_near, similarity, nearest: self.tells[told].0.clone() }),
+            recalled: is_near.then_some(Recalled(scene)),
+        })
     }
 
     /// The unit vector of a sentence of which the reader says this.
@@ -276,18 +281,23 @@ mod tests {
         let mut memory = memory();
         let tokenizer = Tokenizer::clip();
         for (sentence, scene) in SENTENCES.iter().zip([0, 0, 1]) {
-            let recalled = memory.recall(sentence, &tokenizer).unwrap().unwrap();
-            assert_eq!(recalled, Recalled(scene), "{sentence}");
+            let standing = memory.recall(sentence, &tokenizer).unwrap();
+            assert_eq!(standing.recalled, Some(Recalled(scene)), "{sentence}");
+            let familiarity = standing.familiarity.unwrap();
+            assert!(familiarity.near && familiarity.similarity > 0.99);
+            assert_eq!(memory.tells.iter().find(|(told, _)| *told == familiarity.nearest).unwrap().1, scene);
         }
         memory.about.near = 1.0;
-        assert_eq!(memory.recall("a spaceship lands", &tokenizer).unwrap(), None);
+        let standing = memory.recall("a spaceship lands", &tokenizer).unwrap();
+        assert_eq!(standing.recalled, None);
+        assert!(!standing.familiarity.unwrap().near, "which is said");
     }
 
     #[test]
     fn what_happens_often_is_meant_rather_than_what_is_told_a_little_more_alike() {
         let mut memory = memory();
         let tokenizer = Tokenizer::clip();
-        let scene = |memory: &Memory| memory.recall("two people hug", &tokenizer).unwrap().unwrap();
+        let scene = |memory: &Memory| memory.recall("two people hug", &tokenizer).unwrap().recalled.unwrap();
         memory.weights = vec![1.0, 1.0];
         assert_eq!(scene(&memory), Recalled(0));
         memory.weights = vec![1.0, 1e9];

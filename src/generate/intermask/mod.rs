@@ -27,13 +27,12 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use known::KnownSentences;
 use making::Making;
-use memory::{Memory, Recalled};
-use prompts::{Prompts, Told};
+use memory::Memory;
+use prompts::Prompts;
 
 /// A loaded InterMask package.
 pub struct InterMask {
     prompts: Prompts,
-    memory: Option<Memory>,
     model: InterM,
     vq: VqVae,
     stats: Stats,
@@ -71,14 +70,16 @@ impl InterMask {
             Error::corrupt("package_manifest", "the package has no statistics; import or pull it again")
         })?;
         let (tokenizer, text) = (Tokenizer::clip(), ClipText::new(&manifest.text, weights(Part::Text)?)?);
+        let memory = Memory::of(package, device)?;
+        // A memory says what is near; the known sentences need not be read as well.
         let known = manifest
             .known
             .clone()
+            .filter(|_| memory.is_none())
             .map(|told| KnownSentences::new(told, &tokenizer, &text, device))
             .transpose()?;
         Ok(Self {
-            prompts: Prompts::new(tokenizer, text, known, device),
-            memory: Memory::of(package, device)?,
+            prompts: Prompts::new(tokenizer, text, known, memory, device),
             model: InterM::new(&manifest.transformer, weights(Part::Transformer)?)?,
             vq: VqVae::new(&manifest.vq, weights(Part::Vq)?)?,
             stats,
@@ -90,18 +91,6 @@ impl InterMask {
     fn text(&self, prompt: &str) -> Result<(TextFeatures, bool)> {
         let (told, truncated) = self.prompts.told(prompt, &self.model)?;
         Ok((told.features.clone(), truncated))
-    }
-
-    /// What the memory has for `request`, of whose prompt `told` was made, and how much of it stays; `None` without a memory, far from all it holds, or where the request
-    /// wants none of it.
-    fn remembered(&self, request: &GenerateRequest, told: &Told) -> Result<Option<(&Memory, Recalled, f64)>> {
-        let Some(memory) = &self.memory else { return Ok(None) };
-        let share = request.memory.map_or_else(|| memory.usual_share(), f64::from);
-        if share == 0.0 {
-            return Ok(None);
-        }
-        let recalled = self.prompts.recalled(&request.prompt, told, memory)?;
-        Ok(recalled.map(|recalled| (memory, recalled, share)))
     }
 
     /// The ids of one clip of `length` token frames as `how` says, steps aside; `known` ones stay.

@@ -21,6 +21,8 @@ pub(super) struct Prompts {
     tokenizer: Tokenizer,
     tower: ClipText,
     known: Option<KnownSentences>,
+    /// What the model remembers; it knows better than the known sentences what is near.
+    memory: Option<Memory>,
     device: Device,
     /// By token ids as the tower reads them: what is spelled differently may be the same to it, and what it cuts off does not count.
     kept: Mutex<LruCache<Vec<u32>, Arc<Told>>>,
@@ -31,9 +33,16 @@ pub(super) struct Told {
     /// One row.
     pub features: TextFeatures,
     /// Worked out when somebody asks for it: edits do not.
-    familiarity: OnceLock<Option<Familiarity>>,
-    /// Likewise.
-    recalled: OnceLock<Option<Recalled>>,
+    standing: OnceLock<Standing>,
+}
+
+/// How a prompt stands to what the model was taught.
+#[derive(Clone, Default)]
+pub(super) struct Standing {
+    /// `None` where the model does not say what it was taught.
+    pub familiarity: Option<Familiarity>,
+    /// What it brings to mind; `None` without a memory, and far from all it holds.
+    pub recalled: Option<Recalled>,
 }
 
 impl Prompts {
@@ -41,10 +50,11 @@ impl Prompts {
         tokenizer: Tokenizer,
         tower: ClipText,
         known: Option<KnownSentences>,
+        memory: Option<Memory>,
         device: &Device,
     ) -> Self {
         let kept = Mutex::new(LruCache::new(KEPT));
-        Self { tokenizer, tower, known, device: device.clone(), kept }
+        Self { tokenizer, tower, known, memory, device: device.clone(), kept }
     }
 
     /// What `model` is told of `prompt`, and whether the prompt was longer than the encoder reads.
@@ -56,8 +66,7 @@ impl Prompts {
             None => {
                 // Not under the lock: two that come with the same new prompt at once both work it out, with the same numbers.
                 let features = self.features(&encoded.ids, model)?;
-                let told =
-                    Arc::new(Told { features, familiarity: OnceLock::new(), recalled: OnceLock::new() });
+                let told = Arc::new(Told { features, standing: OnceLock::new() });
                 self.kept().put(encoded.ids, told.clone());
                 told
             }
@@ -65,26 +74,27 @@ impl Prompts {
         Ok((told, encoded.truncated))
     }
 
-    /// How `prompt`, of which `told` was made, stands to what the model was taught; `None` where that is not known.
-    pub(super) fn familiarity(&self, prompt: &str, told: &Told) -> Result<Option<Familiarity>> {
-        let Some(known) = &self.known else { return Ok(None) };
-        if let Some(familiarity) = told.familiarity.get() {
-            return Ok(familiarity.clone());
-        }
-        let familiarity = known.familiarity(prompt, &self.tokenizer, &self.tower, &self.device)?;
-        // Refused is what another thread has found meanwhile: the same.
-        let _ = told.familiarity.set(familiarity.clone());
-        Ok(familiarity)
+    /// What the model remembers.
+    pub(super) fn memory(&self) -> Option<&Memory> {
+        self.memory.as_ref()
     }
 
-    /// What `prompt`, of which `told` was made, brings to mind out of `memory`, which is always the same.
-    pub(super) fn recalled(&self, prompt: &str, told: &Told, memory: &Memory) -> Result<Option<Recalled>> {
-        if let Some(recalled) = told.recalled.get() {
-            return Ok(*recalled);
+    /// How `prompt`, of which `told` was made, stands to what the model was taught.
+    pub(super) fn standing(&self, prompt: &str, told: &Told) -> Result<Standing> {
+        if let Some(standing) = told.standing.get() {
+            return Ok(standing.clone());
         }
-        let recalled = memory.recall(prompt, &self.tokenizer)?;
-        let _ = told.recalled.set(recalled);
-        Ok(recalled)
+        let standing = match (&self.memory, &self.known) {
+            (Some(memory), _) => memory.recall(prompt, &self.tokenizer)?,
+            (None, Some(known)) => Standing {
+                familiarity: known.familiarity(prompt, &self.tokenizer, &self.tower, &self.device)?,
+                recalled: None,
+            },
+            (None, None) => Standing::default(),
+        };
+        // Refused is what another thread has found meanwhile: the same.
+        let _ = told.standing.set(standing.clone());
+        Ok(standing)
     }
 
     fn features(&self, ids: &[u32], model: &InterM) -> Result<TextFeatures> {

@@ -442,4 +442,12 @@ fn a_near_prompt_starts_from_what_is_remembered_and_a_strange_one_does_not() {
     assert_ne!(usual, tokens(near, 4, None));
     let strange = "the stock market crashes";
     assert_eq!(tokens(strange, 3, None), tokens(strange, 3, Some(0.0)));
+    for (prompt, near) in [
+        (near, true),
+        ("After years apart, two friends met again and hugged tightly.", true),
+        (strange, false),
+    ] {
+        let made = model.generate(&how(prompt, 3), &mut |_, _| ControlFlow::Continue(())).unwrap();
+        assert_eq!(made.familiarity.unwrap().near, near, "{prompt}");
+    }
 }
