@@ -79,6 +79,11 @@ export class Composer {
     const usual = chosen?.dataset.guidance;
     if (this.guidance !== undefined && byId("guidance").value === this.guidance) byId("guidance").value = usual;
     this.guidance = usual;
+    // A model that remembers nothing has nothing to set there.
+    const share = chosen?.dataset.memory;
+    byId("memory-field").hidden = share === undefined;
+    byId("memory").placeholder = share ?? "";
+    if (share === undefined) byId("memory").value = "";
     for (const examples of document.querySelectorAll(".examples")) {
       examples.hidden = examples.dataset.model !== chosen?.value || examples.querySelector(".chip") === null;
     }

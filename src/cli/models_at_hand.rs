@@ -80,7 +80,8 @@ fn spec(name: String, package: Package) -> ModelSpec {
     };
     let files = manifest.files.iter().map(file).collect();
     let guidance = manifest.guidance;
-    ModelSpec { name, title, knows, examples, guidance, licence, files, loader: loader(package) }
+    let memory = manifest.memory.as_ref().map(|memory| memory.share);
+    ModelSpec { name, title, knows, examples, guidance, memory, licence, files, loader: loader(package) }
 }
 
 /// How a package becomes a model: one arm for each family.

@@ -66,6 +66,7 @@ impl Control {
                 .map(|prompt| Example { family: "Walk & go".into(), prompt: prompt.into(), seconds: 2.5 })
                 .into(),
             guidance: None,
+            memory: None,
             licence: "CC0".into(),
             files: vec![ModelFile { part: "vq".into(), bytes: 3, sha256: "ab".repeat(32) }],
             loader: self.loader(),

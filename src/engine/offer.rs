@@ -18,6 +18,8 @@ pub struct ModelSpec {
     pub examples: Vec<Example>,
     /// Guidance of requests that say none, where it is not the usual one.
     pub guidance: Option<f64>,
+    /// How much of a remembered clip stays in requests that do not say, if it remembers any.
+    pub memory: Option<f64>,
     /// Terms of its weights.
     pub licence: String,
     /// What it is made of.
@@ -44,6 +46,7 @@ pub(super) struct Model {
     knows: String,
     examples: Vec<Example>,
     pub(super) guidance: f64,
+    memory: Option<f64>,
     licence: String,
     files: Vec<ModelFile>,
     pub(super) worker: Worker,
@@ -58,6 +61,7 @@ pub struct ModelInfo<'a> {
     pub knows: &'a str,
     pub examples: &'a [Example],
     pub guidance: f64,
+    pub memory: Option<f64>,
     pub licence: &'a str,
     pub files: &'a [ModelFile],
 }
@@ -72,10 +76,10 @@ impl<'a> ModelInfo<'a> {
 impl Model {
     /// Start its thread.
     pub(super) fn start(spec: ModelSpec, limits: Limits) -> Result<Self> {
-        let ModelSpec { name, title, knows, examples, guidance, licence, files, loader } = spec;
+        let ModelSpec { name, title, knows, examples, guidance, memory, licence, files, loader } = spec;
         let worker = Worker::start(&name, loader, limits)?;
         let guidance = guidance.unwrap_or(DEFAULT_GUIDANCE);
-        Ok(Self { name, title, knows, examples, guidance, licence, files, worker })
+        Ok(Self { name, title, knows, examples, guidance, memory, licence, files, worker })
     }
 
     /// SHA-256 of the VQ-VAE, whose codes its tokens name.
@@ -84,7 +88,7 @@ impl Model {
     }
 
     pub(super) fn info(&self) -> ModelInfo<'_> {
-        let Self { name, title, knows, examples, guidance, licence, files, worker: _ } = self;
-        ModelInfo { name, title, knows, examples, guidance: *guidance, licence, files }
+        let Self { name, title, knows, examples, guidance, memory, licence, files, worker: _ } = self;
+        ModelInfo { name, title, knows, examples, guidance: *guidance, memory: *memory, licence, files }
     }
 }

@@ -31,7 +31,7 @@ pub fn part(manifest: &Manifest, part: Part) -> Expected {
         Part::Statistics => statistics(),
         // A manifest that names these files has a memory.
         Part::Memory => manifest.memory.as_ref().map(memory).unwrap_or_default(),
-        Part::Reader => manifest.memory.as_ref().map(|memory| text(&memory.reader)).unwrap_or_default(),
+        Part::Reader => manifest.memory.as_ref().map(|memory| reader(&memory.reader)).unwrap_or_default(),
     }
 }
 
@@ -174,6 +174,13 @@ pub fn text(config: &ClipTextConfig) -> Expected {
     }
     list.norm("ln_final", w);
     list.0
+}
+
+/// The text tower that reads for a memory; its words may be stored in bytes ([`super::bytes`]).
+pub fn reader(config: &ClipTextConfig) -> Expected {
+    let mut list = List(text(config));
+    list.optional(super::bytes::SCALE, &[config.vocab]);
+    Expected { bytes: true, ..list.0 }
 }
 
 #[derive(Default)]

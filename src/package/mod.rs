@@ -10,6 +10,7 @@
 
 #[cfg(feature = "bundle")]
 mod bundle;
+pub mod bytes;
 pub mod digest;
 pub mod dimensions;
 pub mod examples;

@@ -210,6 +210,7 @@ impl Writer {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::package::bytes::in_bytes;
     use crate::package::expected;
     use crate::package::manifest::tests::small;
 
@@ -314,7 +315,8 @@ pub(crate) mod tests {
             Tensor::arange(0f32, 50.0, &Device::Cpu).unwrap().reshape((10, 5)).unwrap(),
         );
         writer.part(Part::Memory, &held, Precision::Whole).unwrap();
-        writer.part(Part::Reader, &tensors(&expected::text(&memory.reader)), Precision::Half).unwrap();
+        let tower = in_bytes(tensors(&expected::text(&memory.reader))).unwrap();
+        writer.part(Part::Reader, &tower, Precision::Whole).unwrap();
         let package = writer.finish(about.clone()).unwrap();
         package.verify(|_, _| ()).unwrap();
         assert_eq!(package.manifest().memory, Some(memory));

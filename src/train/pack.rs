@@ -11,6 +11,7 @@ use crate::data::Folder;
 use crate::error::{Error, Result};
 use crate::models::config::ClipTextConfig;
 use crate::motion::{FPS, Stats};
+use crate::package::bytes::in_bytes;
 use crate::package::known::KnownPrompts;
 use crate::package::manifest::Part;
 use crate::package::memory::Memory;
@@ -112,7 +113,7 @@ pub fn pack(packing: &Packing) -> Result<Package> {
         Some(Remembering { run, share, near }) => {
             let (sizes, memory, reader) = remember::load(&RunFolder::at(run))?;
             writer.part(Part::Memory, &memory, Precision::Whole)?;
-            writer.part(Part::Reader, &reader, Precision::Half)?;
+            writer.part(Part::Reader, &in_bytes(reader)?, Precision::Whole)?;
             Some(Memory { share: *share, near: *near, ..sizes })
         }
         None => None,

@@ -46,7 +46,7 @@ pub struct MemoryArgs {
     /// Clips that are kept of those
     #[arg(long, value_name = "N", default_value_t = 3)]
     kept: usize,
-    /// Most sentences that are kept of everything that happens; where it happens in few clips, two and two more a clip
+    /// Most sentences that are kept of everything that happens; where it happens in few clips, four and four more a clip
     #[arg(long, value_name = "N", default_value_t = 24)]
     told: usize,
 }
@@ -66,7 +66,7 @@ pub fn run(args: &MemoryArgs) -> Result<()> {
     };
     let run = RunFolder::create(&args.out, &to_toml(&how)?)?;
     let made = match &args.from {
-        Some(from) => read_by(&RunFolder::at(from), &RunFolder::at(&args.text))?,
+        Some(from) => read_by(&RunFolder::at(from), &RunFolder::at(&args.text), args.told)?,
         None => gathered(&how)?,
     };
     save(&made, &how, &run)?;

@@ -2,10 +2,12 @@
 //! ReMoMask, spec §2.1, without training: what is found is not looked at by the network, it is part of the canvas).
 
 use super::prompts::Standing;
+use super::wording::{Vocabularies, Wordings};
 use crate::error::{Error, Result};
 use crate::generate::masked::Known;
 use crate::generate::{Familiarity, Tokens};
 use crate::models::vqvae::PARTS;
+use crate::package::bytes::of_bytes;
 use crate::package::weights::Tensors;
 use crate::package::{Package, Part, memory as package};
 use crate::rng::CounterRng;
@@ -42,6 +44,8 @@ pub(super) struct Memory {
     keys: Vec<Vec<f32>>,
     /// What the sentences are, and which scene each tells of.
     tells: Vec<(String, usize)>,
+    wordings: Wordings,
+    vocabularies: Vocabularies,
     clips: Vec<Tokens>,
     /// Clips of each scene.
     scenes: Vec<Range<usize>>,
@@ -64,7 +68,7 @@ impl Memory {
                 "the memory's reader reads other words than the tokenizer gives",
             ));
         }
-        let weights = VarBuilder::from_tensors(package.tensors(Part::Reader)?, DType::F32, device);
+        let weights = VarBuilder::from_tensors(of_bytes(package.tensors(Part::Reader)?)?, DType::F32, device);
         let reader = ClipText::new(&about.reader, weights)?;
         Self::new(about, reader, &package.tensors(Part::Memory)?, package.manifest().vq.codes, device)
             .map(Some)
@@ -111,11 +115,15 @@ impl Memory {
             .map_err(|_| damaged("it holds bytes that are no text"))?;
         let tells = scene_sentences.iter().enumerate().flat_map(|(scene, &n)| std::iter::repeat_n(scene, n));
         let centred = tensor(tensors, "keys")?.to_vec2::<f32>()?.into_iter();
+        let tells: Vec<(String, usize)> = text.into_iter().zip(tells).collect();
+        let told = || tells.iter().map(|(text, scene)| (text.as_str(), *scene));
         Ok(Self {
             mean: tensor(tensors, "mean")?.to_vec1()?,
             axes: tensor(tensors, "axes")?.t()?.to_vec2()?,
             keys: centred.map(|row| unit(&row.into_iter().map(|v| v - 128.0).collect::<Vec<_>>())).collect(),
-            tells: text.into_iter().zip(tells).collect(),
+            wordings: Wordings::of(told().map(|(text, _)| text)),
+            vocabularies: Vocabularies::of(told(), about.scenes),
+            tells,
             clips: clips.ok_or_else(|| damaged("it holds a clip without tokens"))?,
             scenes: ranges(&scene_clips).collect(),
             weights,
@@ -129,15 +137,28 @@ impl Memory {
     pub(super) fn recall(&self, prompt: &str, tokenizer: &Tokenizer) -> Result<Standing> {
         let said = vectors(tokenizer, &self.reader, &[prompt], &self.device)?.into_iter().next();
         let Some(key) = said.map(|said| self.key(&said)) else { return Ok(Standing::default()) };
-        let mut near: Vec<(usize, f32)> =
-            self.keys.iter().enumerate().map(|(at, other)| (at, cosine(&key, other))).collect();
+        let cosines: Vec<f32> = self.keys.iter().map(|other| cosine(&key, other)).collect();
+        let words = self.wordings.likeness(prompt);
+        let lex: f32 = std::env::var("DUET_LEX").ok().and_then(|v| v.parse().ok()).unwrap_or(0.0);
+        let far: f32 = std::env::var("DUET_FAR").ok().and_then(|v| v.parse().ok()).unwrap_or(FAR);
+        let voters: usize = std::env::var("DUET_VOTERS").ok().and_then(|v| v.parse().ok()).unwrap_or(VOTERS);
+        let covered = self.vocabularies.coverage(prompt);
+        let cov: f32 = std::env::var("DUET_COV").ok().and_then(|v| v.parse().ok()).unwrap_or(0.0);
+        let mut near: Vec<(usize, f32)> = cosines
+            .iter()
+            .zip(&words)
+            .zip(&self.tells)
+            .map(|((cosine, words), (_, scene))| cosine + lex * words + cov * covered[*scene])
+            .enumerate()
+            .collect();
         near.sort_by(|a, b| b.1.total_cmp(&a.1));
-        near.truncate(VOTERS);
-        let Some(&(nearest, similarity)) = near.first() else { return Ok(Standing::default()) };
+        near.truncate(voters);
+        let Some(&(nearest, most)) = near.first() else { return Ok(Standing::default()) };
+        let similarity = cosines.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let mut votes: Vec<(usize, f32)> = Vec::new();
         for (sentence, other) in &near {
             let scene = self.tells[*sentence].1;
-            let vote = self.weights[scene] * ((other - similarity) / FAR).exp();
+            let vote = self.weights[scene] * ((other - most) / far).exp();
             match votes.iter_mut().find(|(other, _)| *other == scene) {
                 Some((_, votes)) => *votes += vote,
                 None => votes.push((scene, vote)),

@@ -8,6 +8,7 @@ mod memory;
 mod prompts;
 #[cfg(test)]
 mod tests;
+mod wording;
 
 use super::masked::{Clips, DecodeSettings, Known, StepObserver, decode};
 use super::noise::Seeded;

@@ -34,7 +34,8 @@ pub(super) fn copy(
     let mut writer = Writer::begin(root, name, options.replace)?;
     for (part, entry) in package.manifest().files.iter() {
         progress(&format!("copying {}", entry.path));
-        let precision = if part == Part::Memory { Precision::Whole } else { Precision::Lossless };
+        let precision =
+            if matches!(part, Part::Memory | Part::Reader) { Precision::Whole } else { Precision::Lossless };
         writer.part(part, &package.tensors(part)?, precision)?;
     }
     if let Some(card) = card(source)? {

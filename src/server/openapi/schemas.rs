@@ -279,6 +279,7 @@ fn model() -> Value {
             "seconds": json!({"type": "number", "description": "A length that suits it"}),
         })), "Prompts that it answers well"),
         "guidance": json!({"type": "number", "description": "How closely it follows the sentence where a request does not say"}),
+        "memory": json!({"type": ["number", "null"], "description": "How much of a remembered clip stays where a request does not say; null where it remembers none"}),
         "licence": text("Terms of its weights"),
         "default": switch("It serves requests that name none"),
         "state": {"enum": ["idle", "loading", "ready", "working", "failed", "hung"]},

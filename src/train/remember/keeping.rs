@@ -1,6 +1,7 @@
 //! A memory as tensors, in a run folder and back.
 
 use super::{Gathering, Remembered, Scene};
+use crate::data::spread;
 use crate::error::{Error, Result};
 use crate::models::config::ClipTextConfig;
 use crate::models::vqvae::PARTS;
@@ -45,23 +46,16 @@ pub(super) fn gathered(scenes: &[Scene], keys: &[Vec<f32>], reader: ClipTextConf
             ids.extend(clip.tokens.ids()[row * length..][..length].iter().map(|id| *id as f32));
         }
     }
-    let floats = |counts: Vec<usize>| -> Result<Tensor> {
-        let count = counts.len();
-        Ok(Tensor::from_vec(counts.into_iter().map(|n| n as f32).collect::<Vec<_>>(), count, &Device::Cpu)?)
-    };
     let keyed = keyed(keys, reader.width)?;
-    let told = || scenes.iter().flat_map(|scene| &scene.sentences);
-    let text: Vec<f32> = told().flat_map(|sentence| sentence.bytes()).map(f32::from).collect();
-    let letters = text.len();
+    let told: Vec<&str> = scenes.iter().flat_map(|scene| &scene.sentences).map(String::as_str).collect();
     let mut tensors = Tensors::from([
         ("ids".to_owned(), Tensor::from_vec(ids, (2 * PARTS, tokens), &Device::Cpu)?),
         ("lengths".to_owned(), floats(lengths)?),
         ("scene_clips".to_owned(), floats(scenes.iter().map(|scene| scene.clips.len()).collect())?),
         ("scene_seen".to_owned(), floats(scenes.iter().map(|scene| scene.seen).collect())?),
         ("scene_sentences".to_owned(), floats(scenes.iter().map(|scene| scene.sentences.len()).collect())?),
-        ("letters".to_owned(), floats(told().map(String::len).collect())?),
-        ("text".to_owned(), Tensor::from_vec(text, letters, &Device::Cpu)?),
     ]);
+    let letters = said(&told, &mut tensors)?;
     tensors.extend(keyed);
     let error = clips.iter().map(|clip| clip.error).sum::<f64>() / clips.len().max(1) as f64;
     let sizes = Memory {
@@ -76,6 +70,20 @@ pub(super) fn gathered(scenes: &[Scene], keys: &[Vec<f32>], reader: ClipTextConf
         reader,
     };
     Ok(Gathered { tensors, sizes, error_cm: Some(100.0 * error) })
+}
+
+fn floats(counts: Vec<usize>) -> Result<Tensor> {
+    let count = counts.len();
+    Ok(Tensor::from_vec(counts.into_iter().map(|n| n as f32).collect::<Vec<_>>(), count, &Device::Cpu)?)
+}
+
+/// The tensors of the sentences themselves; how many bytes they have together.
+fn said(sentences: &[&str], tensors: &mut Tensors) -> Result<usize> {
+    let text: Vec<f32> = sentences.iter().flat_map(|sentence| sentence.bytes()).map(f32::from).collect();
+    let letters = text.len();
+    tensors.insert("letters".to_owned(), floats(sentences.iter().map(|text| text.len()).collect())?);
+    tensors.insert("text".to_owned(), Tensor::from_vec(text, letters, &Device::Cpu)?);
+    Ok(letters)
 }
 
 /// The tensors of vectors (sentences, width): their principal components in a byte each, the largest number of all as 255 or 1, and how they
@@ -93,11 +101,11 @@ fn keyed(keys: &[Vec<f32>], width: usize) -> Result<Tensors> {
     ]))
 }
 
-/// A memory that [`save`] kept, read by the tower of another run.
+/// A memory that [`save`] kept, read by the tower of another run, with no more than `told` sentences of a scene.
 ///
 /// # Errors
 /// From the run folders.
-pub fn read_by(from: &RunFolder, text: &RunFolder) -> Result<Gathered> {
+pub fn read_by(from: &RunFolder, text: &RunFolder, told: usize) -> Result<Gathered> {
     let (sizes, mut tensors, _) = load(from)?;
     let damaged =
         || Error::corrupt("package_memory", "the sentences of the memory cannot be read; gather it again");
@@ -110,10 +118,26 @@ pub fn read_by(from: &RunFolder, text: &RunFolder) -> Result<Gathered> {
         sentences.push(sentence);
         rest = after;
     }
+    let (mut kept, mut counts, mut all) = (Vec::new(), Vec::new(), sentences.as_slice());
+    for count in whole("scene_sentences")? {
+        let (own, after) = all.split_at_checked(count as usize).ok_or_else(damaged)?;
+        let before = kept.len();
+        kept.extend(spread(own, told).copied());
+        counts.push(kept.len() - before);
+        all = after;
+    }
+    let sentences = kept;
+    tensors.insert("scene_sentences".to_owned(), floats(counts)?);
+    let letters = said(&sentences, &mut tensors)?;
     let (tower, reader) = reader(text)?;
     let keys = sentence::vectors(&Tokenizer::clip(), &tower, &sentences, &Device::Cpu)?;
     tensors.extend(keyed(&keys, reader.width)?);
-    Ok(Gathered { tensors, sizes: Memory { key: KEY.min(reader.width), reader, ..sizes }, error_cm: None })
+    let (key, count) = (KEY.min(reader.width), sentences.len());
+    Ok(Gathered {
+        tensors,
+        sizes: Memory { key, reader, sentences: count, letters, ..sizes },
+        error_cm: None,
+    })
 }
 
 /// Keep a memory, and the tower that reads for it, in a run folder.

@@ -3,6 +3,7 @@
 
 mod keeping;
 mod returned;
+mod shown;
 
 use super::run_folder::RunFolder;
 use crate::data::folder::Reader;
@@ -14,7 +15,7 @@ use crate::motion::canonical::canonicalise_pair;
 use crate::motion::contact::ContactRule;
 use crate::motion::export::going_on;
 use crate::motion::rigid::stiffen;
-use crate::motion::{FEATURES, Features, Stats};
+use crate::motion::{FEATURES, Features, Pose, Stats};
 use crate::text::sentence;
 use crate::text::tokenizer::Tokenizer;
 use candle_core::{DType, Device, Tensor};
@@ -23,6 +24,7 @@ use keeping::{gathered, reader};
 use rayon::prelude::*;
 use returned::error;
 use serde::{Deserialize, Serialize};
+use shown::{Shown, Statements};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -30,7 +32,7 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gathering {
-    /// Run folder of a memory whose clips and sentences are taken over; the rest but `text` then does not count.
+    /// Run folder of a memory whose clips and sentences are taken over; the rest but `text` and `told` then does not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<PathBuf>,
     /// Composed training folders.
@@ -43,15 +45,31 @@ pub struct Gathering {
     pub tried: usize,
     /// Clips of a scene that are kept.
     pub kept: usize,
-    /// Most sentences of a scene that are kept; two and two more a clip where it has few clips.
+    /// Most sentences of a scene that are kept; four and four more a clip where it has few clips.
     pub told: usize,
 }
+
+/// Fewest frames of which anything can be said.
+const FEWEST_FRAMES: usize = 8;
+/// Frames of a request for three seconds, the usual one: what is longer is cut for it.
+const USUAL_FRAMES: usize = 88;
+/// What a statement weighs that is true of a scene's clips and no longer of a decoded one, metres of [`error`].
+const LOST: f64 = 0.02;
 
 /// A clip as it is remembered.
 struct Remembered {
     /// See [`error`].
     error: f64,
     tokens: Tokens,
+}
+
+/// A clip that may be remembered.
+struct Tried {
+    clip: Remembered,
+    real: Shown,
+    made: Shown,
+    /// Of the decoded clip's beginning, where it is longer than [`USUAL_FRAMES`].
+    beginning: Option<Shown>,
 }
 
 /// One thing that happens.
@@ -87,12 +105,13 @@ pub fn gather(
         return Err(Error::invalid("no_training_data", message));
     }
     let heard = heard(&scenes)?;
+    let statements = Statements::all()?;
     let (all, done) = (scenes.len(), std::sync::atomic::AtomicUsize::new(0));
     let scenes = scenes
         .into_par_iter()
         .map(|(meaning, clips)| {
             let sentences = heard.get(&meaning).map_or(&[][..], Vec::as_slice);
-            let scene = scene(how, vq, stats, &clips, sentences);
+            let scene = scene(how, (vq, stats), &statements, &clips, sentences);
             told(1 + done.fetch_add(1, std::sync::atomic::Ordering::Relaxed), all);
             scene
         })
@@ -136,34 +155,46 @@ fn heard(scenes: &BTreeMap<String, Vec<(Folder, String)>>) -> Result<BTreeMap<St
 /// The clips of a scene that come back best, long ones and short ones, and some of its sentences.
 fn scene(
     how: &Gathering,
-    vq: &VqVae,
-    stats: &Stats,
+    vq: (&VqVae, &Stats),
+    statements: &Statements,
     clips: &[(Folder, String)],
     sentences: &[String],
 ) -> Result<Scene> {
     let mut tried = Vec::new();
     for (folder, id) in spread(clips, how.tried) {
-        tried.extend(remember(vq, stats, folder, id)?);
+        tried.extend(remember(vq, statements, folder, id)?);
     }
-    tried.sort_by_key(|clip| clip.tokens.length());
+    tried.sort_by_key(|tried| tried.clip.tokens.length());
+    let common = shown::common(&tried.iter().map(|tried| &tried.real).collect::<Vec<_>>());
     let (all, groups) = (tried.len(), how.kept.min(tried.len()));
     let mut rest = tried.into_iter();
     let best = |group: usize| {
         let size = (group + 1) * all / groups - group * all / groups;
-        rest.by_ref().take(size).min_by(|a, b| a.error.total_cmp(&b.error))
+        // The shortest are what short requests are made of.
+        let made = |tried: &Tried| match &tried.beginning {
+            Some(beginning) if group == 0 => shown::lost(&common, beginning),
+            _ => shown::lost(&common, &tried.made),
+        };
+        let cost = |tried: &Tried| tried.clip.error + LOST * made(tried);
+        rest.by_ref().take(size).min_by(|a, b| cost(a).total_cmp(&cost(b))).map(|tried| tried.clip)
     };
     let remembered: Vec<Remembered> = (0..groups).filter_map(best).collect();
-    let told = how.told.min(2 + 2 * clips.len());
+    let told = how.told.min(4 + 4 * clips.len());
     Ok(Scene { seen: clips.len(), clips: remembered, sentences: spread(sentences, told).cloned().collect() })
 }
 
 /// A clip through the VQ-VAE; `None` for one that no request is as long as.
-fn remember(vq: &VqVae, stats: &Stats, folder: &Folder, id: &str) -> Result<Option<Remembered>> {
+fn remember(
+    (vq, stats): (&VqVae, &Stats),
+    statements: &Statements,
+    folder: &Folder,
+    id: &str,
+) -> Result<Option<Tried>> {
     let pair = folder.pair(id)?;
     let [first, second] = &pair.persons;
     let real = canonicalise_pair([first, second], &ContactRule::default())?.features;
     let frames = real[0].frames() / TIME_STRIDE * TIME_STRIDE;
-    if frames == 0 || frames > MAX_FRAMES {
+    if !(FEWEST_FRAMES..=MAX_FRAMES).contains(&frames) {
         return Ok(None);
     }
     let rows = |person: &Features| stats.normalise(person).data()[..frames * FEATURES].to_vec();
@@ -182,9 +213,16 @@ fn remember(vq: &VqVae, stats: &Stats, folder: &Folder, id: &str) -> Result<Opti
     let (plain, fixed) = stiffen(&going_on([&first, &second]), true)?;
     let made = fixed.unwrap_or(plain).persons.map(|person| person.positions);
     let real = real.map(|person| person.positions()[..frames].to_vec());
+    let shown = |people: &[Vec<Pose>; 2], frames: usize| {
+        statements.shown([&people[0][..frames], &people[1][..frames]])
+    };
+    let beginning =
+        (frames > USUAL_FRAMES).then(|| shown(&made, USUAL_FRAMES.min(made[0].len()))).transpose()?;
+    let (real_shown, made_shown) = (shown(&real, real[0].len())?, shown(&made, made[0].len())?);
     let ids = ids.to_dtype(DType::U32)?.flatten_all()?.to_vec1()?;
     let tokens = Tokens::new(ids).ok_or_else(|| Error::internal("model_failure", "a clip gave no tokens"))?;
-    Ok(Some(Remembered { error: error(&real, &made), tokens }))
+    let clip = Remembered { error: error(&real, &made), tokens };
+    Ok(Some(Tried { clip, real: real_shown, made: made_shown, beginning }))
 }
 
 #[cfg(test)]
@@ -264,19 +302,20 @@ mod tests {
         // "They walk" is told of both, and of the first more often.
         assert_eq!(heard["b"], ["walk number 3"]);
         assert_eq!(heard["a"].len(), 4);
-        let scenes = ["a", "b"].map(|name| scene(&how, &vq, &stats, &all[name], &heard[name]).unwrap());
+        let said = Statements::all().unwrap();
+        let scenes =
+            ["a", "b"].map(|name| scene(&how, (&vq, &stats), &said, &all[name], &heard[name]).unwrap());
         assert_eq!(scenes.each_ref().map(|scene| scene.clips.len()), [2, 1]);
         assert_eq!(scenes.each_ref().map(|scene| scene.sentences.len()), [3, 1]);
         let every = Gathering { kept: 3, ..how.clone() };
-        let every = scene(&every, &vq, &stats, &all["a"], &[]).unwrap().clips;
+        let every = scene(&every, (&vq, &stats), &said, &all["a"], &[]).unwrap().clips;
         let [short, middle, long] = every.try_into().ok().unwrap();
         assert!(
             short.tokens.length() < middle.tokens.length() && middle.tokens.length() < long.tokens.length()
         );
-        // One of the shortest, and the better of the two others.
+        // One of the shortest, and one of the two others.
         assert_eq!(scenes[0].clips[0].tokens, short.tokens);
-        let better = if middle.error <= long.error { middle } else { long };
-        assert_eq!(scenes[0].clips[1].tokens, better.tokens);
+        assert!([&middle.tokens, &long.tokens].contains(&&scenes[0].clips[1].tokens));
 
         let reader = ClipTextConfig { width: 4, heads: 1, layers: 1, vocab: VOCABULARY, context: CONTEXT };
         let made = gathered(
@@ -338,7 +377,9 @@ mod tests {
         save(&made, &how, &run).unwrap();
         let (sizes, tensors, reader) = load(&run).unwrap();
         assert_eq!((&sizes, reader.len()), (&made.sizes, params.vars().len()));
-        let again = read_by(&run, &text).unwrap();
+        let fewer = read_by(&run, &text, 1).unwrap().sizes;
+        assert_eq!((fewer.sentences, fewer.clips), (2, 3));
+        let again = read_by(&run, &text, 9).unwrap();
         assert_eq!(again.sizes, made.sizes);
         for (name, tensor) in &made.tensors {
             let values = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
@@ -357,7 +398,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let folder = folder(root.path(), &[70, MAX_FRAMES + 8]);
         let (vq, stats) = vq();
-        assert!(remember(&vq, &stats, &folder, "walk-0").unwrap().is_some());
-        assert!(remember(&vq, &stats, &folder, "walk-1").unwrap().is_none());
+        let said = Statements::all().unwrap();
+        assert!(remember((&vq, &stats), &said, &folder, "walk-0").unwrap().is_some());
+        assert!(remember((&vq, &stats), &said, &folder, "walk-1").unwrap().is_none());
     }
 }

@@ -4,6 +4,7 @@ use super::acting::{opposite, waiting};
 use super::walking::{WALKS, end, frames};
 use super::{Family, Staged, with};
 use crate::data::compose::draws::Draws;
+use crate::data::compose::library::Piece;
 use crate::data::compose::manifest::Kind::{Act, Back, Dance, Run, Stand, Walk};
 use crate::data::compose::place::put;
 use crate::data::compose::stage::{Part, Stage};
@@ -17,6 +18,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family { name: "run-past", needs: &[Run, Stand], make: run_past },
     Family { name: "run-and-walk", needs: &[Run, Walk], make: run_and_walk },
     Family { name: "walk-past", needs: &[Act, Walk], make: walk_past },
+    Family { name: "traffic-past", needs: &[Act, Walk], make: traffic_past },
 ];
 
 fn circle_around(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
@@ -158,7 +160,17 @@ fn run_and_walk(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
 fn walk_past(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
     let kind = *draws.choice(&[Act, Act, Dance]);
     let piece = stage.pick(&[kind], draws)?;
-    let first = stage.act(&piece, 0, draws)?;
+    passed(stage, &piece, &[], draws)
+}
+
+fn traffic_past(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
+    let piece = stage.pick_action(&["direct"], draws)?;
+    passed(stage, &piece, &["{1} directs the traffic while {2} walks past"], draws)
+}
+
+/// One does `piece` on the spot, the other walks past; `more` is true of it as well.
+fn passed(stage: &Stage<'_>, piece: &Piece, more: &[&'static str], draws: &mut Draws) -> Option<Staged> {
+    let first = stage.act(piece, 0, draws)?;
     let walk = stage.go(WALKS, first.track.len(), draws)?;
     let side = draws.uniform(0.8, 1.4) * if draws.chance(0.5) { 1.0 } else { -1.0 };
     let (angle, length) = (draws.uniform(-PI, PI), end(&walk.track)[1]);
@@ -170,7 +182,7 @@ fn walk_past(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
         track: put(walk.track, angle, at),
         phrases: with(&walk.phrases, &[" past", " by", " past the other"]),
     };
-    let templates = vec![
+    let mut templates = vec![
         "{1} {as} while {2} {bs}",
         "{2} {bs}[ while| as] {1} {as}",
         "{1} {as} and {2} {bs}",
@@ -178,5 +190,6 @@ fn walk_past(stage: &Stage<'_>, draws: &mut Draws) -> Option<Staged> {
         "{1} is {aing}, {2} passes by",
         "{1} {as}, someone walks by",
     ];
+    templates.extend(more);
     Some(Staged { parts: [first, second], templates })
 }

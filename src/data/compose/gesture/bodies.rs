@@ -141,7 +141,7 @@ pub const SIGNS: &[Sign] = &[
             let sign = side.sign();
             part.sway(wide, move |t| {
                 let turn = (TAU * rate * (t - 0.2)).sin();
-                Torso { twist: sign * 1.05 * turn, nod: 0.04 * (3.0 * t).sin(), ..Torso::default() }
+                Torso { twist: sign * 1.25 * turn, nod: 0.04 * (3.0 * t).sin(), ..Torso::default() }
             });
         },
         hold: [2.0, 3.2],

@@ -7,6 +7,9 @@ use super::timing::{Span, ease};
 use crate::data::compose::scene::Scene;
 use crate::motion::vector::add;
 
+/// From this height of the ankle on, metres, a kick is called high.
+const HIGH: f64 = 0.65;
+
 /// Kick forward with a named leg; the other steps back out of reach.
 pub fn kick(stage: &mut Stage) -> Scene {
     let leg = stage.side;
@@ -29,7 +32,7 @@ pub fn kick(stage: &mut Stage) -> Scene {
     }
     let end = stage.now() + if way == 0 { 1.0 } else { 0.4 };
     stage.stay_until(end);
-    let height = stage.draws.uniform(0.4, 0.75);
+    let height = stage.draws.uniform(0.4, 0.85);
     let mut parts = stage.parts();
     let when = Span::meeting(at, rise, 0.06, 0.6);
     let out = 0.07 * leg.sign();
@@ -81,7 +84,15 @@ pub fn kick(stage: &mut Stage) -> Scene {
     let alone: [&[&str]; 2] =
         [&["a person kicks with the {h} leg", "{1} kicks forward with the {h} foot"], other];
     let deed = Deed { first, ..Deed::default() };
-    stage.chained("kick", &parts, deed, &[&both[..], more].concat(), alone)
+    let high: &[&str] = &[
+        "{1} kicks high with the {h} leg at {2}",
+        "[a high kick|high kick with the {h} leg|kick to the stomach|karate kick to the chest]",
+        "{1} lands a high {h} kick in {2}'s [stomach|belly|chest]",
+        "{1} throws a high kick of the {h} leg at {2}",
+        "a high kick of {1} with the {h} leg",
+    ];
+    let list = if height > HIGH { [high, &both[..], more].concat() } else { [&both[..], more].concat() };
+    stage.chained("kick", &parts, deed, &list, alone)
 }
 
 /// A punch of one hand, blocked with the forearm on that side.

@@ -13,12 +13,14 @@ mod bodies;
 mod chain;
 mod close;
 mod fight;
+mod lively;
 mod path;
 mod pose;
 mod score;
 mod sign;
 mod signs;
 mod stage;
+mod steps;
 mod timing;
 mod together;
 mod touch;
@@ -39,7 +41,9 @@ type Act = fn(&mut Stage) -> Scene;
 /// Every gesture: family, act. The recipe weighs them. Signs (see [`signs`] and [`bodies`]) have families of their own.
 const ACTS: &[(&str, Act)] = &[
     ("handshake", touch::handshake),
+    ("bow-and-shake", touch::bow_and_shake),
     ("high-five", touch::high_five),
+    ("jumping-high-five", touch::jumping_high_five),
     ("fist-bump", touch::fist_bump),
     ("hug", close::hug),
     ("pat", close::pat),
@@ -59,6 +63,10 @@ const ACTS: &[(&str, Act)] = &[
     ("propose", together::kneel),
     ("laugh-and-point", together::laugh),
     ("goodbye", together::goodbye),
+    ("circle-on-guard", steps::circle_on_guard),
+    ("pace", steps::pace),
+    ("march", steps::march),
+    ("salsa", steps::salsa),
 ];
 
 /// What makes the scenes of a family.
@@ -76,10 +84,15 @@ struct Gesture<'a> {
     bases: Arc<dyn Bases + 'a>,
 }
 
+/// Every sign.
+fn signs() -> impl Iterator<Item = &'static Sign> {
+    signs::SIGNS.iter().chain(bodies::SIGNS).chain(lively::SIGNS)
+}
+
 /// All gestures with what makes them.
 fn makers() -> Vec<(&'static str, Maker)> {
     let mut makers: Vec<_> = ACTS.iter().map(|&(family, act)| (family, Maker::Act(act))).collect();
-    for sign in signs::SIGNS.iter().chain(bodies::SIGNS) {
+    for sign in signs() {
         match makers
             .iter_mut()
             .find(|(family, maker)| *family == sign.family && matches!(maker, Maker::Signs(_)))
@@ -108,12 +121,7 @@ impl Source for Gesture<'_> {
         let mut stage = Stage::facing(self.bases.as_ref(), draws);
         let scene = match &self.maker {
             Maker::Act(act) => act(&mut stage),
-            Maker::Signs(list) => {
-                // Two signs of one body do not go together.
-                let body = bodies::SIGNS.iter().any(|sign| sign.family == self.family);
-                let all = if body || stage.draws.chance(0.7) { signs::SIGNS } else { bodies::SIGNS };
-                sign::scene(list, all, &mut stage)
-            }
+            Maker::Signs(list) => sign::scene(list, &mut stage),
         };
         Ok(Scene { family: self.family, ..scene })
     }

@@ -140,8 +140,9 @@ impl Path {
         let needed = (far / 0.45).max((to.turn - from.turn).abs() / 1.0);
         // One more than needed, so that the last two both land at the goal.
         let steps = needed.ceil() as usize + 1;
-        let total = frames(seconds).max(8 * steps);
-        let slot = total as f64 / steps as f64;
+        // Whole frames, so that a foot has landed before the other one leaves.
+        let slot = (frames(seconds) as f64 / steps as f64).round().max(8.0);
+        let total = slot as usize * steps;
         let homes = self.stand.feet;
         let mut feet = [0, 1].map(|i| from.put_foot(homes[i]));
         for frame in 1..=total {

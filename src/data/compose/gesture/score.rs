@@ -95,12 +95,30 @@ struct Stride {
     foot: Foot,
 }
 
+/// Off the floor for a while.
+struct Leap {
+    from: f64,
+    /// Seconds.
+    flight: f64,
+    /// Metres.
+    height: f64,
+}
+
+impl Leap {
+    /// How high the feet are at `time`: a throw straight up.
+    fn at(&self, time: f64) -> f64 {
+        let share = ((time - self.from) / self.flight).clamp(0.0, 1.0);
+        4.0 * self.height * share * (1.0 - share)
+    }
+}
+
 /// One person's part.
 pub struct Part {
     base: Track,
     bends: Vec<Sway>,
     reaches: Vec<Reach>,
     strides: Vec<Stride>,
+    leaps: Vec<Leap>,
     /// Phases of the tremor of hands.
     tremor: f64,
 }
@@ -108,7 +126,7 @@ pub struct Part {
 impl Part {
     /// Doing nothing but what `base` does.
     pub fn new(base: Track, tremor: f64) -> Self {
-        Self { base, bends: Vec::new(), reaches: Vec::new(), strides: Vec::new(), tremor }
+        Self { base, bends: Vec::new(), reaches: Vec::new(), strides: Vec::new(), leaps: Vec::new(), tremor }
     }
 
     /// Hold the body like this for a span.
@@ -120,6 +138,11 @@ impl Part {
     pub fn sway(&mut self, when: Span, torso: impl Fn(f64) -> Torso + 'static) {
         let from = when.from;
         self.bends.push(Sway { when, torso: Box::new(move |time| torso(time - from)) });
+    }
+
+    /// Be off the floor from `from` on for `flight` seconds, at most `height` metres.
+    pub fn leap(&mut self, from: f64, flight: f64, height: f64) {
+        self.leaps.push(Leap { from, flight, height });
     }
 
     /// Reach with a hand; the elbow points down, out and back.
@@ -150,6 +173,13 @@ impl Part {
     }
 
     fn body(&self, frame: usize) -> Joints {
+        let time = frame as f64 / RATE;
+        let up: f64 = self.leaps.iter().map(|leap| leap.at(time)).sum();
+        self.grounded(frame).map(|p| add(p, [0.0, up, 0.0]))
+    }
+
+    /// The body as it is while somebody stands.
+    fn grounded(&self, frame: usize) -> Joints {
         let time = frame as f64 / RATE;
         let mut base = self.base[frame];
         let hold = self.strides.iter().map(|stride| (stride.when, stride.when.weight(time)));

@@ -57,11 +57,36 @@ fn span(sign: &Sign, from: f64, stage: &mut Stage) -> (Span, f64) {
     }
 }
 
-/// A scene around one of these signs; `all` are those that the other may show meanwhile.
-pub fn scene(signs: &[&Sign], all: &[Sign], stage: &mut Stage) -> Scene {
+/// Families of signs that people often ask for beside another.
+const OFTEN: &[&str] = &[
+    "wave",
+    "clap",
+    "raise-arms",
+    "cross-arms",
+    "hands-on-hips",
+    "point",
+    "bow",
+    "kneel",
+    "sit",
+    "laugh",
+    "jump",
+    "dance-free",
+];
+/// What somebody can do and have the hands free, and the share of its scenes in which the hands do something.
+const FREE: &[&str] = &["bow", "kneel", "sit"];
+const HANDS_BUSY: f64 = 0.2;
+
+/// A scene around one of these signs; the other may show another of them all meanwhile.
+pub fn scene(signs: &[&Sign], stage: &mut Stage) -> Scene {
     let sign = *signs[stage.draws.below(signs.len())];
     let walk = if sign.walking { 0.12 } else { 0.0 };
-    match stage.draws.weighted(&[0.34, 0.2, 0.06, 0.2, 0.08, 0.12, walk]) {
+    let free = FREE.contains(&sign.family);
+    let busy = match (free, of_body(&sign)) {
+        (true, _) => HANDS_BUSY,
+        (_, false) => 0.05,
+        (_, true) => 0.0,
+    };
+    match stage.draws.weighted(&[0.27, 0.16, 0.06, 0.3, 0.1, 0.1, walk, busy]) {
         0 => shown(&sign, stage),
         1 => both(&sign, 0.0, stage),
         2 => {
@@ -69,26 +94,44 @@ pub fn scene(signs: &[&Sign], all: &[Sign], stage: &mut Stage) -> Scene {
             both(&sign, late, stage)
         }
         3 => {
-            let other = other_than(&sign, all, stage.draws);
+            let other = other_than(&sign, stage.draws, |_| true);
             pair(&sign, other, stage)
         }
         4 => {
-            let other = other_than(&sign, all, stage.draws);
+            // Two signs of one body do not go together.
+            let other = other_than(&sign, stage.draws, |other| !(of_body(&sign) && of_body(other)));
             then(&sign, other, stage)
         }
         5 => met(&sign, stage),
-        _ => walked(&sign, stage),
+        6 => walked(&sign, stage),
+        _ if free => {
+            let hand = other_than(&sign, stage.draws, |other| !of_body(other));
+            at_once(&sign, hand, stage)
+        }
+        _ => {
+            let body = other_than(&sign, stage.draws, |other| FREE.contains(&other.family));
+            at_once(body, &sign, stage)
+        }
     }
 }
 
-fn other_than<'a>(sign: &Sign, all: &'a [Sign], draws: &mut Draws) -> &'a Sign {
-    let others: Vec<&Sign> = all.iter().filter(|other| other.family != sign.family).collect();
-    others[draws.below(others.len())]
+/// Whether a sign is of the whole body, not of hands alone.
+fn of_body(sign: &Sign) -> bool {
+    super::signs::SIGNS.iter().all(|other| other.family != sign.family)
 }
 
-/// Opposite each other or side by side. True where side by side.
+/// A sign of another family that `fits`, most often one that people ask for.
+fn other_than(sign: &Sign, draws: &mut Draws, fits: impl Fn(&Sign) -> bool) -> &'static Sign {
+    let others: Vec<&Sign> =
+        super::signs().filter(|other| other.family != sign.family && fits(other)).collect();
+    let often: Vec<&Sign> = others.iter().copied().filter(|other| OFTEN.contains(&other.family)).collect();
+    let list = if !often.is_empty() && draws.chance(0.75) { &often } else { &others };
+    list[draws.below(list.len())]
+}
+
+/// Opposite each other, which is what people mean who say nothing of it, or side by side, which is always said. True where side by side.
 fn placed(stage: &mut Stage) -> bool {
-    let abreast = stage.draws.chance(0.22);
+    let abreast = stage.draws.chance(0.15);
     if abreast {
         let half = 0.5 * stage.draws.uniform(0.8, 1.4) * if stage.draws.chance(0.5) { 1.0 } else { -1.0 };
         for (who, x) in [(0, -half), (1, half)] {
@@ -96,11 +139,15 @@ fn placed(stage: &mut Stage) -> bool {
             stage.put(who, super::path::Place { x, z: 0.0, turn });
         }
     } else {
-        let (far, aside) = (stage.draws.uniform(0.9, 2.4), stage.draws.uniform(-0.2, 0.2));
-        stage.apart(far, aside);
+        opposite(stage);
     }
     stage.abreast = abreast;
     abreast
+}
+
+fn opposite(stage: &mut Stage) {
+    let (far, aside) = (stage.draws.uniform(0.9, 2.4), stage.draws.uniform(-0.2, 0.2));
+    stage.apart(far, aside);
 }
 
 /// One acts, the other watches.
@@ -113,8 +160,10 @@ fn shown(sign: &Sign, stage: &mut Stage) -> Scene {
     let mut parts = stage.parts();
     (sign.lay)(&mut parts[0], stage.side, when);
     let mut templates: Vec<&str> = if abreast { BESIDE.to_vec() } else { WATCH.to_vec() };
-    templates.extend(sign.short);
-    templates.extend(["{1} {as}", "{1} is {aing}", "{1} {as}"]);
+    if !abreast {
+        templates.extend(sign.short);
+        templates.extend(["{1} {as}", "{1} is {aing}", "{1} {as}"]);
+    }
     stage.told_by(sign.family, &parts, &templates, [called(sign, stage.side, abreast), waiting()])
 }
 
@@ -123,13 +172,14 @@ const BESIDE: &[&str] = &[
     "{1} {as} while {2} stands beside them",
     "{they} stand side by side and {1} {as}",
     "beside {2}, {1} {as}",
-    "{1} {as} and {2} {bs}",
-    "{1} is {aing}, {2} {bs}",
 ];
 
 /// Both do it with the same hand, the second a little `late`.
 fn both(sign: &Sign, late: f64, stage: &mut Stage) -> Scene {
-    let abreast = placed(stage);
+    let abreast = late <= 0.0 && placed(stage);
+    if late > 0.0 {
+        opposite(stage);
+    }
     let from = stage.draws.uniform(0.05, 0.5);
     let (when, end) = span(sign, from, stage);
     let more = stage.draws.uniform(0.1, 0.5);
@@ -147,12 +197,13 @@ fn both(sign: &Sign, late: f64, stage: &mut Stage) -> Scene {
             "{they} {a}, one after the other",
             "one after the other, {they} {a}",
         ]
+    } else if abreast {
+        ABREAST.to_vec()
     } else {
-        let place = if abreast { ABREAST } else { FACING };
         let short = sign.short.iter().copied().filter(|text| text.starts_with('['));
-        [UNISON, place, &["{they} {a}", "{they} are {aing}"]].concat().into_iter().chain(short).collect()
+        [UNISON, FACING, &["{they} {a}", "{they} are {aing}"]].concat().into_iter().chain(short).collect()
     };
-    if !abreast && late > 0.0 {
+    if late > 0.0 {
         templates.push("{1} {as} at {2}, who {bs}[ back| in return|]");
     }
     let does = called(sign, stage.side, abreast);
@@ -161,7 +212,7 @@ fn both(sign: &Sign, late: f64, stage: &mut Stage) -> Scene {
 
 /// Each does something else at about the same time.
 fn pair(sign: &Sign, other: &Sign, stage: &mut Stage) -> Scene {
-    let abreast = placed(stage);
+    opposite(stage);
     let theirs = if stage.draws.chance(0.5) { Hand::Left } else { Hand::Right };
     let from = [stage.draws.uniform(0.05, 0.4), stage.draws.uniform(0.05, 0.6)];
     let when = [span(sign, from[0], stage), span(other, from[1], stage)];
@@ -169,13 +220,17 @@ fn pair(sign: &Sign, other: &Sign, stage: &mut Stage) -> Scene {
     let mut parts = stage.parts();
     (sign.lay)(&mut parts[0], stage.side, when[0].0);
     (other.lay)(&mut parts[1], theirs, when[1].0);
-    let does = [called(sign, stage.side, abreast), called(other, theirs, abreast)];
-    stage.told_by(sign.family, &parts, DIFFERENT, does)
+    let does = [called(sign, stage.side, false), called(other, theirs, false)];
+    let mut templates = DIFFERENT.to_vec();
+    if [sign.family, other.family] == ["dance-free", "clap"] {
+        templates.push("{1} dances while {2} claps along");
+    }
+    stage.told_by(sign.family, &parts, &templates, does)
 }
 
 /// One does one thing and then another; the other watches.
 fn then(sign: &Sign, other: &Sign, stage: &mut Stage) -> Scene {
-    let abreast = placed(stage);
+    opposite(stage);
     let side = stage.side;
     let start = stage.draws.uniform(0.05, 0.3);
     let [first, second] = if stage.draws.chance(0.5) { [sign, other] } else { [other, sign] };
@@ -190,13 +245,42 @@ fn then(sign: &Sign, other: &Sign, stage: &mut Stage) -> Scene {
     (first.lay)(&mut parts[0], side, earlier);
     (second.lay)(&mut parts[0], side, later);
     let mut does = Vec::new();
-    for one in called(first, side, abreast) {
-        for next in called(second, side, abreast) {
+    for one in called(first, side, false) {
+        for next in called(second, side, false) {
             let join = *stage.draws.choice(&[" and then ", " and ", ", then "]);
             does.push(format!("{one}{join}{next}"));
         }
     }
     stage.told_by(sign.family, &parts, THEN, [does, waiting()])
+}
+
+/// One does something with the body and something with the hands at the same time; the other watches.
+fn at_once(body: &Sign, hands: &Sign, stage: &mut Stage) -> Scene {
+    opposite(stage);
+    let side = stage.side;
+    let from = stage.draws.uniform(0.05, 0.4);
+    let (when, end) = span(body, from, stage);
+    // A bow waits for the hands.
+    let waits = if body.posture { 0.0 } else { stage.draws.uniform(0.9, 1.4) };
+    let (when, end) = (Span { hold: when.hold + waits, ..when }, end + waits);
+    let held = if body.posture { end - when.there() } else { when.hold };
+    let late = stage.draws.uniform(0.0, 0.25);
+    let busy = Span { from: from + late, rise: 0.8 * when.rise, hold: held.max(0.6), fall: 0.7 };
+    stage.stay_until(end.max(busy.end() - 0.2) + 0.1);
+    let mut parts = stage.parts();
+    (body.lay)(&mut parts[0], side, when);
+    (hands.lay)(&mut parts[0], side, busy);
+    let mut does = Vec::new();
+    for one in called(body, side, false) {
+        for next in called(hands, side, false) {
+            does.push(match stage.draws.below(4) {
+                0 => format!("{next} and {one}"),
+                1 => format!("{one} and at the same time {next}"),
+                _ => format!("{one} and {next}"),
+            });
+        }
+    }
+    stage.told_by(body.family, &parts, THEN, [does, waiting()])
 }
 
 /// On coming, on leaving or both; by one or by both.

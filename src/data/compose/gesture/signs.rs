@@ -362,8 +362,8 @@ pub const SIGNS: &[Sign] = &[
         short: &["[clapping|applause|clap|clapping hands|applauding]", "{1} [claps for|applauds] {2}"],
         lay: |part, _, when| {
             both(part, when, [0.9, -0.9, -0.2], |view, hand, t| {
-                // Palms meet while wrists are 5 cm apart.
-                let open = 0.025 + 0.13 * (0.5 - 0.5 * (TAU * 1.7 * t).cos());
+                // Palms meet while wrists are 4 cm apart.
+                let open = 0.02 + 0.17 * (0.5 - 0.5 * (TAU * 1.35 * t).cos());
                 add(view.own(9), view.mine([open * hand.sign(), 0.06, 0.3]))
             });
         },

@@ -138,8 +138,9 @@ fn planted_feet_stay() {
             let feet = planted.iter().filter(|frames| **frames > 10).count();
             assert!(
                 walked > 1.0 || feet == 2 || knelt(track) > 10,
-                "{} {seed}: feet are hardly ever planted: {planted:?} frames",
-                scene.family
+                "{} {seed}: feet are hardly ever planted: {planted:?} of {} frames",
+                scene.family,
+                track.len()
             );
         }
     });

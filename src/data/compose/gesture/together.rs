@@ -349,13 +349,15 @@ pub fn goodbye(stage: &mut Stage) -> Scene {
     let hand = stage.side;
     let gap = stage.draws.uniform(0.9, 1.5);
     stage.apart(gap, 0.0);
-    let from = stage.draws.uniform(0.1, 0.5);
-    let hold = stage.draws.uniform(0.9, 1.5);
-    let when = Span { from, rise: 0.7, hold, fall: 0.7 };
-    stage.stay_until(when.end());
+    let from = stage.draws.uniform(0.05, 0.3);
+    let hold = stage.draws.uniform(0.7, 1.3);
+    let when = Span { from, rise: 0.55, hold, fall: 0.6 };
+    // The hand comes down on the way.
+    stage.stay_until(when.end() - 0.5);
     let way = if stage.draws.chance(0.5) { PI } else { -PI };
-    stage.step(0, [0.0, 0.0], way, 1.7 * stage.slow);
-    stage.walk_off(0, 2.4);
+    stage.step(0, [0.0, 0.0], way, 1.2 * stage.slow);
+    let far = stage.draws.uniform(1.5, 2.3);
+    stage.walk_off(0, far);
     let answers = stage.draws.chance(0.5);
     let mut parts = stage.parts();
     for (who, part) in parts.iter_mut().enumerate() {

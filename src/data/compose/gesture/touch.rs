@@ -1,6 +1,8 @@
 //! Hands that meet: handshake, high-five, fist bump.
 
+use super::lively::{airborne, hop};
 use super::pose::Hand;
+use super::score::Torso;
 use super::stage::{Deed, Stage, lean_in, palms};
 use super::timing::{Span, ease};
 use crate::data::compose::scene::Scene;
@@ -8,11 +10,22 @@ use std::f64::consts::TAU;
 
 /// Handshake, either hand, two to four shakes. Wrists end about 10 cm apart.
 pub fn handshake(stage: &mut Stage) -> Scene {
+    shake(stage, false)
+}
+
+/// A small bow of both, then a handshake.
+pub fn bow_and_shake(stage: &mut Stage) -> Scene {
+    shake(stage, true)
+}
+
+fn shake(stage: &mut Stage, bows: bool) -> Scene {
     let hand = stage.side;
     let (above, stretch) = (stage.draws.uniform(0.12, 0.22), stage.draws.uniform(0.92, 0.98));
     let distance = stage.reach_distance([hand; 2], above, stretch, 0.1);
     stage.apart(distance, 0.0);
-    let settled = stage.arrive();
+    let come = stage.arrive();
+    let bow = Span { from: come, rise: 0.45, hold: 0.12, fall: 0.45 };
+    let settled = if bows { bow.end() - 0.2 } else { come };
     let (rise, shakes) = (0.7 * stage.slow, 2 + stage.draws.below(3));
     let (rate, height) = (stage.draws.uniform(1.8, 2.6), stage.draws.uniform(0.03, 0.06));
     let at = settled + rise + 0.1;
@@ -32,6 +45,36 @@ pub fn handshake(stage: &mut Stage) -> Scene {
             height * shaking * (TAU * rate * since).sin()
         };
         part.reach(hand, when, palms(hand, hand, above, bob));
+        if bows {
+            part.bend(bow, Torso { bend: 0.45, nod: 0.25, shift: [0.0, 0.0, -0.05], ..Torso::default() });
+        }
+    }
+    if bows {
+        return stage.chained(
+            "handshake",
+            &parts,
+            Deed {
+                they: &[
+                    "~bow slightly and ~shake {h} hands",
+                    "~bow to each other and ~shake {h} hands",
+                    "~nod with a small bow and ~shake hands",
+                    "~make a small bow, then ~shake hands",
+                ],
+                ..Deed::default()
+            },
+            &[
+                "[bow and shake hands|a small bow and a handshake]",
+                "{they} bow slightly and then shake {h} hands",
+                "{they} [bow|nod] to each other [and|, then] shake hands",
+                "first {they} bow a little, then they shake their {h} hands",
+                "{they} greet each other with a small bow and a handshake",
+                "after a slight bow {they} shake hands",
+            ],
+            [
+                &["a person bows a little and shakes hands with the {h} hand"],
+                &["a person bows a little and shakes an offered {h} hand"],
+            ],
+        );
     }
     stage.chained(
         "handshake",
@@ -161,6 +204,49 @@ pub fn high_five(stage: &mut Stage) -> Scene {
         [
             &["a person high-fives with the {h} hand", "{1} raises the {h} hand for a high-five"],
             &["a person high-fives with the {h} hand", "{1} slaps a raised hand with the {h} hand"],
+        ],
+    )
+}
+
+/// Both leap up, and their palms meet in the air.
+pub fn jumping_high_five(stage: &mut Stage) -> Scene {
+    let hand = stage.side;
+    let (above, stretch) = (stage.draws.uniform(0.6, 0.7), stage.draws.uniform(0.84, 0.94));
+    let distance = stage.reach_distance([hand; 2], above, stretch, 0.03);
+    stage.apart(distance, 0.0);
+    let settled = stage.arrive();
+    let height = stage.draws.uniform(0.13, 0.2);
+    let at = settled + 0.8 * stage.slow + 0.1;
+    stage.stay_until(at + 0.9);
+    stage.leave();
+    let mut parts = stage.parts();
+    for part in &mut parts {
+        hop(part, at - 0.5 * airborne(height), height);
+        let when = Span::meeting(at - 0.05, 0.6 * stage.slow, 0.12, 0.7);
+        part.reach_with(hand, when, [0.9, -0.8, 0.0], palms(hand, hand, above, |_| 0.0));
+    }
+    stage.chained(
+        "high-five",
+        &parts,
+        Deed {
+            they: &[
+                "~jump and ~high-five each other",
+                "~jump up and ~give each other a high-five",
+                "~leap and ~slap {h} hands in the air",
+                "~do a jumping high five with their {h} hands",
+            ],
+            ..Deed::default()
+        },
+        &[
+            "[jumping high five|a high five in the air|jump and high-five]",
+            "{they} jump [and|to] high-five each other",
+            "{they} leap up and slap their {h} hands together",
+            "{they} jump with joy and [give each other|share] a high-five",
+            "{they} meet in mid-air for a {h}-handed high-five",
+        ],
+        [
+            &["a person jumps and high-fives with the {h} hand"],
+            &["a person leaps and slaps a raised hand with the {h} hand"],
         ],
     )
 }

@@ -8,10 +8,11 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// The sections, by file.
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     include_str!("actions.txt"),
     include_str!("fights.txt"),
     include_str!("frames.txt"),
+    include_str!("lively.txt"),
     include_str!("signs.txt"),
     include_str!("together.txt"),
     include_str!("touch.txt"),
