@@ -2,7 +2,7 @@
 //! ReMoMask, spec §2.1, without training: what is found is not looked at by the network, it is part of the canvas).
 
 use super::prompts::Standing;
-use super::wording::{Vocabularies, Wordings};
+use super::wording::Wordings;
 use crate::error::{Error, Result};
 use crate::generate::masked::Known;
 use crate::generate::{Familiarity, Tokens};
@@ -23,10 +23,15 @@ const FITS_AS_WELL: f64 = 0.1;
 /// What a frame too many weighs against one too few: what is cut off may be what was asked for, what is missing is drawn.
 const TOO_LONG: f64 = 1.5;
 
-/// Sentences that vote for what they tell of, and the cosine by which one is further off than the nearest that has a third of its vote
+/// Sentences that vote for what they tell of, and the nearness by which one is further off than the nearest that has a third of its vote
 /// (weighted k nearest neighbours).
-const VOTERS: usize = 10;
+const VOTERS: usize = 20;
 const FAR: f32 = 0.05;
+/// What having all words in common adds to a sentence's cosine, and what adds that its scene is told in all words of the prompt somewhere. A vector of
+/// "one waves, the other crosses the arms" is near those of people who wave with both arms. With neither, 75.4 % of clips of everyday prompts
+/// pass, with the first 79.7, with both 82.2 (and 76.7 and 76.1 in other words; a first set of 41,756 sentences, ten voters, 0.1 each).
+const SAME_WORDS: f32 = 0.15;
+const COVERED: f32 = 0.15;
 /// Exponent of how often a scene was seen for each of its sentences that is kept. What happens often is more likely meant, but few of its many
 /// sentences are kept: at 1 each vote would count for all of them. The right scene is found for 68 and 65 % of everyday prompts (as worded and in
 /// other words), for 66 and 64 % without, for 64 and 59 % by the nearest sentence alone. At 0.75 it is 70 and 66 %, but what happens often is
@@ -45,7 +50,6 @@ pub(super) struct Memory {
     /// What the sentences are, and which scene each tells of.
     tells: Vec<(String, usize)>,
     wordings: Wordings,
-    vocabularies: Vocabularies,
     clips: Vec<Tokens>,
     /// Clips of each scene.
     scenes: Vec<Range<usize>>,
@@ -116,13 +120,12 @@ impl Memory {
         let tells = scene_sentences.iter().enumerate().flat_map(|(scene, &n)| std::iter::repeat_n(scene, n));
         let centred = tensor(tensors, "keys")?.to_vec2::<f32>()?.into_iter();
         let tells: Vec<(String, usize)> = text.into_iter().zip(tells).collect();
-        let told = || tells.iter().map(|(text, scene)| (text.as_str(), *scene));
+        let told = tells.iter().map(|(text, scene)| (text.as_str(), *scene));
         Ok(Self {
             mean: tensor(tensors, "mean")?.to_vec1()?,
             axes: tensor(tensors, "axes")?.t()?.to_vec2()?,
             keys: centred.map(|row| unit(&row.into_iter().map(|v| v - 128.0).collect::<Vec<_>>())).collect(),
-            wordings: Wordings::of(told().map(|(text, _)| text)),
-            vocabularies: Vocabularies::of(told(), about.scenes),
+            wordings: Wordings::of(told, about.scenes),
             tells,
             clips: clips.ok_or_else(|| damaged("it holds a clip without tokens"))?,
             scenes: ranges(&scene_clips).collect(),
@@ -139,26 +142,22 @@ impl Memory {
         let Some(key) = said.map(|said| self.key(&said)) else { return Ok(Standing::default()) };
         let cosines: Vec<f32> = self.keys.iter().map(|other| cosine(&key, other)).collect();
         let words = self.wordings.likeness(prompt);
-        let lex: f32 = std::env::var("DUET_LEX").ok().and_then(|v| v.parse().ok()).unwrap_or(0.0);
-        let far: f32 = std::env::var("DUET_FAR").ok().and_then(|v| v.parse().ok()).unwrap_or(FAR);
-        let voters: usize = std::env::var("DUET_VOTERS").ok().and_then(|v| v.parse().ok()).unwrap_or(VOTERS);
-        let covered = self.vocabularies.coverage(prompt);
-        let cov: f32 = std::env::var("DUET_COV").ok().and_then(|v| v.parse().ok()).unwrap_or(0.0);
+        let covered = self.wordings.coverage(prompt);
         let mut near: Vec<(usize, f32)> = cosines
             .iter()
             .zip(&words)
             .zip(&self.tells)
-            .map(|((cosine, words), (_, scene))| cosine + lex * words + cov * covered[*scene])
+            .map(|((cosine, words), (_, scene))| cosine + SAME_WORDS * words + COVERED * covered[*scene])
             .enumerate()
             .collect();
         near.sort_by(|a, b| b.1.total_cmp(&a.1));
-        near.truncate(voters);
+        near.truncate(VOTERS);
         let Some(&(nearest, most)) = near.first() else { return Ok(Standing::default()) };
         let similarity = cosines.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let mut votes: Vec<(usize, f32)> = Vec::new();
         for (sentence, other) in &near {
             let scene = self.tells[*sentence].1;
-            let vote = self.weights[scene] * ((other - most) / far).exp();
+            let vote = self.weights[scene] * ((other - most) / FAR).exp();
             match votes.iter_mut().find(|(other, _)| *other == scene) {
                 Some((_, votes)) => *votes += vote,
                 None => votes.push((scene, vote)),
@@ -321,7 +320,7 @@ mod tests {
         let scene = |memory: &Memory| memory.recall("two people hug", &tokenizer).unwrap().recalled.unwrap();
         memory.weights = vec![1.0, 1.0];
         assert_eq!(scene(&memory), Recalled(0));
-        memory.weights = vec![1.0, 1e9];
+        memory.weights = vec![1.0, 1e30];
         assert_eq!(scene(&memory), Recalled(1));
     }
 

@@ -82,7 +82,7 @@ pub fn models() -> Value {
     json!({"models": [{
         "name": "duet-mini", "title": "Duet mini", "knows": "Everyday things two people do",
         "examples": [{"family": "Greet", "prompt": "two friends high five with the right hand", "seconds": 3.0}],
-        "guidance": 2.5, "memory": 0.9, "licence": "MIT OR Apache-2.0", "default": true, "state": "ready", "waiting": 0, "files": files(),
+        "guidance": 2.5, "memory": 0.95, "licence": "MIT OR Apache-2.0", "default": true, "state": "ready", "waiting": 0, "files": files(),
     }]})
 }
 
