@@ -16,6 +16,7 @@ static NOBODY: LazyLock<Engine> = LazyLock::new(|| {
         knows: String::new(),
         examples: Vec::new(),
         guidance: None,
+        memory: None,
         licence: String::new(),
         files: Vec::new(),
         loader: Arc::new(|| Err(duet::Error::invalid("not_here", "this model is not there"))),
