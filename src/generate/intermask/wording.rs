@@ -28,7 +28,8 @@ impl Wordings {
         let mut stems: HashMap<String, usize> = HashMap::new();
         // Few different words make many sentences: each is stemmed once.
         let mut forms: HashMap<String, usize> = HashMap::new();
-        let (mut in_sentences, mut in_scenes): (Vec<Use<(usize, f32)>>, Vec<Use<usize>>) = Default::default();
+        let mut in_sentences: Vec<Use<(usize, f32)>> = Vec::new();
+        let mut in_scenes: Vec<Use<usize>> = Vec::new();
         let mut sentences = 0;
         for (at, (sentence, scene)) in told.enumerate() {
             sentences = at + 1;
